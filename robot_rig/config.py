@@ -1,0 +1,185 @@
+"""The one configuration schema: every key with its unit and range. Nothing else decides behaviour.
+
+Loaded by the command line and the nodes through `robot_rig.config_files`; the loops get values, never this tree. Ranges
+here may be tightened by YAML; the hard ceilings of motion live in `robot_rig.safety.limits`, beside the checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Point = tuple[Finite, Finite, Finite]
+JointAngles = tuple[Finite, Finite, Finite, Finite, Finite, Finite, Finite]
+
+
+class Section(BaseModel):
+    """Frozen, strict about names: an unknown key is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, validate_default=True)
+
+
+class CameraConfig(Section):
+    """The colour camera and the square window the policy looks through."""
+
+    width_px: int = Field(640, ge=84, le=4096, description="width of the raw picture, px")
+    height_px: int = Field(480, ge=84, le=4096, description="height of the raw picture, px")
+    focal_px: Positive = Field(612.0, description="focal length, px (D435 colour: 606-615)")
+    center_u_px: Finite = Field(320.0, description="principal point, px from the left edge")
+    center_v_px: Finite = Field(240.0, description="principal point, px from the upper edge")
+    crop_px: int = Field(420, ge=84, le=4096, description="side of the square window, px; 420 is exactly 5 x 84")
+    crop_left_px: int = Field(110, ge=0, description="left edge of the window, px")
+    crop_top_px: int = Field(30, ge=0, description="upper edge of the window, px")
+
+    @model_validator(mode="after")
+    def _window_inside_picture(self) -> CameraConfig:
+        if self.crop_left_px + self.crop_px > self.width_px or self.crop_top_px + self.crop_px > self.height_px:
+            raise ValueError("the crop window reaches outside the picture")
+        return self
+
+
+class ControlConfig(Section):
+    """From a normalised action to joint velocity."""
+
+    axes: tuple[Literal["x", "y", "z"], ...] = Field(("x", "y"), min_length=1, max_length=3)
+    action_scale_m: float = Field(0.017, gt=0, le=0.02, description="tool travel of action 1 in one policy step, m")
+    policy_rate_hz: float = Field(10.0, ge=1, le=30, description="policy steps per second")
+    arm_rate_hz: float = Field(100.0, ge=50, le=500, description="joint velocity commands per second")
+    tool_height_m: float = Field(0.06, ge=0.0, le=0.6, description="fixed height of the tool tip for planar tasks, m")
+    home_tool_m: Point = Field((0.65, 0.0, 0.06), description="tool tip at the start of an evaluation, m in base")
+    tool_offset_m: float = Field(0.13562, ge=0, le=0.4, description="right_hand to tool tip along its z, m")
+    set_point_reach_m: float = Field(0.02, gt=0, le=0.02, description="furthest the set-point leads the tool, m")
+    position_gain_hz: float = Field(5.0, gt=0, le=50, description="outer loop gain, 1/s")
+    rotation_gain_hz: float = Field(4.0, gt=0, le=50, description="outer loop gain on orientation, 1/s")
+    damping: float = Field(0.03, gt=0, le=1, description="damped least squares, lambda")
+    posture_gain_hz: float = Field(0.5, ge=0, le=5, description="null-space pull to the home posture, 1/s")
+
+
+class GuardConfig(Section):
+    """Limits of the guard. Each may only be tighter than the hard ceiling in safety/limits.py."""
+
+    box_low_m: Point = Field((0.55, -0.20, 0.03), description="lower corner of the tool tip's box, m in base")
+    box_high_m: Point = Field((0.75, 0.20, 0.30), description="upper corner of the tool tip's box, m in base")
+    table_height_m: Finite = Field(0.0, description="height of the table plane, m in base")
+    table_clearance_m: float = Field(0.01, ge=0, le=0.2, description="room kept between any link and the table, m")
+    tool_speed_m_s: float = Field(0.25, gt=0, le=0.25, description="speed of the tool tip under the policy, m/s")
+    slow_speed_m_s: float = Field(0.10, gt=0, le=0.25, description="speed of the tool tip for homing and teleop, m/s")
+    joint_speed_fraction: float = Field(0.9, gt=0, le=0.95, description="share of each joint's rated speed")
+    joint_acceleration_rad_s2: float = Field(8.0, gt=0, le=12, description="slew limit, rad/s^2")
+    soft_ring_rad: float = Field(0.2, ge=0.05, le=1, description="where joint-limit braking begins, rad before the limit")
+    stop_ring_rad: float = Field(0.05, ge=0.02, le=0.5, description="where motion towards a joint limit ends, rad")
+    reaction_time_s: float = Field(0.08, ge=0.01, le=0.5, description="identified delay of the arm, s")
+    image_age_limit_s: float = Field(0.25, gt=0, le=0.4, description="oldest picture that may move the arm, s")
+    action_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest action that may move the arm, s")
+    state_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest arm state that may move the arm, s")
+
+
+class SimConfig(Section):
+    """The simulated robot and room."""
+
+    scene: Literal["reach", "push"] = "reach"
+    camera_position_m: Point = (1.25, 0.0, 0.60)
+    camera_target_m: Point = (0.63, 0.0, 0.04)
+    mesh_dir: str = Field("", description="folder of Sawyer STL meshes; empty: primitive shapes")
+    multisamples: int = Field(4, ge=0, le=8, description="MSAA samples of the renderer")
+    payload_error_kg: float = Field(0.0, ge=-1, le=1, description="mass in the hand that gravity compensation ignores")
+    velocity_bias_rad_s: float = Field(0.0, ge=-0.05, le=0.05, description="constant error of joint speed, rad/s")
+
+
+class CollectConfig(Section):
+    """Random play before any learning."""
+
+    steps: int = Field(1000, ge=50, le=1_000_000, description="random steps for training")
+    held_out_steps: int = Field(200, ge=0, le=100_000, description="further random steps, for the health check only")
+    episode_steps: int = Field(50, ge=2, le=10_000, description="steps in a log file; the arm is not reset between")
+    ou_sigma: float = Field(0.6, gt=0, le=2, description="Ornstein-Uhlenbeck noise: step deviation")
+    ou_theta: float = Field(0.15, gt=0, le=1, description="Ornstein-Uhlenbeck noise: pull to zero")
+
+
+class VaeConfig(Section):
+    """The beta-VAE (R11-R13)."""
+
+    net: Literal["small", "rlkit"] = "small"
+    latent_dim: int = Field(8, ge=2, le=64)
+    beta: float = Field(1.0, ge=0, le=10_000)
+    updates: int = Field(1000, ge=1, le=1_000_000)
+    batch: int = Field(64, ge=2, le=1024)
+    learning_rate: float = Field(1e-3, gt=0, le=0.1)
+
+
+class AgentConfig(Section):
+    """Goal-conditioned TD3 on latents (R1, R6, R8, R9, R15)."""
+
+    hidden: tuple[int, ...] = Field((256, 256), min_length=1, max_length=4)
+    layer_norm: bool = True
+    learning_rate: float = Field(1e-3, gt=0, le=0.1)
+    batch: int = Field(128, ge=2, le=4096)
+    discount: float = Field(0.98, gt=0, lt=1)
+    polyak: float = Field(0.01, gt=0, le=1)
+    target_noise: float = Field(0.2, ge=0, le=1)
+    target_noise_clip: float = Field(0.5, ge=0, le=1)
+    policy_delay: int = Field(2, ge=1, le=10)
+    metric: Literal["identity", "precision", "whitened"] = Field("whitened", description="the latent distance (R6)")
+    goals: Literal["prior", "aggregate", "achieved"] = Field("achieved", description="imagined goals z_g ~ p(z) (R8)")
+    mix_rollout: Fraction = 0.2
+    mix_imagined: Fraction = 0.5
+    mix_future: Fraction = 0.3
+
+    @model_validator(mode="after")
+    def _mix_sums_to_one(self) -> AgentConfig:
+        total = self.mix_rollout + self.mix_imagined + self.mix_future
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"mix_rollout + mix_imagined + mix_future must be 1, is {total:g}")
+        return self
+
+
+class PracticeConfig(Section):
+    """Practice on imagined goals, learning on the way (R14, R18)."""
+
+    steps: int = Field(1000, ge=0, le=10_000_000)
+    episode_steps: int = Field(50, ge=2, le=10_000)
+    pretrain_updates: int = Field(2000, ge=0, le=10_000_000, description="TD3 updates on random play before practice")
+    updates_per_step: int = Field(4, ge=0, le=64)
+    replay_random_play: bool = Field(True, description="random play is in the replay too")
+    ou_sigma: float = Field(0.3, gt=0, le=2)
+    ou_theta: float = Field(0.15, gt=0, le=1)
+    tune_every_steps: int = Field(500, ge=0, description="VAE fine-tuning period in steps; 0: never")
+    tune_updates: int = Field(100, ge=0, le=100_000)
+    snapshot_every_steps: int = Field(250, ge=1, description="checkpoint period, rounded up to whole episodes")
+
+
+class EvalConfig(Section):
+    """The fixed exam."""
+
+    goals: int = Field(50, ge=1, le=10_000)
+    goal_seed: int = Field(12345, ge=0)
+    episode_steps: int = Field(50, ge=1, le=10_000)
+    success_m: float = Field(0.03, gt=0, le=1, description="final distance that counts as success, m")
+
+
+class Config(Section):
+    """Everything that decides a run. `preset` names the recipe the report shows."""
+
+    preset: str = Field("rig", pattern=r"^[a-z0-9_]{1,40}$")
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    threads: int = Field(1, ge=1, le=64, description="torch threads of the trainer")
+    camera: CameraConfig = CameraConfig()  # type: ignore[call-arg]
+    control: ControlConfig = ControlConfig()  # type: ignore[call-arg]
+    guard: GuardConfig = GuardConfig()  # type: ignore[call-arg]
+    sim: SimConfig = SimConfig()  # type: ignore[call-arg]
+    collect: CollectConfig = CollectConfig()  # type: ignore[call-arg]
+    vae: VaeConfig = VaeConfig()  # type: ignore[call-arg]
+    agent: AgentConfig = AgentConfig()  # type: ignore[call-arg]
+    practice: PracticeConfig = PracticeConfig()  # type: ignore[call-arg]
+    evaluation: EvalConfig = EvalConfig()  # type: ignore[call-arg]
+
+    def hash(self) -> str:
+        """The first 16 hex digits of SHA-256 over the canonical JSON of all values."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,278 @@
+"""The records that cross a boundary: frozen, validated, with read-only arrays. Everybody imports these.
+
+Units are SI and radians. Every `stamp` is monotonic seconds of the local machine (see `robot_rig.clock`); the stamp
+of a picture is its time of exposure, not of its arrival. Joint order is right_j0 .. right_j6.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Float32s = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+
+JOINTS = 7
+IMAGE_SIZE = 84
+IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
+
+
+def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """A read-only copy of `value` with exactly this shape (None = any length) and dtype.
+
+    Raises ValueError naming the array when the shape or the kind of number is wrong.
+    """
+    array = np.array(value, dtype=dtype, copy=True)
+    if len(array.shape) != len(shape) or any(
+        want is not None and got != want for got, want in zip(array.shape, shape, strict=True)
+    ):
+        wanted = tuple("any" if n is None else n for n in shape)
+        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
+    array.setflags(write=False)
+    return array
+
+
+def _picture(name: str, value: Any, shape: tuple[int | None, ...]) -> Bytes:
+    if np.asarray(value).dtype != np.uint8:
+        raise ValueError(f"{name} must be uint8, got {np.asarray(value).dtype}")
+    return read_only(name, value, shape, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A colour picture as the camera gives it. `rgb` is uint8 (H, W, 3) in RGB order."""
+
+    seq: int
+    stamp: float
+    rgb: Bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rgb", _picture("RawFrame.rgb", self.rgb, (None, None, 3)))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture as the policy sees it: uint8 (84, 84, 3), RGB. Made by `robot_rig.vision` (or its proven equal)."""
+
+    seq: int
+    stamp: float
+    rgb: Bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rgb", _picture("Frame.rgb", self.rgb, IMAGE_SHAPE))
+
+
+@dataclass(frozen=True, slots=True)
+class ArmState:
+    """What the arm reports. position (7,) rad, velocity (7,) rad/s, effort (7,) N·m."""
+
+    stamp: float
+    position: Floats
+    velocity: Floats
+    effort: Floats
+    enabled: bool
+    stopped: bool
+    error: bool
+    collided: bool
+
+    def __post_init__(self) -> None:
+        for name in ("position", "velocity", "effort"):
+            value = read_only(f"ArmState.{name}", getattr(self, name), (JOINTS,), np.float64)
+            object.__setattr__(self, name, value)
+
+
+class Source(str, enum.Enum):
+    """Who asks for motion. A human preempts every machine; a machine never preempts a human."""
+
+    RANDOM = "random"
+    POLICY = "policy"
+    HUMAN = "human"
+    HOMING = "homing"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A normalised action, float32 (A,) meant to lie in [-1, 1], answering the frame `frame_seq` exposed at `frame_stamp`.
+
+    The value is not checked here: refusing a NaN is the gate's business, and it must see it to say so.
+    """
+
+    seq: int
+    stamp: float
+    value: Float32s
+    source: Source
+    frame_seq: int
+    frame_stamp: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", read_only("Action.value", self.value, (None,), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class JointCommand:
+    """A wish: joint velocity (7,) rad/s. It moves nothing until the gate has admitted it."""
+
+    stamp: float
+    velocity: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "velocity", read_only("JointCommand.velocity", self.velocity, (JOINTS,), np.float64))
+
+
+class Outcome(str, enum.Enum):
+    """What the gate made of a wish."""
+
+    PASSED = "passed"
+    SCALED = "scaled"
+    HELD = "held"
+    LATCHED = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gate's answer and its reasons, one code each; PASSED has none."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+
+
+GATE_MINT = object()
+"""The seal of `safety/gate.py`. Nobody else may name it; tests/test_floors.py searches for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeCommand:
+    """A joint velocity that the gate has admitted; the only thing `Arm.send` takes.
+
+    The seal is not stored, so that neither `dataclasses.replace` nor `copy` can put another velocity under it.
+    """
+
+    command: JointCommand
+    verdict: Verdict
+    mint: InitVar[object]
+
+    def __post_init__(self, mint: object) -> None:
+        if mint is not GATE_MINT:
+            raise PermissionError("only robot_rig.safety.gate.Gate.admit makes a SafeCommand")
+
+
+class Mode(str, enum.Enum):
+    """The guard's modes. DISABLED at start; out of HOLD and FAULT only a person leads."""
+
+    DISABLED = "disabled"
+    HOLD = "hold"
+    HOMING = "homing"
+    ACTIVE = "active"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmStatus:
+    """What the arm loop says after each tick. `executed` (7,) rad/s is the velocity that was sent."""
+
+    stamp: float
+    mode: Mode
+    state: ArmState
+    executed: Floats
+    verdict: Verdict
+    source: Source | None
+    action_seq: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "executed", read_only("ArmStatus.executed", self.executed, (JOINTS,), np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A picture to reach: uint8 (84, 84, 3). `source` is one of captured, achieved, imagined, imported, evaluation."""
+
+    image: Bytes
+    id: str
+    stamp: float
+    calibration_id: str
+    source: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", _picture("Goal.image", self.image, IMAGE_SHAPE))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One control step as it is logged: the frame, the action that answers it and what the arm then did.
+
+    `action` and `executed_action` are float32 (A,), normalised; `residual` is the part of the executed motion that no
+    action explains (m/s, see control.action_map); `reasons` are the guard's codes during the step. `position` (7,) rad
+    is kept for diagnosis in a side channel that no agent can read (R17).
+    """
+
+    frame: Frame
+    action: Float32s
+    executed_action: Float32s
+    residual: float
+    source: Source
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    position: Floats
+    action_stamp: float
+
+    def __post_init__(self) -> None:
+        action = read_only("Step.action", self.action, (None,), np.float32)
+        object.__setattr__(self, "action", action)
+        executed = read_only("Step.executed_action", self.executed_action, action.shape, np.float32)
+        object.__setattr__(self, "executed_action", executed)
+        object.__setattr__(self, "position", read_only("Step.position", self.position, (JOINTS,), np.float64))
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A finished stretch of motion: T steps between T + 1 frames.
+
+    frames uint8 (T+1, 84, 84, 3); action and executed_action float32 (T, A); stamps (T+1,) s; goal uint8 (84, 84, 3)
+    or None for goalless play; meta: strings written at the start (stage, policy id, config hash, ...).
+    """
+
+    id: str
+    frames: Bytes
+    action: Float32s
+    executed_action: Float32s
+    stamps: Floats
+    goal: Bytes | None
+    truncated: bool
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        frames = _picture("Episode.frames", self.frames, (None, *IMAGE_SHAPE))
+        object.__setattr__(self, "frames", frames)
+        steps = len(frames) - 1
+        action = read_only("Episode.action", self.action, (steps, None), np.float32)
+        object.__setattr__(self, "action", action)
+        executed = read_only("Episode.executed_action", self.executed_action, action.shape, np.float32)
+        object.__setattr__(self, "executed_action", executed)
+        object.__setattr__(self, "stamps", read_only("Episode.stamps", self.stamps, (steps + 1,), np.float64))
+        if self.goal is not None:
+            object.__setattr__(self, "goal", _picture("Episode.goal", self.goal, IMAGE_SHAPE))
+
+    def __len__(self) -> int:
+        return len(self.frames) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """A sampled batch as rows of the replay's picture table; latents are looked up by the caller. All int64 (B,).
+
+    `frame` -> `next_frame` under `action` float32 (B, A). `goal` is the row the goal was taken from and `kind` (B,)
+    says how: 0 rollout, 1 imagined (`goal` is -1: the caller draws it), 2 future.
+    """
+
+    frame: Ints
+    next_frame: Ints
+    goal: Ints
+    kind: Ints
+    action: Float32s

@@ -1,0 +1,24 @@
+"""The one error that is meant for a person; every floor raises it, only the command line prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something a person can mend.
+
+    The message says what is wrong, the valid choices where there are any, and the next step. The command line
+    prints it as one line and exits with code 2; nothing else may catch it to go on.
+    """
+
+    def __init__(self, problem: str, *, choices: Iterable[object] = (), next_step: str = "") -> None:
+        self.problem = problem
+        self.choices = tuple(str(choice) for choice in choices)
+        self.next_step = next_step
+        parts = [problem.rstrip(".")]
+        if self.choices:
+            parts.append(f"valid: {', '.join(self.choices)}")
+        if next_step:
+            parts.append(next_step.rstrip("."))
+        super().__init__(". ".join(part[:1].upper() + part[1:] if i else part for i, part in enumerate(parts)) + ".")
