@@ -72,7 +72,9 @@ class GuardConfig(Section):
     slow_speed_m_s: float = Field(0.10, gt=0, le=0.25, description="speed of the tool tip for homing and teleop, m/s")
     joint_speed_fraction: float = Field(0.9, gt=0, le=0.95, description="share of each joint's rated speed")
     joint_acceleration_rad_s2: float = Field(8.0, gt=0, le=12, description="slew limit, rad/s^2")
-    soft_ring_rad: float = Field(0.2, ge=0.05, le=1, description="where joint-limit braking begins, rad before the limit")
+    soft_ring_rad: float = Field(
+        0.2, ge=0.05, le=1, description="where joint-limit braking begins, rad before the limit"
+    )
     stop_ring_rad: float = Field(0.05, ge=0.02, le=0.5, description="where motion towards a joint limit ends, rad")
     reaction_time_s: float = Field(0.08, ge=0.01, le=0.5, description="identified delay of the arm, s")
     image_age_limit_s: float = Field(0.25, gt=0, le=0.4, description="oldest picture that may move the arm, s")
@@ -169,15 +171,15 @@ class Config(Section):
     preset: str = Field("rig", pattern=r"^[a-z0-9_]{1,40}$")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     threads: int = Field(1, ge=1, le=64, description="torch threads of the trainer")
-    camera: CameraConfig = CameraConfig()  # type: ignore[call-arg]
-    control: ControlConfig = ControlConfig()  # type: ignore[call-arg]
-    guard: GuardConfig = GuardConfig()  # type: ignore[call-arg]
-    sim: SimConfig = SimConfig()  # type: ignore[call-arg]
-    collect: CollectConfig = CollectConfig()  # type: ignore[call-arg]
-    vae: VaeConfig = VaeConfig()  # type: ignore[call-arg]
-    agent: AgentConfig = AgentConfig()  # type: ignore[call-arg]
-    practice: PracticeConfig = PracticeConfig()  # type: ignore[call-arg]
-    evaluation: EvalConfig = EvalConfig()  # type: ignore[call-arg]
+    camera: CameraConfig = CameraConfig()
+    control: ControlConfig = ControlConfig()
+    guard: GuardConfig = GuardConfig()
+    sim: SimConfig = SimConfig()
+    collect: CollectConfig = CollectConfig()
+    vae: VaeConfig = VaeConfig()
+    agent: AgentConfig = AgentConfig()
+    practice: PracticeConfig = PracticeConfig()
+    evaluation: EvalConfig = EvalConfig()
 
     def hash(self) -> str:
         """The first 16 hex digits of SHA-256 over the canonical JSON of all values."""

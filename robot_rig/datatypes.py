@@ -99,7 +99,7 @@ class Source(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A normalised action, float32 (A,) meant to lie in [-1, 1], answering the frame `frame_seq` exposed at `frame_stamp`.
+    """A normalised action, float32 (A,) meant to lie in [-1, 1], answering frame `frame_seq` exposed at `frame_stamp`.
 
     The value is not checked here: refusing a NaN is the gate's business, and it must see it to say so.
     """
@@ -175,17 +175,24 @@ class Mode(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ArmStatus:
-    """What the arm loop says after each tick. `executed` (7,) rad/s is the velocity that was sent."""
+    """What the arm loop says after each tick.
+
+    `executed` (7,) rad/s is the velocity that was sent; `tool_velocity` (6,) m/s and rad/s is what it does to the tool.
+    """
 
     stamp: float
     mode: Mode
     state: ArmState
     executed: Floats
+    tool_velocity: Floats
     verdict: Verdict
     source: Source | None
     action_seq: int
 
     def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "tool_velocity", read_only("ArmStatus.tool_velocity", self.tool_velocity, (6,), np.float64)
+        )
         object.__setattr__(self, "executed", read_only("ArmStatus.executed", self.executed, (JOINTS,), np.float64))
 
 
