@@ -197,6 +197,26 @@ class ArmStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Executed:
+    """What came of an action over one policy period.
+
+    `value` float32 (A,), normalised like the action; `residual` m/s is motion of the tool that no action explains (see
+    control.action_map); `outcome` is the guard's most severe one and `reasons` all its codes in the period; `position`
+    (7,) rad at the end, for the log's diagnosis channel only.
+    """
+
+    value: Float32s
+    residual: float
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    position: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", read_only("Executed.value", self.value, (None,), np.float32))
+        object.__setattr__(self, "position", read_only("Executed.position", self.position, (JOINTS,), np.float64))
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """A picture to reach: uint8 (84, 84, 3). `source` is one of captured, achieved, imagined, imported, evaluation."""
 
@@ -214,27 +234,18 @@ class Goal:
 class Step:
     """One control step as it is logged: the frame, the action that answers it and what the arm then did.
 
-    `action` and `executed_action` are float32 (A,), normalised; `residual` is the part of the executed motion that no
-    action explains (m/s, see control.action_map); `reasons` are the guard's codes during the step. `position` (7,) rad
-    is kept for diagnosis in a side channel that no agent can read (R17).
+    The joint position inside `executed` goes to a side channel of the log that no agent can read (R17).
     """
 
     frame: Frame
-    action: Float32s
-    executed_action: Float32s
-    residual: float
-    source: Source
-    outcome: Outcome
-    reasons: tuple[str, ...]
-    position: Floats
-    action_stamp: float
+    action: Action
+    executed: Executed
 
     def __post_init__(self) -> None:
-        action = read_only("Step.action", self.action, (None,), np.float32)
-        object.__setattr__(self, "action", action)
-        executed = read_only("Step.executed_action", self.executed_action, action.shape, np.float32)
-        object.__setattr__(self, "executed_action", executed)
-        object.__setattr__(self, "position", read_only("Step.position", self.position, (JOINTS,), np.float64))
+        if self.action.frame_seq != self.frame.seq:
+            raise ValueError(f"action answers frame {self.action.frame_seq}, not frame {self.frame.seq}")
+        if self.executed.value.shape != self.action.value.shape:
+            raise ValueError(f"executed {self.executed.value.shape} against action {self.action.value.shape}")
 
 
 @dataclass(frozen=True, slots=True)

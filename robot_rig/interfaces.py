@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from robot_rig.datatypes import ArmState, Float32s, Frame, Goal, RawFrame, SafeCommand
+from robot_rig.datatypes import Action, ArmState, Bytes, Executed, Float32s, Frame, Goal, RawFrame, SafeCommand
 
 
 class Camera(Protocol):
@@ -70,4 +71,35 @@ class Policy(Protocol):
 
     def act(self, frame: Frame) -> Float32s:
         """The action float32 (A,) in [-1, 1] for this frame."""
+        ...
+
+
+class Plant(Protocol):
+    """A whole rig seen from the learner: an eye, and an arm behind its guard. `sim.rig.SimRig` is one.
+
+    It has no sense for joints or objects: what it gives back is pictures and normalised actions.
+    """
+
+    def now(self) -> float:
+        """Monotonic seconds of the plant's clock."""
+        ...
+
+    def look(self) -> Frame:
+        """The newest frame."""
+        ...
+
+    def act(self, action: Action) -> Executed:
+        """Carry out `action` for one policy period through the guard and say what was really done."""
+        ...
+
+    def home(self) -> None:
+        """Drive to the home posture through the guard. Raises UserError when it is not reached."""
+        ...
+
+    def state(self) -> Mapping[str, Bytes]:
+        """What must be saved so that a simulated plant continues bit for bit; empty for a real one."""
+        ...
+
+    def load_state(self, state: Mapping[str, Bytes]) -> None:
+        """Continue from `state()`."""
         ...
