@@ -1,0 +1,1 @@
+"""Adapters between the library's protocols and real (or fake) devices."""

@@ -1,0 +1,52 @@
+"""From a frame to an action: the tick of the policy process. Called by `loops.play` and, on the network, by policy_node.
+
+A silent policy means zero velocity, so every doubt here ends in silence: no goal, no policy, or a picture too old.
+"""
+
+from __future__ import annotations
+
+from robot_rig.datatypes import Action, Frame, Goal, Source
+from robot_rig.interfaces import Policy
+
+
+class PolicyLoop:
+    """Holds the policy of the running episode and answers each fresh frame once.
+
+    `image_age_limit_s` is the age from exposure beyond which a picture is not acted on.
+    """
+
+    def __init__(self, image_age_limit_s: float) -> None:
+        self._image_age_limit_s = image_age_limit_s
+        self._policy: Policy | None = None
+        self._source = Source.POLICY
+        self._seq = 0
+        self._answered: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether an episode is under way; a policy may be swapped only while it is not."""
+        return self._policy is not None
+
+    def begin(self, policy: Policy, goal: Goal | None, source: Source) -> None:
+        """Start an episode towards `goal` (None: goalless play) in the name of `source`.
+
+        Raises RuntimeError inside a running episode.
+        """
+        if self.running:
+            raise RuntimeError("a policy is swapped only between episodes")
+        if goal is not None:
+            policy.begin(goal)
+        self._policy, self._source, self._answered = policy, source, None
+
+    def end(self) -> None:
+        """End the episode; may be called twice."""
+        self._policy = None
+
+    def tick(self, now: float, frame: Frame) -> Action | None:
+        """The action that answers `frame`, or None: no episode, a frame already answered, or one older than the limit."""
+        if self._policy is None or frame.seq == self._answered or now - frame.stamp > self._image_age_limit_s:
+            return None
+        self._answered = frame.seq
+        self._seq += 1
+        value = self._policy.act(frame)
+        return Action(self._seq, now, value, self._source, frame.seq, frame.stamp)
