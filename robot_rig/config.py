@@ -53,6 +53,10 @@ class ControlConfig(Section):
     arm_rate_hz: float = Field(100.0, ge=50, le=500, description="joint velocity commands per second")
     tool_height_m: float = Field(0.06, ge=0.0, le=0.6, description="fixed height of the tool tip for planar tasks, m")
     home_tool_m: Point = Field((0.65, 0.0, 0.06), description="tool tip at the start of an evaluation, m in base")
+    home_posture_rad: JointAngles = Field(
+        (-0.31262, -0.86189, 0.10067, 1.64009, -0.09158, 0.79719, 3.14410),
+        description="joint angles right_j0 .. right_j6 with the tip at home_tool_m and the tool pointing down, rad",
+    )
     tool_offset_m: float = Field(0.13562, ge=0, le=0.4, description="right_hand to tool tip along its z, m")
     set_point_reach_m: float = Field(0.02, gt=0, le=0.02, description="furthest the set-point leads the tool, m")
     position_gain_hz: float = Field(5.0, gt=0, le=50, description="outer loop gain, 1/s")
