@@ -90,8 +90,8 @@ class SimConfig(Section):
     """The simulated robot and room."""
 
     scene: Literal["reach", "push"] = "reach"
-    camera_position_m: Point = (1.25, 0.0, 0.60)
-    camera_target_m: Point = (0.63, 0.0, 0.04)
+    camera_position_m: Point = (1.30, 0.0, 0.70)
+    camera_target_m: Point = (0.66, 0.0, 0.12)
     mesh_dir: str = Field("", description="folder of Sawyer STL meshes; empty: primitive shapes")
     multisamples: int = Field(4, ge=0, le=8, description="MSAA samples of the renderer")
     payload_error_kg: float = Field(0.0, ge=-1, le=1, description="mass in the hand that gravity compensation ignores")

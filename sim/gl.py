@@ -1,0 +1,75 @@
+"""Which GL library draws the pictures: EGL, else OSMesa, else none. Called when `sim` is imported, before MuJoCo is.
+
+MuJoCo binds its GL library when it is imported, and a broken one can take the process down with it. So each candidate
+draws once in a process of its own; the choice stays in the environment, where worker processes find it ready.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+
+from robot_rig.errors import UserError
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "MUJOCO_GL"
+BACKENDS = ("egl", "osmesa")
+NONE = "disable"
+PROBE = """
+import mujoco
+context = mujoco.GLContext(16, 16)
+context.make_current()
+drawing = mujoco.MjrContext(mujoco.MjModel.from_xml_string("<mujoco/>"), 150)
+drawing.free()
+context.free()
+"""
+PROBE_LIMIT_S = 60.0
+
+
+def draws(backend: str) -> bool:
+    """Whether a fresh process can make a drawing context with `backend`."""
+    environment = {**os.environ, VARIABLE: backend}
+    environment.pop("PYOPENGL_PLATFORM", None)
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", PROBE], env=environment, capture_output=True, timeout=PROBE_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return probe.returncode == 0
+
+
+def choose_backend() -> None:
+    """Put the first backend that draws into the environment, unless the user has named one there.
+
+    Without any, physics still runs; `require_backend` says what is missing once a picture is wanted.
+    """
+    # llvmpipe's own threads cost more than they bring on pictures this small.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    if os.environ.get(VARIABLE):
+        return
+    chosen = next((backend for backend in BACKENDS if draws(backend)), NONE)
+    os.environ[VARIABLE] = chosen
+    log.info("drawing with %s", chosen if chosen != NONE else "nothing: no GL library works")
+
+
+def require_backend(bound: str) -> None:
+    """Raise UserError unless `bound`, the module of MuJoCo's GL context, is a headless one that was chosen.
+
+    The message names the packages to install or, when MuJoCo was imported too early, the order to keep.
+    """
+    chosen = os.environ.get(VARIABLE, "").lower().strip()
+    if chosen == NONE:
+        raise UserError(
+            "no GL library can draw the simulator's pictures",
+            next_step="sudo apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 (or libosmesa6); "
+            f"if {VARIABLE}={NONE} was set by hand, unset it",
+        )
+    if chosen in BACKENDS and not bound.endswith(chosen):
+        raise UserError(
+            f"mujoco was imported before sim and is bound to {bound.rpartition('.')[2]}, not to {chosen}",
+            next_step=f"import sim before mujoco, or start with {VARIABLE}={chosen}",
+        )

@@ -1,0 +1,176 @@
+"""The simulated room: owns MuJoCo's model and data and is the only place that steps them. Used by everything in `sim`.
+
+What a network would separate is separated here too: `SimArm` and the cameras are the robot's cables, and the methods
+marked evaluator-only are what a person with a ruler would know. No agent may be given those (R17).
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from robot_rig.config import Config
+from robot_rig.datatypes import JOINTS, Bytes, Floats
+from sim.model import ROBOT_BIT
+from sim.scenes import PUCK_HALF_HEIGHT_M, PUCK_START_M, TIMESTEP_S, build
+
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+PATH_LEAD_LIMIT_RAD = 0.05
+"""Furthest the servo's path may run ahead of a joint that cannot follow."""
+
+_WHOLE = 1e-6
+"""How far from a whole number of physics steps a duration may be."""
+
+
+class World:
+    """One scene, the arm in its home posture and held there. `seed` draws the signs of the joints' speed errors."""
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self.config = config
+        self.model = build(config)
+        self.data = mujoco.MjData(self.model)
+        signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=JOINTS)
+        self._speed_error = config.sim.velocity_bias_rad_s * signs
+        self._tool = self.model.site("tool").id
+        self._has_puck = config.sim.scene == "push"
+        self._party = np.where(self.model.geom_contype == ROBOT_BIT, 2, 0)
+        self._party[self.model.geom("table").id] = 1
+        self._steps_to_hold = 0
+        self._geometry_is_fresh = False
+        self._effort = np.zeros(JOINTS)
+        self._touches_table = False
+        self.teleport(np.array(config.control.home_posture_rad))
+
+    def now(self) -> float:
+        """Seconds of simulated time since the world was made."""
+        return float(self.data.time)
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass: a whole number of physics steps of 2 ms.
+
+        Raises ValueError for any other duration and RuntimeError when the physics diverges.
+        """
+        steps = round(seconds / TIMESTEP_S)
+        if steps < 1 or abs(steps - seconds / TIMESTEP_S) > _WHOLE * steps:
+            raise ValueError(f"{seconds} s is not a whole number of steps of {TIMESTEP_S} s")
+        before = self.data.time
+        streaming = min(steps, self._steps_to_hold)
+        if streaming:
+            mujoco.mj_step(self.model, self.data, nstep=streaming)
+            self._steps_to_hold -= streaming
+            if not self._steps_to_hold:
+                self.hold()
+        if steps > streaming:
+            mujoco.mj_step(self.model, self.data, nstep=steps - streaming)
+        if self.data.time < before:  # MuJoCo starts over when it meets a NaN.
+            raise RuntimeError("the simulated physics diverged")
+        self._report()
+
+    def _report(self) -> None:
+        self._geometry_is_fresh = False
+        np.copyto(self._effort, self.data.qfrc_actuator[:JOINTS])
+        # Robot 2 and table 1: only where those two meet does a contact sum to 3.
+        self._touches_table = self.data.ncon > 0 and 3 in self._party[self.data.contact.geom].sum(axis=1)
+
+    def joint_position(self) -> Floats:
+        """(7,) rad."""
+        return self.data.qpos[:JOINTS].copy()
+
+    def joint_velocity(self) -> Floats:
+        """(7,) rad/s."""
+        return self.data.qvel[:JOINTS].copy()
+
+    def joint_effort(self) -> Floats:
+        """(7,) N·m that the motors gave in the last physics step, gravity compensation included."""
+        return self._effort.copy()
+
+    def touches_table(self) -> bool:
+        """Whether any part of the arm or gripper touched the table in the last physics step."""
+        return self._touches_table
+
+    def set_joint_velocity_target(self, velocity: Floats, lasting_s: float) -> None:
+        """Drive the joints at `velocity` (7,) rad/s for `lasting_s`, then hold, unless another target comes first."""
+        data = self.data
+        data.act[:] = np.clip(
+            data.act, data.qpos[:JOINTS] - PATH_LEAD_LIMIT_RAD, data.qpos[:JOINTS] + PATH_LEAD_LIMIT_RAD
+        )
+        data.ctrl[0::2] = data.ctrl[1::2] = velocity + self._speed_error
+        self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))
+
+    def hold(self) -> None:
+        """End the motion and keep the position that was commanded last; no speed error, so no creep."""
+        self.data.ctrl[:] = 0.0
+        self._steps_to_hold = 0
+
+    def brake(self) -> None:
+        """Keep the joints where they are measured now: what brakes do."""
+        self.hold()
+        self.data.act[:] = self.data.qpos[:JOINTS]
+
+    def teleport(self, position: Floats) -> None:
+        """Put the arm at joint `position` (7,) rad, at rest and held. For tests and the evaluator's goal pictures."""
+        self.data.qpos[:JOINTS] = position
+        self.data.qvel[:JOINTS] = 0.0
+        self.data.qacc_warmstart[:JOINTS] = 0.0
+        self.brake()
+        self._effort[:] = 0.0
+        self._touches_table = False
+        self._geometry_is_fresh = False
+
+    def place_puck(self, x: float, y: float) -> None:
+        """Put the puck at rest at (x, y) m in base, as a person does. Raises ValueError in a scene without one."""
+        address = self._puck_address()
+        height = self.config.guard.table_height_m + PUCK_HALF_HEIGHT_M
+        self.data.qpos[address : address + 7] = (x, y, height, 1.0, 0.0, 0.0, 0.0)
+        self.data.qvel[JOINTS:] = 0.0
+        self._geometry_is_fresh = False
+
+    def place_puck_at_start(self) -> None:
+        """Put the puck on its mark."""
+        self.place_puck(*PUCK_START_M)
+
+    def _puck_address(self) -> int:
+        if not self._has_puck:
+            raise ValueError(f"scene {self.config.sim.scene} has no puck")
+        return JOINTS
+
+    def refresh_geometry(self) -> None:
+        """Bring body, camera and light poses up to the joints; a physics step leaves them 2 ms behind."""
+        if not self._geometry_is_fresh:
+            mujoco.mj_kinematics(self.model, self.data)
+            mujoco.mj_comPos(self.model, self.data)
+            mujoco.mj_camlight(self.model, self.data)
+            self._geometry_is_fresh = True
+
+    def tool_position(self) -> Floats:
+        """(3,) m in base: where the tool tip truly is. Evaluator only."""
+        self.refresh_geometry()
+        return self.data.site_xpos[self._tool].copy()
+
+    def puck_position(self) -> Floats:
+        """(3,) m in base: where the puck's centre truly is. Evaluator only. Raises ValueError without a puck."""
+        address = self._puck_address()
+        return self.data.qpos[address : address + 3].copy()
+
+    def save_state(self) -> Bytes:
+        """Everything that decides what happens next, as uint8 (N,): the physics continue from it bit for bit."""
+        size = mujoco.mj_stateSize(self.model, STATE)
+        state = np.empty(size + JOINTS + 2)
+        physics = np.empty(size)
+        mujoco.mj_getState(self.model, self.data, physics, STATE)
+        state[:size] = physics
+        state[size : size + JOINTS] = self._effort
+        state[size + JOINTS :] = (self._steps_to_hold, self._touches_table)
+        return state.view(np.uint8)
+
+    def load_state(self, state: Bytes) -> None:
+        """Continue from `save_state()` of a world with the same config. Raises ValueError for a state of another."""
+        size = mujoco.mj_stateSize(self.model, STATE)
+        values = np.frombuffer(state.tobytes(), np.float64) if state.nbytes % 8 == 0 else np.empty(0)
+        if values.shape != (size + JOINTS + 2,):
+            raise ValueError(f"a state of {state.nbytes} bytes does not belong to scene {self.config.sim.scene}")
+        mujoco.mj_setState(self.model, self.data, values[:size].copy(), STATE)
+        self._effort = values[size : size + JOINTS].copy()
+        self._steps_to_hold, self._touches_table = int(values[-2]), bool(values[-1])
+        self._geometry_is_fresh = False
