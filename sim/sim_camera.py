@@ -12,6 +12,7 @@ import numpy as np
 from robot_rig.clock import Clock
 from robot_rig.config import Config
 from robot_rig.datatypes import IMAGE_SIZE, Bytes, Frame, RawFrame
+from robot_rig.errors import UserError
 from sim.gl import require_backend
 from sim.scenes import CAMERA, EYE
 from sim.world import World
@@ -30,12 +31,13 @@ class Picture:
         self._rgb = np.empty((height, width, 3), np.uint8)
 
     def draw(self) -> Bytes:
-        """uint8 (height, width, 3), RGB; overwritten by the next call. Raises RuntimeError after `close`."""
+        """uint8 (height, width, 3), RGB; overwritten by the next call. Raises UserError after `close`."""
         if self._renderer is None:
-            raise RuntimeError("this camera is closed")
+            raise UserError("the camera is closed", next_step="open it again")
         self._world.refresh_geometry()
         self._renderer.update_scene(self._world.data, self._camera)
-        return self._renderer.render(out=self._rgb)
+        self._renderer.render(out=self._rgb)
+        return self._rgb
 
     def close(self) -> None:
         """Free the drawing context; may be called twice. Left to the interpreter's exit, OSMesa complains."""

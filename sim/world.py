@@ -75,11 +75,11 @@ class World:
 
     def joint_position(self) -> Floats:
         """(7,) rad."""
-        return self.data.qpos[:JOINTS].copy()
+        return np.array(self.data.qpos[:JOINTS])
 
     def joint_velocity(self) -> Floats:
         """(7,) rad/s."""
-        return self.data.qvel[:JOINTS].copy()
+        return np.array(self.data.qvel[:JOINTS])
 
     def joint_effort(self) -> Floats:
         """(7,) N·m that the motors gave in the last physics step, gravity compensation included."""
@@ -146,12 +146,12 @@ class World:
     def tool_position(self) -> Floats:
         """(3,) m in base: where the tool tip truly is. Evaluator only."""
         self.refresh_geometry()
-        return self.data.site_xpos[self._tool].copy()
+        return np.array(self.data.site_xpos[self._tool])
 
     def puck_position(self) -> Floats:
         """(3,) m in base: where the puck's centre truly is. Evaluator only. Raises ValueError without a puck."""
         address = self._puck_address()
-        return self.data.qpos[address : address + 3].copy()
+        return np.array(self.data.qpos[address : address + 3])
 
     def save_state(self) -> Bytes:
         """Everything that decides what happens next, as uint8 (N,): the physics continue from it bit for bit."""

@@ -1,0 +1,93 @@
+"""The one eye: from a camera's picture to the policy's, and goal pictures to and from disk. The only user of OpenCV.
+
+Called by the camera node, the calibration, the command line and, over a `Camera`, every loop that looks. Pictures are
+uint8 RGB everywhere; BGR exists inside this file only. A goal picture may come from a stranger, so its header is read
+here, by `picture_files`, before any decoder sees it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from robot_rig.config import CameraConfig
+from robot_rig.datatypes import IMAGE_SIZE, Bytes, Frame, RawFrame
+from robot_rig.errors import UserError
+from robot_rig.interfaces import Camera
+from robot_rig.picture_files import MAX_SIDE_PX, read_checked
+
+# OpenCV reads its limit once, when it is imported.
+os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_SIDE_PX * MAX_SIDE_PX)
+
+import cv2
+
+
+def check_raw(raw: RawFrame, camera: CameraConfig) -> None:
+    """Raise UserError unless `raw` has the size that `camera` promises."""
+    height, width = raw.rgb.shape[:2]
+    if (width, height) != (camera.width_px, camera.height_px):
+        raise UserError(
+            f"the camera gave {width}x{height} px, expected {camera.width_px}x{camera.height_px}",
+            next_step="set the camera's resolution, or camera.width_px and camera.height_px and calibrate again",
+        )
+
+
+def preprocess(raw: RawFrame, camera: CameraConfig) -> Frame:
+    """What the policy sees of `raw`: the configured square window, shrunk to 84x84 by area. Stamp and number stay.
+
+    Raises UserError when the picture has not the configured size.
+    """
+    check_raw(raw, camera)
+    left, top, side = camera.crop_left_px, camera.crop_top_px, camera.crop_px
+    window = raw.rgb[top : top + side, left : left + side]
+    return Frame(raw.seq, raw.stamp, _uint8(cv2.resize(window, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)))
+
+
+def _uint8(picture: object) -> Bytes:
+    return np.asarray(picture, dtype=np.uint8)
+
+
+class CameraEye:
+    """The policy's picture from a real camera's; implements `interfaces.Eye`."""
+
+    def __init__(self, camera: Camera, config: CameraConfig) -> None:
+        self._camera = camera
+        self._config = config
+
+    def look(self) -> Frame:
+        """The camera's newest picture as the policy sees it. Raises UserError when there is none or of a wrong size."""
+        return preprocess(self._camera.read(), self._config)
+
+
+def load_goal_picture(path: str | os.PathLike[str]) -> Bytes:
+    """The goal picture uint8 (84, 84, 3), RGB, of the PNG or JPEG file at `path`.
+
+    Raises UserError, and touches little memory, for anything else: see `picture_files`.
+    """
+    content = read_checked(Path(path), (IMAGE_SIZE, IMAGE_SIZE))
+    try:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        decoded = None
+    if decoded is None or decoded.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):
+        raise UserError(f"the picture {path} is corrupt and cannot be decoded", next_step="save or copy it again")
+    return _uint8(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def save_picture(path: str | os.PathLike[str], rgb: Bytes) -> None:
+    """Write `rgb` uint8 (H, W, 3) as a PNG file, whole or not at all. Raises UserError when the disk refuses."""
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f"a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
+    target = Path(path)
+    _, png = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.write_bytes(png.tobytes())
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UserError(
+            f"cannot write {target}: {error.strerror}", next_step="free some space or choose another folder"
+        ) from error
