@@ -12,11 +12,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Point = tuple[Finite, Finite, Finite]
-JointAngles = tuple[Finite, Finite, Finite, Finite, Finite, Finite, Finite]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Coordinate = Annotated[float, Field(ge=-5, le=5)]
+Angle = Annotated[float, Field(ge=-6.3, le=6.3)]
+Width = Annotated[int, Field(ge=1, le=4096)]
+Point = tuple[Coordinate, Coordinate, Coordinate]
+JointAngles = tuple[Angle, Angle, Angle, Angle, Angle, Angle, Angle]
 
 
 class Section(BaseModel):
@@ -30,12 +31,12 @@ class CameraConfig(Section):
 
     width_px: int = Field(640, ge=84, le=4096, description="width of the raw picture, px")
     height_px: int = Field(480, ge=84, le=4096, description="height of the raw picture, px")
-    focal_px: Positive = Field(612.0, description="focal length, px (D435 colour: 606-615)")
-    center_u_px: Finite = Field(320.0, description="principal point, px from the left edge")
-    center_v_px: Finite = Field(240.0, description="principal point, px from the upper edge")
+    focal_px: float = Field(612.0, gt=0, le=20_000, description="focal length, px (D435 colour: 606-615)")
+    center_u_px: float = Field(320.0, ge=0, le=4096, description="principal point, px from the left edge")
+    center_v_px: float = Field(240.0, ge=0, le=4096, description="principal point, px from the upper edge")
     crop_px: int = Field(420, ge=84, le=4096, description="side of the square window, px; 420 is exactly 5 x 84")
-    crop_left_px: int = Field(110, ge=0, description="left edge of the window, px")
-    crop_top_px: int = Field(30, ge=0, description="upper edge of the window, px")
+    crop_left_px: int = Field(110, ge=0, le=4096, description="left edge of the window, px")
+    crop_top_px: int = Field(30, ge=0, le=4096, description="upper edge of the window, px")
 
     @model_validator(mode="after")
     def _window_inside_picture(self) -> CameraConfig:
@@ -47,7 +48,9 @@ class CameraConfig(Section):
 class ControlConfig(Section):
     """From a normalised action to joint velocity."""
 
-    axes: tuple[Literal["x", "y", "z"], ...] = Field(("x", "y"), min_length=1, max_length=3)
+    axes: tuple[Literal["x", "y", "z"], ...] = Field(
+        ("x", "y"), min_length=1, max_length=3, description="directions in base that an action moves the tool along"
+    )
     action_scale_m: float = Field(0.017, gt=0, le=0.02, description="tool travel of action 1 in one policy step, m")
     policy_rate_hz: float = Field(10.0, ge=1, le=30, description="policy steps per second")
     arm_rate_hz: float = Field(100.0, ge=50, le=500, description="joint velocity commands per second")
@@ -64,13 +67,19 @@ class ControlConfig(Section):
     damping: float = Field(0.03, gt=0, le=1, description="damped least squares, lambda")
     posture_gain_hz: float = Field(0.5, ge=0, le=5, description="null-space pull to the home posture, 1/s")
 
+    @model_validator(mode="after")
+    def _axes_differ(self) -> ControlConfig:
+        if len(set(self.axes)) < len(self.axes):
+            raise ValueError(f"axes names a direction twice: {', '.join(self.axes)}")
+        return self
+
 
 class GuardConfig(Section):
     """Limits of the guard. Each may only be tighter than the hard ceiling in safety/limits.py."""
 
     box_low_m: Point = Field((0.55, -0.20, 0.03), description="lower corner of the tool tip's box, m in base")
     box_high_m: Point = Field((0.75, 0.20, 0.30), description="upper corner of the tool tip's box, m in base")
-    table_height_m: Finite = Field(0.0, description="height of the table plane, m in base")
+    table_height_m: Coordinate = Field(0.0, description="height of the table plane, m in base")
     table_clearance_m: float = Field(0.01, ge=0, le=0.2, description="room kept between any link and the table, m")
     tool_speed_m_s: float = Field(0.25, gt=0, le=0.25, description="speed of the tool tip under the policy, m/s")
     slow_speed_m_s: float = Field(0.10, gt=0, le=0.25, description="speed of the tool tip for homing and teleop, m/s")
@@ -85,16 +94,26 @@ class GuardConfig(Section):
     action_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest action that may move the arm, s")
     state_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest arm state that may move the arm, s")
 
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> GuardConfig:
+        if not all(low < high for low, high in zip(self.box_low_m, self.box_high_m, strict=True)):
+            raise ValueError("box_low_m must lie below box_high_m in x, y and z")
+        if self.stop_ring_rad >= self.soft_ring_rad:
+            raise ValueError("stop_ring_rad must be smaller than soft_ring_rad")
+        return self
+
 
 class SimConfig(Section):
     """The simulated robot and room."""
 
-    scene: Literal["reach", "push"] = "reach"
-    camera_position_m: Point = (1.30, 0.0, 0.70)
-    camera_target_m: Point = (0.66, 0.0, 0.12)
+    scene: Literal["reach", "push"] = Field("reach", description="what lies on the table: nothing, or a puck")
+    camera_position_m: Point = Field((1.30, 0.0, 0.70), description="where the camera is, m in base")
+    camera_target_m: Point = Field((0.66, 0.0, 0.12), description="the point it looks at, m in base")
     mesh_dir: str = Field("", description="folder of Sawyer STL meshes; empty: primitive shapes")
     multisamples: int = Field(4, ge=0, le=8, description="MSAA samples of the renderer")
-    payload_error_kg: float = Field(0.0, ge=-1, le=1, description="mass in the hand that gravity compensation ignores")
+    payload_error_kg: float = Field(
+        0.0, ge=-1, le=1, description="mass in the hand that gravity compensation ignores, kg"
+    )
     velocity_bias_rad_s: float = Field(0.0, ge=-0.05, le=0.05, description="constant error of joint speed, rad/s")
 
 
@@ -111,31 +130,33 @@ class CollectConfig(Section):
 class VaeConfig(Section):
     """The beta-VAE (R11-R13)."""
 
-    net: Literal["small", "rlkit"] = "small"
-    latent_dim: int = Field(8, ge=2, le=64)
-    beta: float = Field(1.0, ge=0, le=10_000)
-    updates: int = Field(1000, ge=1, le=1_000_000)
-    batch: int = Field(64, ge=2, le=1024)
-    learning_rate: float = Field(1e-3, gt=0, le=0.1)
+    net: Literal["small", "rlkit"] = Field("small", description="encoder and decoder; rlkit is the authors' net")
+    latent_dim: int = Field(8, ge=2, le=64, description="numbers in the latent z")
+    beta: float = Field(1.0, ge=0, le=10_000, description="weight of the KL term, which carries its 1/2")
+    updates: int = Field(1000, ge=1, le=1_000_000, description="gradient steps before practice")
+    batch: int = Field(64, ge=2, le=1024, description="frames in a gradient step")
+    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="step size of Adam")
 
 
 class AgentConfig(Section):
     """Goal-conditioned TD3 on latents (R1, R6, R8, R9, R15)."""
 
-    hidden: tuple[int, ...] = Field((256, 256), min_length=1, max_length=4)
-    layer_norm: bool = True
-    learning_rate: float = Field(1e-3, gt=0, le=0.1)
-    batch: int = Field(128, ge=2, le=4096)
-    discount: float = Field(0.98, gt=0, lt=1)
-    polyak: float = Field(0.01, gt=0, le=1)
-    target_noise: float = Field(0.2, ge=0, le=1)
-    target_noise_clip: float = Field(0.5, ge=0, le=1)
-    policy_delay: int = Field(2, ge=1, le=10)
+    hidden: tuple[Width, ...] = Field(
+        (256, 256), min_length=1, max_length=4, description="units in the hidden layers of actor and critics"
+    )
+    layer_norm: bool = Field(True, description="LayerNorm in the critics")
+    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="step size of Adam")
+    batch: int = Field(128, ge=2, le=4096, description="transitions in a gradient step")
+    discount: float = Field(0.98, gt=0, lt=1, description="gamma, per policy step")
+    polyak: float = Field(0.01, gt=0, le=1, description="tau: how far the targets follow in one update")
+    target_noise: float = Field(0.2, ge=0, le=1, description="deviation of the target action's noise")
+    target_noise_clip: float = Field(0.5, ge=0, le=1, description="bound of the target action's noise")
+    policy_delay: int = Field(2, ge=1, le=10, description="critic updates in one actor update")
     metric: Literal["identity", "precision", "whitened"] = Field("whitened", description="the latent distance (R6)")
     goals: Literal["prior", "aggregate", "achieved"] = Field("achieved", description="imagined goals z_g ~ p(z) (R8)")
-    mix_rollout: Fraction = 0.2
-    mix_imagined: Fraction = 0.5
-    mix_future: Fraction = 0.3
+    mix_rollout: Fraction = Field(0.2, description="share of a batch with the goal of its episode (R9)")
+    mix_imagined: Fraction = Field(0.5, description="share of a batch with a freshly imagined goal (R9)")
+    mix_future: Fraction = Field(0.3, description="share of a batch with a later frame as goal (R9)")
 
     @model_validator(mode="after")
     def _mix_sums_to_one(self) -> AgentConfig:
@@ -148,32 +169,34 @@ class AgentConfig(Section):
 class PracticeConfig(Section):
     """Practice on imagined goals, learning on the way (R14, R18)."""
 
-    steps: int = Field(1000, ge=0, le=10_000_000)
-    episode_steps: int = Field(50, ge=2, le=10_000)
+    steps: int = Field(1000, ge=0, le=10_000_000, description="practice steps after random play")
+    episode_steps: int = Field(50, ge=2, le=10_000, description="steps towards one imagined goal")
     pretrain_updates: int = Field(2000, ge=0, le=10_000_000, description="TD3 updates on random play before practice")
-    updates_per_step: int = Field(4, ge=0, le=64)
+    updates_per_step: int = Field(4, ge=0, le=64, description="TD3 updates in a practice step")
     replay_random_play: bool = Field(True, description="random play is in the replay too")
-    ou_sigma: float = Field(0.3, gt=0, le=2)
-    ou_theta: float = Field(0.15, gt=0, le=1)
-    tune_every_steps: int = Field(500, ge=0, description="VAE fine-tuning period in steps; 0: never")
-    tune_updates: int = Field(100, ge=0, le=100_000)
-    snapshot_every_steps: int = Field(250, ge=1, description="checkpoint period, rounded up to whole episodes")
+    ou_sigma: float = Field(0.3, gt=0, le=2, description="exploration noise: step deviation")
+    ou_theta: float = Field(0.15, gt=0, le=1, description="exploration noise: pull to zero")
+    tune_every_steps: int = Field(500, ge=0, le=10_000_000, description="VAE fine-tuning period in steps; 0: never")
+    tune_updates: int = Field(100, ge=0, le=100_000, description="gradient steps of one VAE fine-tuning")
+    snapshot_every_steps: int = Field(
+        250, ge=1, le=10_000_000, description="checkpoint period, rounded up to whole episodes"
+    )
 
 
 class EvalConfig(Section):
     """The fixed exam."""
 
-    goals: int = Field(50, ge=1, le=10_000)
-    goal_seed: int = Field(12345, ge=0)
-    episode_steps: int = Field(50, ge=1, le=10_000)
+    goals: int = Field(50, ge=1, le=10_000, description="goal pictures that training never saw")
+    goal_seed: int = Field(12345, ge=0, le=2**31 - 1, description="seed of the goal pictures")
+    episode_steps: int = Field(50, ge=1, le=10_000, description="steps from home towards a goal")
     success_m: float = Field(0.03, gt=0, le=1, description="final distance that counts as success, m")
 
 
 class Config(Section):
     """Everything that decides a run. `preset` names the recipe the report shows."""
 
-    preset: str = Field("rig", pattern=r"^[a-z0-9_]{1,40}$")
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    preset: str = Field("rig", pattern=r"^[a-z0-9_]{1,40}$", description="name of the recipe")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of everything random in a run but the exam")
     threads: int = Field(1, ge=1, le=64, description="torch threads of the trainer")
     camera: CameraConfig = CameraConfig()
     control: ControlConfig = ControlConfig()
