@@ -163,9 +163,7 @@ def _clips(data: ReportData) -> dict[str, Clip]:
     for title, index in chosen_cases(exam).items():
         rollout, id = exam.rollouts[index], exam.ids[index]
         film = Film.of(rollout, data.decoded_goals.get(id))
-        caption = (
-            f"Goal {id}: {in_cm(rollout.distance_m[0])} cm away at the start, {in_cm(rollout.final_m)} at the end."
-        )
+        caption = f"{id}: {in_cm(rollout.distance_m[0])} cm away at the start, {in_cm(rollout.final_m)} at the end."
         panes = ("goal", "rollout") if film.decoded_goal is None else ("goal", "goal decoded", "rollout")
         clips[title] = _clip(three_panes(film, FILM_ENLARGEMENT), data.rate_hz, title, caption, panes)
     return clips

@@ -80,7 +80,7 @@ def _svg(figure: Figure, salt: str) -> str:
     return text
 
 
-def _axes(width: float = 5.0, height: float = 3.1) -> tuple[Figure, Axes]:
+def _axes(width: float = 4.4, height: float = 2.9) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     return figure, axes
@@ -107,8 +107,9 @@ def learning_curve(points: Sequence[CurvePoint], do_nothing_m: float | None, suc
         axes.axhline(do_nothing_m * 100, color=COLOURS["do nothing"], linestyle=style, label="do nothing, median")
     _success_line(axes.axhline, success_m)
     axes.set(xlabel="environment steps, random play included", ylabel="final distance (cm)", ylim=(0, None))
+    axes.set_xlim(0, steps[-1] * 1.04)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.01))
     return _svg(figure, "learning_curve")
 
 
@@ -121,14 +122,14 @@ def cumulative(evaluations: Mapping[str, Evaluation], success_m: float) -> str:
     _success_line(axes.axvline, success_m)
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(1, symbol=" %"))
     axes.set(xlabel="final distance (cm)", ylabel="goals that ended closer", xlim=(0, None), ylim=(0, 1.02))
-    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.3))
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.01))
     return _svg(figure, "cumulative")
 
 
 @rc_context(STYLE)
 def histogram(evaluations: Mapping[str, Evaluation], success_m: float) -> str:
     """Counts of final distances in bins of 1 cm, one panel for each evaluation, under one scale."""
-    figure = Figure(figsize=(5.0, 1.2 + 1.1 * len(evaluations)), layout="constrained")
+    figure = Figure(figsize=(4.4, 1.0 + 0.95 * len(evaluations)), layout="constrained")
     panels = figure.subplots(len(evaluations), sharex=True, sharey=True, squeeze=False)[:, 0]
     furthest = max(float(evaluation.final_m.max()) for evaluation in evaluations.values()) * 100
     edges = np.arange(math.floor(furthest) + 2) if furthest < 60 else np.linspace(0, furthest, 60)
@@ -138,6 +139,7 @@ def histogram(evaluations: Mapping[str, Evaluation], success_m: float) -> str:
         axes.set_title(name, loc="right", y=0.72)
         axes.yaxis.set_major_locator(ticker.MaxNLocator(3, integer=True))
     panels[-1].set(xlabel="final distance (cm)", xlim=(0, None))
+    panels[-1].xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True))
     figure.supylabel("goals", fontsize=10)
     return _svg(figure, "histogram")
 
@@ -156,7 +158,7 @@ def over_time(evaluations: Mapping[str, Evaluation], rate_hz: float, success_m: 
         axes.plot(seconds, np.median(distance, 0), color=COLOURS[name], linestyle=LINES[name], label=name)
     _success_line(axes.axhline, success_m)
     axes.set(xlabel="time (s)", ylabel="distance to goal (cm)", xlim=(0, seconds[-1]), ylim=(0, None))
-    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.38))
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.01))
     return _svg(figure, "over_time")
 
 
@@ -166,7 +168,7 @@ def goal_map(evaluation: Evaluation, low_xy_m: Floats, high_xy_m: Floats, succes
     goals = np.stack([rollout.goal_xy_m for rollout in evaluation.rollouts]) * 100
     tools = np.stack([rollout.tool_xy_m for rollout in evaluation.rollouts]) * 100
     final = evaluation.final_m * 100
-    figure, axes = _axes(5.4, 3.6)
+    figure, axes = _axes(4.7, 3.1)
     axes.plot(
         np.stack([goals[:, 1], tools[:, 1]]),
         np.stack([goals[:, 0], tools[:, 0]]),
@@ -198,7 +200,7 @@ def goal_map(evaluation: Evaluation, low_xy_m: Floats, high_xy_m: Floats, succes
     axes.set(xlabel="y of the base (cm); the arm's left is left", ylabel="x, away from the base (cm)")
     axes.set_aspect("equal")
     axes.invert_xaxis()
-    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.2), labelcolor=COLOURS["ink"])
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.01), labelcolor=COLOURS["ink"])
     bar = figure.colorbar(dots, ax=axes, shrink=0.7, extend="max", pad=0.02)
     bar.set_label("final distance (cm)")
     bar.outline.set_visible(False)
