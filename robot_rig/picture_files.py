@@ -6,6 +6,7 @@ meets a picture of another size, and a PNG is taken apart: only its pixels go on
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -50,18 +51,22 @@ def _read_regular(path: Path) -> bytes:
         # Without O_NONBLOCK, opening a fifo would wait for a writer for ever.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        if path.is_symlink():
+        number = error.errno if isinstance(error, OSError) else None
+        if number == errno.ELOOP:
             raise UserError(f"{path} is a symbolic link", next_step="name the file that it points to") from error
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        reason = os.strerror(number) if number else str(error)
         raise UserError(f"cannot open the picture {path}: {reason}", next_step="check the name") from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if stat.S_ISDIR(status.st_mode):
+    try:
+        kind = os.fstat(handle).st_mode
+        if stat.S_ISDIR(kind):
             raise UserError(f"{path} is a folder", next_step="name a picture in it")
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(kind):
             raise UserError(f"{path} is not a regular file", next_step="copy the picture into a file of its own")
-        # The size may grow after it was asked for, so the reading is bounded too.
-        content = file.read(MAX_BYTES + 1)
+        # The size may grow after it was asked for, so the reading is bounded instead.
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    finally:
+        os.close(handle)
     if len(content) > MAX_BYTES:
         raise UserError(f"{path} is larger than 8 MiB", next_step="goal pictures are 84x84 px: capture or shrink it")
     return content

@@ -57,7 +57,7 @@ def choose_backend() -> None:
 
 
 def require_backend(bound: str) -> None:
-    """Raise UserError unless `bound`, the module of MuJoCo's GL context, is a headless one that was chosen.
+    """Raise UserError unless pictures can be drawn; `bound` is the module of the GL context that MuJoCo has bound.
 
     The message names the packages to install or, when MuJoCo was imported too early, the order to keep.
     """
@@ -70,6 +70,6 @@ def require_backend(bound: str) -> None:
         )
     if chosen in BACKENDS and not bound.endswith(chosen):
         raise UserError(
-            f"mujoco was imported before sim and is bound to {bound.rpartition('.')[2]}, not to {chosen}",
-            next_step=f"import sim before mujoco, or start with {VARIABLE}={chosen}",
+            f"mujoco is not bound to {chosen}, which {VARIABLE} names",
+            next_step=f"import sim before mujoco, and if {VARIABLE} was set by hand, unset it",
         )

@@ -22,7 +22,7 @@ class Picture:
     """Draws one named camera of a world into its own drawing context. Raises UserError when nothing can draw."""
 
     def __init__(self, world: World, camera: str, width: int, height: int) -> None:
-        require_backend(mujoco.GLContext.__module__)
+        require_backend(getattr(mujoco, "GLContext", object).__module__)
         self._world = world
         self._camera = world.model.camera(camera).id
         # The context takes its buffer from the model, and one that is larger than the picture costs time.

@@ -38,7 +38,7 @@ class World:
         self._party[self.model.geom("table").id] = 1
         self._steps_to_hold = 0
         self._geometry_is_fresh = False
-        self._effort = np.zeros(JOINTS)
+        self._effort: Floats = np.zeros(JOINTS)
         self._touches_table = False
         self.teleport(np.array(config.control.home_posture_rad))
 
@@ -54,7 +54,7 @@ class World:
         steps = round(seconds / TIMESTEP_S)
         if steps < 1 or abs(steps - seconds / TIMESTEP_S) > _WHOLE * steps:
             raise ValueError(f"{seconds} s is not a whole number of steps of {TIMESTEP_S} s")
-        before = self.data.time
+        then = self.data.time + seconds
         streaming = min(steps, self._steps_to_hold)
         if streaming:
             mujoco.mj_step(self.model, self.data, nstep=streaming)
@@ -63,7 +63,8 @@ class World:
                 self.hold()
         if steps > streaming:
             mujoco.mj_step(self.model, self.data, nstep=steps - streaming)
-        if self.data.time < before:  # MuJoCo starts over when it meets a NaN.
+        # MuJoCo sets everything, its time too, back to the start when it meets a NaN.
+        if abs(self.data.time - then) > TIMESTEP_S / 2:
             raise RuntimeError("the simulated physics diverged")
         self._report()
 
@@ -83,7 +84,7 @@ class World:
 
     def joint_effort(self) -> Floats:
         """(7,) N·m that the motors gave in the last physics step, gravity compensation included."""
-        return self._effort.copy()
+        return np.array(self._effort)
 
     def touches_table(self) -> bool:
         """Whether any part of the arm or gripper touched the table in the last physics step."""

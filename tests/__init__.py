@@ -1,0 +1,1 @@
+"""The tests mirror the tree; `contracts` holds the laws that every driver inherits."""
