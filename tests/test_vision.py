@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from drivers.fake import FakeCamera
 from robot_rig.clock import ManualClock
 from robot_rig.config import CameraConfig
-from robot_rig.datatypes import IMAGE_SHAPE, Bytes, RawFrame
+from robot_rig.datatypes import IMAGE_SHAPE, RawFrame
 from robot_rig.errors import UserError
 from robot_rig.vision import CameraEye, check_raw, load_goal_picture, preprocess, save_picture
 
