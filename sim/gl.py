@@ -65,7 +65,8 @@ def require_backend(bound: str) -> None:
     if chosen == NONE:
         raise UserError(
             "no GL library can draw the simulator's pictures",
-            next_step="install one: sudo apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 (or libosmesa6); "
+            next_step="install one: "
+            "sudo apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 (or libosmesa6); "
             f"if {VARIABLE}={NONE} was set by hand, unset it",
         )
     if chosen in BACKENDS and not bound.endswith(chosen):
