@@ -1,0 +1,49 @@
+# Every target that runs code sets the checkout up first; see setup.sh. `make` alone lists what there is.
+PYTHON := .venv/bin/python
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test proof bench configs clean
+
+help:
+	@echo 'robot-rig: an arm that learns to reach whatever picture it is shown.'
+	@echo
+	@echo '  make demo     the main job in the simulator: play, learn to see, practise, take the exam, write a report'
+	@echo '                make demo DEMO_ARGS="--seed 7 --goal-seed 99"; go on after Ctrl-C with DEMO_ARGS=--resume'
+	@echo '  make test     style, types and every test that is quick (10 minutes on 2 cores at most)'
+	@echo '  make proof    the tests that take long'
+	@echo '  make bench    how fast it is beside what one would use instead'
+	@echo '  make setup    apt packages and .venv only; the others do this by themselves'
+	@echo '  make configs  write robot_rig/configs/default.yaml anew from the schema'
+	@echo '  make clean    delete caches and build products; .venv and runs stay'
+	@echo
+	@echo 'Nothing here moves a real arm.'
+
+setup:
+	@bash ./setup.sh
+
+demo: setup
+	.venv/bin/rig demo $(DEMO_ARGS)
+
+test: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest -m 'not proof and not robot' $(PYTEST_ARGS)
+
+proof: setup
+	$(PYTHON) -m pytest -m 'proof and not robot' $(PYTEST_ARGS)
+
+bench: setup
+	.venv/bin/rig bench $(BENCH_ARGS)
+
+configs: setup
+	$(PYTHON) -c 'from robot_rig.config_files import describe_config; print(describe_config(), end="")' > default.yaml.new
+	mv default.yaml.new robot_rig/configs/default.yaml
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	rm -rf robot_rig.egg-info
