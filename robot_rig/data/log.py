@@ -1,0 +1,284 @@
+"""The episode log: one MCAP file an episode that survives SIGKILL, a full disk and bit rot (reliability first).
+
+`EpisodeWriter` is used by collection, practice and the recorder node; `read_episode` by the trainer and `rig data`.
+Each step is one compressed chunk with its own checksum, on disk (fdatasync) before it counts as acknowledged.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import queue
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+import numpy as np
+from mcap.writer import Writer
+
+from robot_rig.data import episode as schema
+from robot_rig.data.durable_file import DurableFile, sync_folder
+from robot_rig.data.salvage import meta_checksum, salvage
+from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Step, read_only
+from robot_rig.errors import UserError
+
+QUEUE_STEPS = 64
+"""Steps that may wait for the disk: 1.4 MB, and 6 s at 10 Hz."""
+
+MAX_META_BYTES = 64 * 1024
+
+
+class DiskRoom(NamedTuple):
+    """Free bytes without which no episode is started, and at which a running one is stopped."""
+
+    start: int = 2 * 2**30
+    stop: int = 500 * 2**20
+
+
+class EpisodeWriter:
+    """Writes one episode to the new file `path`; a file that exists is never touched.
+
+    Args:
+        path: ends in .mcap; its folder exists.
+        action_dim: A, the length of every action.
+        goal: picture to reach, uint8 (84, 84, 3), or None for goalless play.
+        meta: short strings about the episode (stage, policy id, config hash, ...).
+        clock_offset: epoch of the stamps' zero, s: `clock.epoch(0.0)`.
+        room: see DiskRoom.
+        patience: how long `append` waits for a slow disk when the queue is full, s.
+
+    Until `finish` or `abort` the file is locked, which is how readers tell a running episode from a dead one.
+    Raises UserError when the file cannot be made or the disk is nearly full.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        action_dim: int,
+        goal: Bytes | None,
+        meta: Mapping[str, str],
+        *,
+        clock_offset: float = 0.0,
+        room: DiskRoom | None = None,
+        patience: float = 5.0,
+    ) -> None:
+        self._path = Path(path)
+        self._action_dim = action_dim
+        self._goal = None if goal is None else read_only("goal", goal, IMAGE_SHAPE, np.uint8)
+        self._offset_ns = round(clock_offset * schema.NS)
+        self._room = room or DiskRoom()
+        self._patience = patience
+        self._appended = 0
+        self._acknowledged = 0
+        self._failure: UserError | None = None
+        self._closed = False
+        record = self._meta_record(meta)
+        self._refuse_full_disk()
+        try:
+            self._file = DurableFile(self._path)
+        except FileExistsError as error:
+            raise UserError(f"{self._path} exists already", next_step="a log is never overwritten: move it") from error
+        except OSError as error:
+            raise self._explain(error) from error
+        # The data checksum covers what is outside the chunks; the metadata carries one of its own for killed files.
+        self._mcap: Any = Writer(cast(IO[bytes], self._file), enable_data_crcs=True)
+        try:
+            self._begin(record)
+        except BaseException as error:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise self._explain(error) from error
+            raise
+        self._queue: queue.Queue[tuple[schema.LogMessage, ...] | None] = queue.Queue(QUEUE_STEPS)
+        self._thread = threading.Thread(target=self._drain, name=f"log {self._path.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def acknowledged(self) -> int:
+        """How many steps are on disk for good: no crash of program or machine takes them back."""
+        return self._acknowledged
+
+    def append(self, step: Step) -> None:
+        """Hand over a step; it is on disk when `acknowledged` counts it, usually within 10 ms.
+
+        Raises UserError when the disk has failed, is nearly full or too slow, or the episode too long; ValueError
+        for a step that the file cannot hold. What was acknowledged before stays.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise RuntimeError(f"the episode {self._path} is closed")
+        if step.action.value.shape != (self._action_dim,):
+            raise ValueError(f"action has shape {step.action.value.shape}, the log {(self._action_dim,)}")
+        if self._appended >= schema.MAX_STEPS:
+            raise UserError(f"an episode holds at most {schema.MAX_STEPS} steps", next_step="finish it, begin another")
+        messages = self._with_goal(schema.step_messages(step, self._appended, self._offset_ns))
+        try:
+            self._queue.put(messages, timeout=self._patience)
+        except queue.Full:
+            raise UserError(
+                f"the disk has taken no step of {self._path} for {self._patience:g} s",
+                next_step=f"use a faster disk; the {self._acknowledged} steps on disk are safe",
+            ) from None
+        self._appended += 1
+
+    def finish(self, last_frame: Frame) -> None:
+        """Wait for the disk, add the closing frame and the index, and close.
+
+        Raises UserError as `append` does; the steps acknowledged so far stay readable then.
+        """
+        if self._closed:
+            raise RuntimeError(f"the episode {self._path} is closed")
+        closing = self._with_goal((schema.frame_message(last_frame, self._appended, self._offset_ns),))
+        self._close(lambda: self._write_chunk(closing))
+        if self._failure is not None:
+            raise self._failure
+
+    def abort(self, reason: str) -> None:
+        """Close without a closing frame and note why; when already closed, do nothing.
+
+        Raises nothing about the disk: it is called while another error is on its way up.
+        """
+        if not self._closed:
+            self._close(lambda: self._mcap.add_metadata(schema.ABORT_RECORD, {"reason": reason}))
+
+    def _meta_record(self, meta: Mapping[str, str]) -> dict[str, str]:
+        taken = sorted(set(meta) & set(schema.RESERVED_META))
+        if taken:
+            raise ValueError(f"meta keys {taken} belong to the log itself")
+        record = {
+            **meta,
+            "format": str(schema.FORMAT_VERSION),
+            "action_dim": str(self._action_dim),
+            "clock_offset_ns": str(self._offset_ns),
+        }
+        if len(json.dumps(record)) > MAX_META_BYTES:
+            raise ValueError(f"meta is longer than {MAX_META_BYTES} bytes")
+        return {**record, "crc32": meta_checksum(record)}
+
+    def _refuse_full_disk(self) -> None:
+        try:
+            free = shutil.disk_usage(self._path.parent).free
+        except OSError as error:
+            raise UserError(f"no folder {self._path.parent} to log into", next_step="make it first") from error
+        if free < self._room.start:
+            raise UserError(
+                f"only {free / 2**20:.0f} MiB are free for the log {self._path}, and an episode is not started "
+                f"below {self._room.start / 2**20:.0f} MiB",
+                next_step="free some space, or choose a run folder on another disk",
+            )
+
+    def _begin(self, meta: dict[str, str]) -> None:
+        self._mcap.start(profile=schema.PROFILE, library="robot_rig")
+        self._mcap.add_metadata(schema.META_RECORD, meta)
+        self._channels = {topic.name: self._register(topic) for topic in schema.TOPICS}
+        self._write_chunk(())
+        sync_folder(self._path.parent)
+
+    def _register(self, topic: schema.Topic) -> int:
+        text, md5 = schema.definition(topic)
+        schema_id = self._mcap.register_schema(topic.type, schema.SCHEMA_ENCODING, text.encode())
+        described = {"md5sum": md5, "latching": "1" if topic.latched else "0", "callerid": "/rig"}
+        return int(self._mcap.register_channel(topic.name, schema.MESSAGE_ENCODING, schema_id, described))
+
+    def _with_goal(self, messages: tuple[schema.LogMessage, ...]) -> tuple[schema.LogMessage, ...]:
+        """The messages, led by the goal when they are the first."""
+        if self._goal is None or self._appended > 0:
+            return messages
+        return (schema.goal_message(self._goal, messages[0].time_ns), *messages)
+
+    def _write_chunk(self, messages: Iterable[schema.LogMessage]) -> None:
+        for message in messages:
+            self._mcap.add_message(
+                self._channels[message.topic.name],
+                log_time=message.time_ns,
+                data=message.data,
+                publish_time=message.time_ns,
+                sequence=message.step,
+            )
+        self._mcap.flush()
+        self._file.sync()
+
+    def _drain(self) -> None:
+        """The writer thread: after a failure it goes on emptying the queue, so that nobody waits for it."""
+        try:
+            while (messages := self._queue.get()) is not None:
+                if self._failure is None:
+                    self._write_step(messages)
+        except BaseException as error:
+            self._failure = UserError(f"the log {self._path} broke off: {error!r}", next_step="report this as a bug")
+            raise
+
+    def _write_step(self, messages: tuple[schema.LogMessage, ...]) -> None:
+        try:
+            if shutil.disk_usage(self._path.parent).free < self._room.stop:
+                raise OSError(errno.ENOSPC, f"less than {self._room.stop / 2**20:.0f} MiB are free")
+            self._write_chunk(messages)
+            self._acknowledged += 1
+        except OSError as error:
+            self._fail(error)
+
+    def _close(self, ending: Callable[[], None]) -> None:
+        self._closed = True
+        if not self._stop_thread():
+            self._failure = self._explain(OSError(errno.EIO, "the disk does not answer"))
+            return
+        try:
+            if self._failure is None:
+                ending()
+                self._mcap.finish()
+                self._file.sync()
+        except OSError as error:
+            self._fail(error)
+        finally:
+            self._file.close()
+
+    def _stop_thread(self) -> bool:
+        """Let the queue run dry, however slow the disk; False when it takes no step for `patience`."""
+        try:
+            self._queue.put(None, timeout=self._patience)
+        except queue.Full:
+            return False
+        written = -1
+        while self._thread.is_alive() and self._acknowledged > written:
+            written = self._acknowledged
+            self._thread.join(self._patience)
+        return not self._thread.is_alive()
+
+    def _fail(self, error: OSError) -> None:
+        self._file.cut()
+        self._failure = self._explain(error)
+
+    def _explain(self, error: OSError) -> UserError:
+        return UserError(
+            f"cannot log to {self._path}: {error.strerror or error}",
+            next_step=f"free some space or use another disk; the {self._acknowledged} steps on disk are safe",
+        )
+
+
+def read_episode(path: Path | str) -> Episode:
+    """The episode in the log `path`, up to its first damage if there is any (R16).
+
+    A killed or damaged file gives every intact step: T steps without a closing frame are T frames and T - 1 actions,
+    for the last action's result was never seen. `truncated` is True then, and `meta["lost"]` says what is missing.
+
+    Raises UserError for a file that is missing, not an episode, of a newer format, or without one whole frame.
+    """
+    log = salvage(Path(path))
+    frames = [step.frame for step in log.steps] + ([log.closing] if log.closing else [])
+    if not frames:
+        raise UserError(f"{path} holds no whole step: {log.damage}", next_step="delete it; nothing in it can be used")
+    steps = log.steps[: len(frames) - 1]
+    return Episode(
+        id=Path(path).stem,
+        frames=np.stack([frame.rgb for frame in frames]),
+        action=np.array([step.action.value for step in steps], np.float32).reshape(-1, log.action_dim),
+        executed_action=np.array([step.executed.value for step in steps], np.float32).reshape(-1, log.action_dim),
+        stamps=np.array([frame.stamp for frame in frames]),
+        goal=log.goal,
+        truncated=log.closing is None,
+        meta={**log.meta, "lost": log.damage} if log.damage else log.meta,
+    )

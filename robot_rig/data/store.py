@@ -1,0 +1,74 @@
+"""The episode folder: the only thing that robot and trainer share (R16). Called by collection, practice and training.
+
+Files are called <stage>-<number>.mcap; numbers rise over all stages, so the order of names is the order of events, and
+a trainer that starts afresh takes the same episodes in the same order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from robot_rig.data.durable_file import being_written
+from robot_rig.data.log import read_episode
+from robot_rig.datatypes import Episode
+from robot_rig.errors import UserError
+
+NAME = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<number>\d{6,})\.mcap")
+
+
+class EpisodeStore:
+    """The episodes in `folder`, which is made when missing. Other files in it are left alone.
+
+    `refused` is why `read_new` passed over a file, by episode id.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.refused: dict[str, str] = {}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot make the episode folder {self.folder}: {error.strerror}", next_step="choose another run folder"
+            ) from error
+
+    def next_path(self, stage: str) -> Path:
+        """A free name for the next episode of `stage`, as in collect-000000.mcap."""
+        numbers = [_number(path) for path in self.paths()]
+        path = self.folder / f"{stage}-{max(numbers, default=-1) + 1:06d}.mcap"
+        if NAME.fullmatch(path.name) is None:
+            raise UserError(f"{stage!r} cannot name a stage", next_step="use small letters, digits and underscores")
+        return path
+
+    def paths(self, stage: str | None = None) -> list[Path]:
+        """The episode files, of one stage or all, in the order they were begun."""
+        named = [
+            path
+            for path in self.folder.iterdir()
+            if (match := NAME.fullmatch(path.name)) is not None and stage in (None, match["stage"])
+        ]
+        return sorted(named, key=lambda path: (_number(path), path.name))
+
+    def read_new(self, seen: Collection[str], stage: str | None = None) -> Iterator[Episode]:
+        """The episodes whose id (the file's stem) is not in `seen`, in order, one at a time.
+
+        It ends before a file that a living process on this machine is still writing, so that no order depends on
+        timing. Unreadable files are passed over and explained in `refused`.
+        """
+        for path in self.paths(stage):
+            if path.stem in seen or path.stem in self.refused:
+                continue
+            if being_written(path):
+                return
+            try:
+                episode = read_episode(path)
+            except UserError as error:
+                self.refused[path.stem] = str(error)
+            else:
+                yield episode
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
