@@ -220,7 +220,9 @@ def _expectation(kind: Any, metadata: Sequence[Any]) -> str:
         return f"one of {', '.join(str(choice) for choice in get_args(kind))}"
     if get_origin(kind) is tuple:
         item, *rest = get_args(kind)
-        count = f"{limits['min_length']} to {limits['max_length']}" if Ellipsis in rest else str(len(rest) + 1)
+        count = str(len(rest) + 1)
+        if Ellipsis in rest:
+            count = f"{limits.get('min_length', 0)} to {limits.get('max_length', 'any number')}"
         return f"a list of {count}, each {_expectation(item, [])}"
     bounds = " and ".join(f"{words} {limits[name]}" for name, words in _LIMITS.items() if words and name in limits)
     pattern = f"matching {limits['pattern']}" if "pattern" in limits else ""
