@@ -53,7 +53,7 @@ class ControlConfig(Section):
     )
     action_scale_m: float = Field(0.017, gt=0, le=0.02, description="tool travel of action 1 in one policy step, m")
     policy_rate_hz: float = Field(10.0, ge=1, le=30, description="policy steps per second")
-    arm_rate_hz: float = Field(100.0, ge=50, le=500, description="joint velocity commands per second")
+    arm_rate_hz: Literal[50, 100, 125, 250, 500] = Field(100, description="joint velocity commands per second")
     tool_height_m: float = Field(0.06, ge=0.0, le=0.6, description="fixed height of the tool tip for planar tasks, m")
     home_tool_m: Point = Field((0.65, 0.0, 0.06), description="tool tip at the start of an evaluation, m in base")
     home_posture_rad: JointAngles = Field(
@@ -81,6 +81,9 @@ class GuardConfig(Section):
     box_high_m: Point = Field((0.75, 0.20, 0.30), description="upper corner of the tool tip's box, m in base")
     table_height_m: Coordinate = Field(0.0, description="height of the table plane, m in base")
     table_clearance_m: float = Field(0.01, ge=0, le=0.2, description="room kept between any link and the table, m")
+    keep_outs: tuple[tuple[Point, Point], ...] = Field(
+        (), description="boxes (low corner, high corner) that no part of the arm may enter, m in base"
+    )
     tool_speed_m_s: float = Field(0.25, gt=0, le=0.25, description="speed of the tool tip under the policy, m/s")
     slow_speed_m_s: float = Field(0.10, gt=0, le=0.25, description="speed of the tool tip for homing and teleop, m/s")
     joint_speed_fraction: float = Field(0.9, gt=0, le=0.95, description="share of each joint's rated speed")

@@ -1,0 +1,1 @@
+"""From a normalised action to joint velocity and back. Pure; called by `loops`."""

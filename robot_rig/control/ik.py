@@ -1,0 +1,75 @@
+"""Inverse kinematics by damped least squares, one 6x6 solve a tick; mink is its oracle in the tests.
+
+`DampedLeastSquares` runs in the arm loop; `solve_position` finds joint angles for homing and for goal pictures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_rig.datatypes import Floats
+from robot_rig.errors import UserError
+from robot_rig.kinematics import LOWER_LIMITS, UPPER_LIMITS, Kinematics
+
+TOOL_DOWN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+TOOL_DOWN.setflags(write=False)
+"""Rotation of right_hand with the tool pointing at the table, as in the vendor's neutral pose."""
+
+MARGIN_RAD = 0.06
+POSITION_TOLERANCE_M = 1e-6
+ROTATION_TOLERANCE = 1e-6
+ITERATIONS = 200
+LARGEST_STEP_RAD = 0.3
+
+
+def rotation_error(wanted: Floats, measured: Floats) -> Floats:
+    """(3,) axis times sine of the angle that turns rotation `measured` (3, 3) into `wanted` (3, 3), in base.
+
+    The rotation vector itself for small angles; it fades beyond a right angle and is zero at half a turn.
+    """
+    turn = wanted @ measured.T
+    return 0.5 * np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+
+
+class DampedLeastSquares:
+    """q' = J^T (J J^T + lambda^2 I)^-1 (t - J z) + z: the least joint velocity for a twist, beside a posture pull z.
+
+    `damping` is lambda; the pull z = `posture_gain` (1/s) times (`posture` (7,) rad - q) acts in the null space only.
+    """
+
+    def __init__(self, damping: float, posture: Floats, posture_gain: float) -> None:
+        self._damping = damping * damping * np.eye(6)
+        self._posture = posture
+        self._posture_gain = posture_gain
+
+    def velocity(self, jacobian: Floats, position: Floats, twist: Floats) -> Floats:
+        """Joint velocity (7,) rad/s for `twist` (6,) m/s and rad/s, given `jacobian` (6, 7) at `position` (7,) rad."""
+        pull = self._posture_gain * (self._posture - position)
+        weights = np.linalg.solve(jacobian @ jacobian.T + self._damping, twist - jacobian @ pull)
+        velocity: Floats = jacobian.T @ weights
+        velocity += pull
+        return velocity
+
+
+def solve_position(kinematics: Kinematics, tool: Floats, rotation: Floats, seed: Floats) -> Floats:
+    """Joint position (7,) rad near `seed` (7,) with the tool tip at `tool` (3,) m and right_hand at `rotation` (3, 3).
+
+    The posture stays as near to `seed` as the task permits. Raises UserError when the arm cannot reach it inside its
+    joint limits.
+    """
+    solver = DampedLeastSquares(1e-3, seed, 0.1)
+    low, high = LOWER_LIMITS + MARGIN_RAD, UPPER_LIMITS - MARGIN_RAD
+    position: Floats = np.minimum(np.maximum(seed, low), high)
+    for _ in range(ITERATIONS):
+        pose = kinematics.pose(position)
+        error = np.concatenate([tool - pose.tool, rotation_error(rotation, pose.rotation)])
+        aligned = float((rotation * pose.rotation).sum()) > 0.0
+        if aligned and np.abs(error[:3]).max() < POSITION_TOLERANCE_M and np.abs(error[3:]).max() < ROTATION_TOLERANCE:
+            return position
+        step = solver.velocity(pose.jacobian, position, error)
+        step *= min(1.0, LARGEST_STEP_RAD / max(float(np.abs(step).max()), 1e-12))
+        position = np.minimum(np.maximum(position + step, low), high)
+    raise UserError(
+        f"the arm cannot put its tool at {np.round(tool, 3).tolist()} m in that orientation",
+        next_step="choose a point nearer to the middle of the guard's box, or another seed posture",
+    )

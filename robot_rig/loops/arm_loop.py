@@ -1,0 +1,197 @@
+"""The arm process's tick: report and action in, admitted command and status out. Called by arm_node and `sim.rig`.
+
+The only commander of the arm: policy, person and homing all pass this one gate. Pure: time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robot_rig.config import ControlConfig, GuardConfig
+from robot_rig.control.homing import HOME_TOLERANCE_RAD, ViaPoses
+from robot_rig.control.ik import DampedLeastSquares
+from robot_rig.control.set_point import SetPointServo
+from robot_rig.datatypes import JOINTS, Action, ArmState, ArmStatus, Floats, Mode, Outcome, SafeCommand, Verdict
+from robot_rig.errors import UserError
+from robot_rig.kinematics import ArmPose, Kinematics
+from robot_rig.safety.gate import Gate
+from robot_rig.safety.limits import Limits
+from robot_rig.safety.modes import HELD_LIMIT_S, Event, after
+
+HOMING_LIMIT_S = 60.0
+"""Homing that takes longer is stuck at a wall and ends in HOLD."""
+
+STREAM_AFTER_HOLD_S = 0.5
+"""How long zero velocity is streamed once motion has ended; then the robot's own position hold takes over."""
+
+
+class ArmLoop:
+    """Mode machine, set-point servo and gate of one arm. Comes up DISABLED.
+
+    The caller switches the arm's motors; `enable` here only opens the guard, after the arm reports itself enabled.
+    Raises UserError for limits looser than the hard ceilings.
+    """
+
+    def __init__(self, control: ControlConfig, guard: GuardConfig, kinematics: Kinematics) -> None:
+        limits = Limits.from_config(guard, control)
+        posture = np.array(control.home_posture_rad)
+        self._kinematics = kinematics
+        self._gate = Gate(limits)
+        self._servo = SetPointServo(control, limits.box_low, limits.box_high)
+        self._inverse = DampedLeastSquares(control.damping, posture, control.posture_gain_hz)
+        self._mode = Mode.DISABLED
+        self._why: tuple[str, ...] = ()
+        self._vias: ViaPoses | None = None
+        self._returns = False
+        self._home_goal = posture
+        self._state: ArmState | None = None
+        self._held_since: float | None = None
+        self._homing_since: float | None = None
+        self._closed_since: float | None = None
+
+    @property
+    def mode(self) -> Mode:
+        """The guard's mode now."""
+        return self._mode
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The codes that ended motion last (`safety.reasons`); empty while the arm may move."""
+        return self._why
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the last reported position is the pose of the last `home`, or the home posture before any."""
+        state = self._state
+        return state is not None and bool((np.abs(state.position - self._home_goal) <= HOME_TOLERANCE_RAD).all())
+
+    def enable(self) -> None:
+        """A person lets the arm move. Raises UserError in FAULT, which needs a reset first."""
+        if self._mode is Mode.FAULT:
+            raise UserError(f"a fault is latched: {', '.join(self._why)}", next_step="clear its cause, then reset")
+        self._renew(Event.ENABLE)
+
+    def hold(self) -> None:
+        """A person lets the arm come to rest and stay there."""
+        self._raise(Event.HOLD, ("hold",))
+
+    def home(self, via_poses: Sequence[Floats]) -> None:
+        """A person sends the arm through `via_poses`, each (7,) rad; out of ACTIVE it then goes on, else it holds.
+
+        Raises UserError while disabled or in FAULT, and for poses that are not seven finite joint angles.
+        """
+        if self._mode in (Mode.DISABLED, Mode.FAULT):
+            raise UserError(
+                f"the arm is in mode {self._mode.value}", next_step="reset and enable it, then send it home"
+            )
+        poses = [np.array(pose, dtype=np.float64) for pose in via_poses]
+        if not poses or any(pose.shape != (JOINTS,) or not np.isfinite(pose).all() for pose in poses):
+            raise UserError("homing needs at least one pose", next_step="give seven finite joint angles (rad) for each")
+        self._returns = self._mode is Mode.ACTIVE or (self._mode is Mode.HOMING and self._returns)
+        self._vias = ViaPoses(poses)
+        self._home_goal = self._vias.goal
+        self._renew(Event.HOME)
+
+    def stop(self) -> None:
+        """Zero at once, latched until `reset`."""
+        self._raise(Event.STOP, ("stop",))
+
+    def reset(self) -> None:
+        """A person clears a fault; the guard is then DISABLED."""
+        if self._mode is Mode.FAULT:
+            self._gate.reset()
+        self._raise(Event.RESET, ())
+
+    def tick(self, now: float, state: ArmState, action: Action | None) -> tuple[SafeCommand, ArmStatus]:
+        """What to send at `now` (s), given the newest report and the newest action known (None before the first).
+
+        Call it at the arm rate, whatever happens; a late call is safe.
+        """
+        self._watch(state)
+        self._state = state
+        pose = self._kinematics.pose(state.position)
+        command = self._gate.admit(now, self._mode, action, state, pose, lambda: self._wish(pose, action))
+        self._follow_up(now, state, command)
+        sent = command.command.velocity
+        status = ArmStatus(
+            stamp=now,
+            mode=self._mode,
+            state=state,
+            executed=sent,
+            tool_velocity=pose.jacobian @ sent if sent.any() else np.zeros(6),
+            verdict=command.verdict,
+            source=self._gate.source,
+            action_seq=-1 if action is None else action.seq,
+        )
+        return command, status
+
+    def streaming(self, now: float) -> bool:
+        """Whether commands should still be sent at `now` (s): not when motion ended more than half a second ago."""
+        return self._closed_since is None or now - self._closed_since <= STREAM_AFTER_HOLD_S
+
+    def _wish(self, pose: ArmPose, action: Action | None) -> Floats:
+        if self._mode is Mode.HOMING and self._vias is not None:
+            return self._vias.velocity(pose.position)
+        if action is None:
+            return np.zeros(JOINTS)
+        twist = self._servo.twist(pose, action.value)
+        return self._inverse.velocity(pose.jacobian, pose.position, twist)
+
+    def _watch(self, state: ArmState) -> None:
+        """The arm's own report as events. A collision counts when it begins, so that a person can lead out of one."""
+        before = self._state
+        if state.stopped:
+            self._raise(Event.ARM_STOPPED, ("arm_stopped",))
+        if state.error:
+            self._raise(Event.ARM_ERROR, ("arm_error",))
+        if state.collided and not (before is not None and before.collided):
+            self._raise(Event.COLLISION, ("collision",))
+        if not state.enabled:
+            self._raise(Event.ARM_DISABLED, ("arm_disabled",))
+
+    def _follow_up(self, now: float, state: ArmState, command: SafeCommand) -> None:
+        """What this tick means for the next: a latch, a lapse of stale data, home reached."""
+        verdict = command.verdict
+        resting = not command.command.velocity.any()
+        if self._gate.latched:
+            self._raise(Event.BROKEN, self._gate.latched)
+        if verdict.outcome in (Outcome.HELD, Outcome.LATCHED) or self._mode is Mode.HOMING:
+            self._servo.release()
+        if self._mode is Mode.HOMING:
+            self._homing_progress(now, state, resting)
+        if self._mode in (Mode.ACTIVE, Mode.HOMING):
+            self._closed_since = None
+            self._held(now, verdict)
+        elif self._closed_since is None:
+            self._closed_since = now
+
+    def _homing_progress(self, now: float, state: ArmState, resting: bool) -> None:
+        self._homing_since = now if self._homing_since is None else self._homing_since
+        if resting and self._vias is not None and self._vias.reached(state.position):
+            if self._returns:
+                self._renew(Event.RETURNED)
+            else:
+                self._raise(Event.HOMED, ("hold",))
+        elif now - self._homing_since > HOMING_LIMIT_S:
+            self._raise(Event.LAPSED, ("homing_late",))
+
+    def _held(self, now: float, verdict: Verdict) -> None:
+        if verdict.outcome is not Outcome.HELD:
+            self._held_since = None
+            return
+        self._held_since = now if self._held_since is None else self._held_since
+        if now - self._held_since > HELD_LIMIT_S:
+            self._raise(Event.LAPSED, ("lapsed", *verdict.reasons))
+
+    def _renew(self, event: Event) -> None:
+        self._gate.renew()
+        self._held_since, self._homing_since = None, None
+        self._raise(event, ())
+
+    def _raise(self, event: Event, why: tuple[str, ...]) -> None:
+        mode = after(self._mode, event)
+        if mode is not self._mode:
+            self._mode, self._why = mode, why
+            self._held_since, self._homing_since = None, None

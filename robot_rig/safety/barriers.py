@@ -1,0 +1,98 @@
+"""Everything the arm may not cross, as rows of one small table. Called by the gate once a tick.
+
+Row k says: `rows[k] @ velocity` is the speed of approach to barrier k and `distance[k]` is how far it is, both in rad
+for a joint's limit and in m for the tool's box, the table and the keep-outs.
+
+A speed of approach v is allowed when the arm can stop in time: v tau + v^2 / 2a <= d, with tau the identified delay
+plus the age of the measured position. The gate brakes by shrinking the whole velocity evenly, so that any speed v
+ends after the same time T = max_i |u_i| / a_i and v^2 / 2a = v T / 2: the law is linear, v (tau + T / 2) <= d.
+Shrinking keeps every row's law at once, which no braking along one barrier could promise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.kinematics import LINK_SPHERES, ArmPose
+from robot_rig.safety.limits import Limits
+
+SPHERES = len(LINK_SPHERES)
+JOINT_ROWS = slice(0, 2 * JOINTS)
+BOX_ROWS = slice(14, 20)
+TABLE_ROWS = slice(20, 20 + SPHERES)
+KEEP_OUT_ROWS = slice(20 + SPHERES, None)
+
+TIP_RADIUS_M = 0.02
+"""The fingers around the tool tip, as far as keep-out boxes are concerned."""
+
+SPACE_SLACK_M = 0.004
+JOINT_SLACK_RAD = 0.02
+"""By how much a predicted stop may overshoot before it is a fault and not rounding."""
+
+
+class Barriers:
+    """The table for one arm; `rows` (M, 7) and `distance` (M,) are overwritten by each `measure`."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._boxes = limits.keep_outs
+        count = 20 + SPHERES + len(self._boxes) * (SPHERES + 1)
+        self.rows: Floats = np.zeros((count, JOINTS))
+        self.rows[:JOINTS] = np.eye(JOINTS)
+        self.rows[JOINTS : 2 * JOINTS] = -np.eye(JOINTS)
+        self.distance: Floats = np.zeros(count)
+        self.slack: Floats = np.full(count, SPACE_SLACK_M)
+        self.slack[JOINT_ROWS] = JOINT_SLACK_RAD
+        self._ramp = np.tile(limits.joint_speed / max(limits.soft_width, 1e-6), 2)
+        self._floor: Floats = np.empty(SPHERES)
+
+    def measure(self, pose: ArmPose) -> None:
+        """Take rows and distances from the measured `pose`."""
+        limits, rows, distance = self._limits, self.rows, self.distance
+        np.subtract(limits.upper, pose.position, out=distance[:7])
+        np.subtract(pose.position, limits.lower, out=distance[7:14])
+        rows[14:17] = pose.jacobian[:3]
+        np.negative(pose.jacobian[:3], out=rows[17:20])
+        np.subtract(limits.box_high, pose.tool, out=distance[14:17])
+        np.subtract(pose.tool, limits.box_low, out=distance[17:20])
+        np.negative(pose.sphere_jacobians[:, 2], out=rows[TABLE_ROWS])
+        np.add(pose.radii, limits.floor, out=self._floor)
+        np.subtract(pose.spheres[:, 2], self._floor, out=distance[TABLE_ROWS])
+        if len(self._boxes):
+            self._measure_keep_outs(pose)
+
+    def _measure_keep_outs(self, pose: ArmPose) -> None:
+        """Distance of each sphere and the tip to each box along the shortest way; inside, out of the nearest face."""
+        centres = np.vstack([pose.spheres, pose.tool])
+        moves = np.concatenate([pose.sphere_jacobians, pose.jacobian[None, :3]])
+        radii = np.append(pose.radii, TIP_RADIUS_M)
+        for k, (low, high) in enumerate(self._boxes):
+            away = centres - np.minimum(np.maximum(centres, low), high)
+            gap = np.sqrt((away * away).sum(axis=1))
+            faces = np.concatenate([centres - low, high - centres], axis=1)
+            nearest = faces.argmin(axis=1)
+            face_normals = np.eye(3)[nearest % 3] * np.where(nearest < 3, -1.0, 1.0)[:, None]
+            inside = gap == 0.0
+            normals = np.where(inside[:, None], face_normals, away / np.where(inside, 1.0, gap)[:, None])
+            first = KEEP_OUT_ROWS.start + k * (SPHERES + 1)
+            here = slice(first, first + SPHERES + 1)
+            self.rows[here] = -np.einsum("ki,kij->kj", normals, moves)
+            self.distance[here] = np.where(inside, -faces.min(axis=1), gap) - radii
+
+    def allowed(self, delay: float, stop_time: float) -> Floats:
+        """(M,) greatest speed of approach to each barrier; 0 beyond it: a violation may be lessened, not deepened.
+
+        `delay` s is tau with the age of the measured position, `stop_time` s the T of the fastest velocity considered.
+        Inside the soft ring a joint also slows in proportion to what is left of the ring.
+        """
+        room = np.maximum(self.distance, 0.0)
+        allowed: Floats = room / (delay + 0.5 * stop_time)
+        joints = allowed[JOINT_ROWS]
+        np.minimum(joints, room[JOINT_ROWS] * self._ramp, out=joints)
+        return allowed
+
+    def overshoots(self, velocity: Floats, delay: float, stop_time: float) -> bool:
+        """Whether an even stop from `velocity` (7,) rad/s would end beyond a barrier by more than its slack."""
+        run_out = (self.rows @ velocity) * (delay + 0.5 * stop_time)
+        return bool((run_out > np.maximum(self.distance, 0.0) + self.slack).any())

@@ -1,0 +1,80 @@
+"""What the guard's codes mean, for people: what happened, what the arm did, what to do next.
+
+The console, the dashboard and the report look sentences up here; there is no second place that explains a code.
+"""
+
+from __future__ import annotations
+
+REASONS: dict[str, str] = {
+    "disabled": "The arm is disabled. It does not move. Enable it when nobody is in reach.",
+    "hold": "The arm is on hold. It stands still. Enable it, or send it home, when it may move again.",
+    "fault": "A fault is latched. The arm was stopped at once. Find out why, then reset and enable it.",
+    "no_action": "No action has come yet. The arm stands still. Start the policy or take the joystick.",
+    "human_has_arm": "A person has taken the arm. The policy's action was not followed. Enable again to give it back.",
+    "other_source": "Another source is moving the arm. This one was not followed. Stop the other one first.",
+    "source_change": "Another source has taken over. The arm comes to rest first. Nothing to do.",
+    "action_garbled": (
+        "An action is not a number, beyond [-1, 1] or of the wrong length. The arm came to rest. Check the "
+        "policy's output."
+    ),
+    "out_of_order": (
+        "An action is older than one already followed. The arm came to rest. If the policy was restarted, "
+        "enable the arm again."
+    ),
+    "image_stale": (
+        "The picture is too old. The arm came to rest. It goes on with fresh pictures within 5 s; check the camera."
+    ),
+    "action_stale": (
+        "The action is too old. The arm came to rest. It goes on with fresh actions within 5 s; check the "
+        "policy process."
+    ),
+    "state_stale": (
+        "The arm's report is too old. The arm came to rest. It goes on with fresh reports within 5 s; check "
+        "the robot's network."
+    ),
+    "clock_ahead": "A stamp lies in the future. The arm came to rest. Check how the sender's clock is mapped.",
+    "state_garbled": (
+        "The arm's report holds something that is not a number. The arm was stopped at once. Check the "
+        "driver, then reset."
+    ),
+    "wish_garbled": "The controller asked for an impossible speed. The arm came to rest. Report this with the log.",
+    "joint_limit": "A joint is near its limit. Its motion towards it was braked. Home the arm if it stays there.",
+    "box": "The tool is near a wall of its box. Motion towards the wall was braked. Nothing to do.",
+    "table": "A link is near the table. Motion towards it was braked. Home the arm if it stays there.",
+    "keep_out": (
+        "A link or the tool is near a keep-out box. Motion towards it was braked. Home the arm if it stays there."
+    ),
+    "tool_speed": "The tool would be too fast. The whole motion was slowed. Nothing to do.",
+    "joint_speed": "A joint would be too fast. The whole motion was slowed. Nothing to do.",
+    "near_singular": "The arm is almost stretched out. The whole motion was slowed. Move the box or home the arm.",
+    "singular": "The arm is stretched out. It stands still. Home it.",
+    "slew": "The speed changed too quickly. The change was spread over several ticks. Nothing to do.",
+    "brake": "A wall came near while the speed was still changing. The arm brakes in full. Nothing to do.",
+    "bound_finite": (
+        "A command was not a number after all checks. The arm was stopped at once. Report this with the log."
+    ),
+    "bound_joint_speed": (
+        "A joint's command was too fast after all checks. The arm was stopped at once. Report this with the log."
+    ),
+    "bound_tool_speed": (
+        "The tool would have been too fast after all checks. The arm was stopped at once. Look for a jump in "
+        "the joint positions, then reset."
+    ),
+    "bound_slew": (
+        "A command changed too quickly after all checks. The arm was stopped at once. Report this with the log."
+    ),
+    "bound_space": (
+        "The arm could not have stopped before a wall. It was stopped at once. Look for a jump in the joint "
+        "positions, then reset."
+    ),
+    "arm_disabled": "The arm reports that its motors are off. It does not move. Enable it again.",
+    "arm_stopped": "The arm reports a pressed stop button. It was stopped at once. Release the button, reset, enable.",
+    "arm_error": "The arm reports an error. It was stopped at once. Read the robot's own message, then reset.",
+    "collision": "The arm reports a collision. It was stopped at once. Clear the way, then reset and enable.",
+    "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",
+    "lapsed": "Data stayed stale for too long. The arm is on hold. Mend the source, then enable.",
+    "homing_late": (
+        "Home was not reached in time. The arm is on hold. Move it by hand nearer to home, or choose via poses."
+    ),
+}
+"""Reason code -> one plain paragraph of three sentences."""

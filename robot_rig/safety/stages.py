@@ -1,0 +1,205 @@
+"""The guard's stages as small functions: each returns a velocity (or nothing) and its reasons. Called by `gate` only.
+
+Velocities are joint velocities (7,) rad/s. An empty tuple of reasons means that the stage changed nothing. The stages:
+1 mode and lease, 2 form, 3 age, 4 joint limits, 5 space, 6 speed, 7 slew, 8 every bound once more.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rig.datatypes import Action, ArmState, Floats, Mode
+from robot_rig.kinematics import ArmPose
+from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, KEEP_OUT_ROWS, TABLE_ROWS, Barriers
+from robot_rig.safety.limits import SLOW_CONDITION, STOP_CONDITION, Limits
+
+Codes = tuple[str, ...]
+Shaped = tuple[Floats, Codes]
+
+CLOCK_SLACK_S = 0.02
+"""How far ahead a mapped stamp may lie by jitter alone."""
+
+IMPOSSIBLE_RAD_S = 100.0
+"""A wish beyond this is a broken controller, not haste."""
+
+SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+PROJECTION_DAMPING = 1e-4
+SWEEPS = 8
+ROUNDING = 1e-9
+
+_CLOSED: dict[Mode, Codes] = {Mode.DISABLED: ("disabled",), Mode.HOLD: ("hold",), Mode.FAULT: ("fault",)}
+
+
+def refuse_mode(mode: Mode) -> Codes:
+    """Stage 1: only ACTIVE and HOMING move."""
+    return _CLOSED.get(mode, ())
+
+
+def refuse_form(action: Action, action_dim: int, newest: tuple[int, float]) -> Codes:
+    """Stage 2: plain numbers in [-1, 1], the right length, and not older than the `newest` (seq, stamp).
+
+    NaN, infinite, huge and denormal values are refused, never clipped: they say that the sender is broken.
+    """
+    values = action.value.tolist()
+    if len(values) != action_dim or not all(
+        abs(x) <= 1.0 + 1e-6 and (x == 0.0 or abs(x) >= SMALLEST_NORMAL) for x in values
+    ):
+        return ("action_garbled",)
+    seq, stamp = newest
+    repeated = action.seq == seq and action.stamp == stamp
+    return () if repeated or action.seq > seq else ("out_of_order",)
+
+
+def refuse_age(now: float, stamp: float, limit: float, stale: str) -> Codes:
+    """Stage 3: a stamp within `limit` s of `now` passes; an older one is `stale`, a future one `clock_ahead`."""
+    age = now - stamp
+    if -CLOCK_SLACK_S <= age <= limit:
+        return ()
+    return ("clock_ahead",) if age < 0.0 else (stale,)
+
+
+def state_is_finite(state: ArmState) -> bool:
+    """Stage 2 for the arm's report: positions and velocities that are numbers."""
+    return math.isfinite(float(state.position.sum())) and math.isfinite(float(state.velocity.sum()))
+
+
+def wish_is_sane(wish: Floats) -> bool:
+    """Stage 2 for the controller's answer: shape (7,), finite and physically conceivable."""
+    return wish.shape == (7,) and bool((np.abs(wish) <= IMPOSSIBLE_RAD_S).all())
+
+
+def condition_number(jacobian: Floats) -> float:
+    """Condition number of `jacobian` (6, 7), infinite at a singularity; from J J^T, which costs less than an SVD."""
+    squares = np.linalg.eigvalsh(jacobian @ jacobian.T)
+    smallest = float(squares[0])
+    return math.sqrt(float(squares[-1]) / smallest) if smallest > 1e-12 else math.inf
+
+
+def brake_joints(velocity: Floats, allowed: Floats) -> Shaped:
+    """Stage 4: no joint approaches its limit faster than `allowed` (M,)."""
+    up, down = allowed[:7], allowed[7:14]
+    braked = np.minimum(np.maximum(velocity, -down), up)
+    return (velocity, ()) if (braked == velocity).all() else (braked, ("joint_limit",))
+
+
+def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Floats) -> Shaped:
+    """Stage 5: remove what approaches a barrier faster than `allowed` (M,), and as little else as can be.
+
+    At a face of the tool's box exactly the outward component of the tool's velocity goes, its orientation untouched; at
+    the other barriers the smallest change of joint velocity. What neither settles shrinks the whole velocity.
+    """
+    over = barriers.rows @ velocity - allowed
+    if not (over > ROUNDING).any():
+        return velocity, ()
+    reasons = _space_codes(over > ROUNDING)
+    faces = np.maximum(over[BOX_ROWS], 0.0)
+    excess = faces[:3] - faces[3:]
+    if excess.any():
+        jacobian = pose.jacobian
+        square = jacobian @ jacobian.T
+        square.flat[::7] += PROJECTION_DAMPING
+        velocity = velocity - jacobian.T @ np.linalg.solve(square, np.concatenate([excess, np.zeros(3)]))
+    for _ in range(SWEEPS):
+        over = barriers.rows @ velocity - allowed
+        worst = int(over.argmax())
+        if over[worst] <= ROUNDING:
+            return velocity, reasons
+        row = barriers.rows[worst]
+        velocity = velocity - row * (over[worst] / (row @ row))
+    return velocity * _share_within(barriers.rows @ velocity, allowed), reasons
+
+
+def _space_codes(over: NDArray[np.bool_]) -> Codes:
+    rows = (("joint_limit", JOINT_ROWS), ("box", BOX_ROWS), ("table", TABLE_ROWS), ("keep_out", KEEP_OUT_ROWS))
+    return tuple(code for code, here in rows if over[here].any())
+
+
+def _share_within(approach: Floats, allowed: Floats) -> float:
+    """The greatest share of a velocity that respects `allowed`, given its `approach` (M,) to each barrier."""
+    fast = approach > allowed
+    return float((allowed[fast] / approach[fast]).min()) if fast.any() else 1.0
+
+
+def limit_speed(velocity: Floats, jacobian: Floats, limits: Limits, cap: float) -> Shaped:
+    """Stage 6: scale the whole vector, so that the path does not bend: joints in rating, tool tip within `cap` m/s."""
+    reasons: Codes = ()
+    pace = float((np.abs(velocity) / limits.joint_speed).max())
+    if pace > 1.0:
+        velocity, reasons = velocity / pace, ("joint_speed",)
+    tool = jacobian[:3] @ velocity
+    speed = math.sqrt(tool @ tool)
+    if speed > cap:
+        velocity, reasons = velocity * (cap / speed), (*reasons, "tool_speed")
+    return velocity, reasons
+
+
+def slow_near_singularity(velocity: Floats, condition: float) -> Shaped:
+    """Stage 6, ACTIVE only: full speed up to condition 17, none from 30 on."""
+    if condition <= SLOW_CONDITION:
+        return velocity, ()
+    if condition >= STOP_CONDITION:
+        return np.zeros_like(velocity), ("singular",)
+    return velocity * ((STOP_CONDITION - condition) / (STOP_CONDITION - SLOW_CONDITION)), ("near_singular",)
+
+
+def slew(last: Floats, target: Floats, step: Floats) -> Shaped:
+    """Stage 7: from the last sent velocity towards `target`, no joint by more than `step` (7,) rad/s.
+
+    The whole change is scaled, so the result lies between two velocities that respect convex bounds, and so does it.
+    """
+    change = target - last
+    excess = float((np.abs(change) - step).max())
+    if excess <= 0.0:
+        return target, ()
+    share = float((step / np.maximum(np.abs(change), 1e-300)).min())
+    return last + share * change, ("slew",)
+
+
+def full_brake(last: Floats, step: Floats) -> Floats:
+    """The last velocity shrunk evenly as far as `step` (7,) rad/s permits: the fallback that every barrier respects."""
+    share = float((step / np.maximum(np.abs(last), 1e-300)).min())
+    return last * max(0.0, 1.0 - share)
+
+
+def brake_if_needed(
+    velocity: Floats, brake: Floats, barriers: Barriers, allowed: Floats, jacobian: Floats, cap: float
+) -> Shaped:
+    """Stage 7, second half: where slewing is too slow for a barrier or the cap, mix in as much `brake` as it takes."""
+    approach, braked = barriers.rows @ velocity, barriers.rows @ brake
+    over = approach - allowed
+    share = 0.0
+    late = over > ROUNDING
+    if late.any():
+        gain = np.maximum(approach[late] - braked[late], 1e-300)
+        share = float((over[late] / gain).max())
+    fast, slow = tool_speed(jacobian, velocity), tool_speed(jacobian, brake)
+    if fast > cap + ROUNDING:
+        share = max(share, (fast - cap) / max(fast - slow, 1e-300))
+    if share == 0.0:
+        return velocity, ()
+    share = min(share, 1.0)
+    return velocity + share * (brake - velocity), ("brake",)
+
+
+def tool_speed(jacobian: Floats, velocity: Floats) -> float:
+    """Speed of the tool tip, m/s."""
+    tool = jacobian[:3] @ velocity
+    return math.sqrt(tool @ tool)
+
+
+def broken_bounds(velocity: Floats, last: Floats, step: Floats, limits: Limits, jacobian: Floats, cap: float) -> Codes:
+    """Stage 8 without space: finite, joint speed, slew and tool speed, each asserted on what is about to be sent."""
+    size = np.abs(velocity)
+    if not math.isfinite(float(size.sum())):
+        return ("bound_finite",)
+    codes = []
+    if (size > limits.joint_speed * (1.0 + ROUNDING)).any():
+        codes.append("bound_joint_speed")
+    if (np.abs(velocity - last) > step + ROUNDING).any():
+        codes.append("bound_slew")
+    if tool_speed(jacobian, velocity) > cap + 1e-6:
+        codes.append("bound_tool_speed")
+    return tuple(codes)
