@@ -1,0 +1,54 @@
+"""Files that survive a crash, and what to say of a disk that is full. Called by runs, stages and checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from robot_rig.errors import UserError
+
+
+def require_free_space(path: str | Path, needed: int) -> None:
+    """Raise UserError unless the disk that holds (or will hold) `path` has `needed` bytes free."""
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise UserError(
+            f"{free >> 20} MiB are free in {place} and {-(-needed >> 20)} MiB are needed",
+            next_step="make room, or put the run on another disk with --run",
+        )
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, durably: afterwards, and after any crash, it holds all of the old or all of the new.
+
+    Raises UserError when the disk is full or cannot be written; the old content then stays.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What to tell a person when writing `path` failed with `error`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(f"the disk is full: {path} could not be written", next_step="make room and run this again")
+    return UserError(f"cannot write {path}: {error.strerror}", next_step="choose another --run")

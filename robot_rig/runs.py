@@ -1,0 +1,277 @@
+"""A run's folder: what was configured, how far each stage has come, and where its files lie. Called by stages and cli.
+
+    RUN/run.json       format, hash of the configuration, versions of everything; written last, so it marks a run
+    RUN/config.yaml    the resolved configuration
+    RUN/progress.json  counters of each stage
+    RUN/state/*.npz    what a stage needs to go on where it stopped
+    RUN/episodes, RUN/checkpoints, RUN/metrics, RUN/evaluation
+
+Every file is replaced atomically: a reader, or a resume after a power cut, sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import weakref
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robot_rig import __version__
+from robot_rig.config import Config
+from robot_rig.config_files import dump_config, load_config
+from robot_rig.disk import unwritable, write_atomically
+from robot_rig.errors import UserError
+
+FORMAT = 1
+"""Raised when a folder of today could not be continued by the code of tomorrow."""
+
+RECORDED_PACKAGES = ("torch", "numpy", "mujoco", "opencv-python", "pydantic", "mcap", "scipy")
+
+EXAM = "evaluation"
+"""The one section that a later command may change: nothing that was learnt depends on it."""
+
+_SUBFOLDERS = ("episodes", "checkpoints", "metrics", "evaluation", "state")
+_MARK, _CONFIG, _PROGRESS = "run.json", "config.yaml", "progress.json"
+_SHOWN_DIFFERENCES = 6
+_NAME = re.compile(r"[a-z0-9_-]{1,60}")
+
+
+class RunFolder:
+    """An existing run. Made by `claim` (to work in it) or `open` (to read it); a claim ends with `close` or `with`."""
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path = path
+        self.config = config
+        self._release: Callable[[], object] = lambda: None
+
+    @classmethod
+    def claim(cls, path: str | Path, config: Config) -> RunFolder:
+        """The run in `path`, made there when the folder is absent or empty, continued when it is the same run.
+
+        Raises UserError for a folder of something else, of another format, of another configuration (its `evaluation`
+        section may differ), for one that another process works in, and for a disk that cannot be written.
+        """
+        folder = Path(path)
+        run = cls(folder, config)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run._release = weakref.finalize(run, os.close, _locked(folder))
+            if not (folder / _MARK).exists():
+                _create(folder, config)
+            for name in _SUBFOLDERS:
+                (folder / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        _refuse_other_config(folder, _recorded_config(folder), config)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """The run in `path`, to read, with the configuration it was made with. Raises UserError when there is none."""
+        folder = Path(path)
+        return cls(folder, _recorded_config(folder))
+
+    @property
+    def episodes(self) -> Path:
+        """Folder of the episode logs."""
+        return self.path / "episodes"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """Folder of the metrics."""
+        return self.path / "metrics"
+
+    @property
+    def evaluation(self) -> Path:
+        """Folder of the evaluations."""
+        return self.path / "evaluation"
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of Python, robot-rig, packages and the git revision that the run was begun with."""
+        return dict(_mark(self.path)["versions"])
+
+    def progress(self, stage: str) -> dict[str, int]:
+        """The counters of `stage`; empty before it has recorded any."""
+        return dict(self._all_progress().get(stage, {}))
+
+    def record(self, stage: str, **counters: int) -> None:
+        """Replace the counters of `stage`."""
+        text = json.dumps(self._all_progress() | {stage: counters}, indent=1, sort_keys=True)
+        write_atomically(self.path / _PROGRESS, text.encode())
+
+    def save_arrays(self, name: str, arrays: Mapping[str, ArrayLike]) -> None:
+        """Keep `arrays` (numbers or bytes of any shape) under `name`, replacing what was there."""
+        plain = {key: np.asarray(value) for key, value in arrays.items()}
+        for key, value in plain.items():
+            if value.dtype.hasobject:
+                raise TypeError(f"{key} is an array of objects, which only pickle could save")
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for key, value in plain.items():
+                with archive.open(f"{key}.npy", "w") as entry:
+                    np.lib.format.write_array(entry, value, allow_pickle=False)
+        write_atomically(self._arrays(name), buffer.getvalue())
+
+    def load_arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """What `save_arrays` kept under `name`; empty when it kept nothing. Raises UserError when it is damaged."""
+        path = self._arrays(name)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return dict(archive)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path} is damaged: {error}", next_step="delete it to begin this stage anew") from error
+
+    def close(self) -> None:
+        """Let other processes claim the run; may be called twice."""
+        self._release()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _arrays(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for saved arrays: use {_NAME.pattern}")
+        return self.path / "state" / f"{name}.npz"
+
+    def _all_progress(self) -> dict[str, dict[str, int]]:
+        path = self.path / _PROGRESS
+        return _json(path) if path.exists() else {}
+
+
+def versions() -> dict[str, str]:
+    """What is running now: Python, robot-rig, the recorded packages (without importing them) and the git revision."""
+    found = {"robot_rig": __version__, "python": platform.python_version(), "git": _revision()}
+    for name in RECORDED_PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def _revision() -> str:
+    checkout = Path(__file__).resolve().parent.parent
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return result.stdout.strip() or "unknown"
+
+
+def _create(folder: Path, config: Config) -> None:
+    # A creation that was cut short leaves these two at most; anything else is somebody's.
+    foreign = [entry.name for entry in folder.iterdir() if entry.name != _CONFIG and not _is_scrap(entry)]
+    if foreign:
+        raise UserError(
+            f"{folder} is not empty and is no run of robot-rig (it holds {', '.join(sorted(foreign)[:3])})",
+            next_step="choose another folder with --run",
+        )
+    write_atomically(folder / _CONFIG, dump_config(config).encode())
+    mark = {"format": FORMAT, "config_hash": config.hash(), "preset": config.preset, "versions": versions()}
+    write_atomically(folder / _MARK, json.dumps(mark, indent=1).encode())
+
+
+def _is_scrap(entry: Path) -> bool:
+    return entry.name.startswith((f".{_CONFIG}.", f".{_MARK}."))
+
+
+def _locked(folder: Path) -> int:
+    """A handle of `folder` under an exclusive lock, which the kernel drops with the process, however that ends."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise UserError(f"another process works in {folder}", next_step="wait for it, or choose --run") from error
+    return handle
+
+
+def _mark(folder: Path) -> dict[str, Any]:
+    if not (folder / _MARK).is_file():
+        raise UserError(f"there is no run in {folder}", next_step="begin one with `rig demo` or `rig collect`")
+    mark = _json(folder / _MARK)
+    if mark.get("format") != FORMAT:
+        made_by = dict(mark.get("versions") or {}).get("robot_rig", "unknown")
+        raise UserError(
+            f"the run in {folder} has format {mark.get('format')}, made by robot-rig {made_by}, and this is format "
+            f"{FORMAT} of robot-rig {__version__}",
+            next_step="begin a new run with another --run, or go on with the version that made it",
+        )
+    return mark
+
+
+def _recorded_config(folder: Path) -> Config:
+    mark = _mark(folder)
+    try:
+        config = load_config([folder / _CONFIG], [])
+    except UserError as error:
+        raise UserError(
+            f"the configuration of the run is unreadable: {error}", next_step="choose another --run"
+        ) from error
+    if config.hash() != mark.get("config_hash"):
+        made_by = dict(mark.get("versions") or {})
+        raise UserError(
+            f"{folder / _CONFIG} is not what the run was begun with: it was edited, or means something else to this "
+            f"version (begun by robot-rig {made_by.get('robot_rig')}, git {made_by.get('git')})",
+            next_step="begin a new run with another --run, or restore the file",
+        )
+    return config
+
+
+def _refuse_other_config(folder: Path, recorded: Config, wanted: Config) -> None:
+    before, now = _flat(recorded.model_dump(mode="json")), _flat(wanted.model_dump(mode="json"))
+    differing = [
+        f"{key} {before.get(key)} -> {now.get(key)}"
+        for key in sorted(before | now)
+        if before.get(key) != now.get(key) and not key.startswith(f"{EXAM}.")
+    ]
+    if differing:
+        more = len(differing) - _SHOWN_DIFFERENCES
+        raise UserError(
+            f"the run in {folder} has another configuration: {', '.join(differing[:_SHOWN_DIFFERENCES])}"
+            + (f" and {more} more" if more > 0 else ""),
+            next_step="begin a new run with another --run, or leave these settings as they were",
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {error}", next_step="choose another --run") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is damaged: it holds no object", next_step="choose another --run")
+    return value
