@@ -34,8 +34,8 @@ MAX_STEPS = 20_000
 """Longest episode (half an hour at 10 Hz); it bounds what reading a stranger's file can cost."""
 
 NS = 1_000_000_000
-EPOCH_END_NS = 2**32 * NS
-"""ROS 1 counts seconds in 32 bits without a sign."""
+EPOCH_END_NS = 2**31 * NS
+"""ROS 1 counts seconds in 32 bits without a sign; the serializer, as ROS 2 does, with one."""
 
 
 class Topic(NamedTuple):
@@ -108,7 +108,7 @@ def epoch_ns(stamp: float, offset_ns: int) -> int:
     """The monotonic `stamp` (s) as epoch nanoseconds. Raises ValueError outside what ROS 1 can say."""
     time_ns = round(stamp * NS) + offset_ns
     if not 0 <= time_ns < EPOCH_END_NS:
-        raise ValueError(f"stamp {stamp} s with clock offset {offset_ns} ns lies outside 1970 .. 2106")
+        raise ValueError(f"stamp {stamp} s with clock offset {offset_ns} ns lies outside 1970 .. 2038")
     return time_ns
 
 
@@ -150,10 +150,11 @@ def step_messages(step: Step, index: int, offset_ns: int) -> tuple[LogMessage, .
     action, executed = step.action, step.executed
     time_ns = epoch_ns(action.stamp, offset_ns)
     header = _header(_number("Action.seq", action.seq, 32), time_ns, action.source.value)
+    frame = frame_message(step.frame, index, offset_ns)
     answered = np.array([action.frame_seq], np.int32)
     none = np.zeros(0)
     return (
-        frame_message(step.frame, index, offset_ns),
+        frame,
         _message(ACTION, time_ns, index, _make("sensor_msgs/msg/Joy", header, action.value, answered)),
         _message(EXECUTED, time_ns, index, _make("sensor_msgs/msg/Joy", header, executed.value, answered)),
         _message(

@@ -37,10 +37,10 @@ class EpisodeStore:
     def next_path(self, stage: str) -> Path:
         """A free name for the next episode of `stage`, as in collect-000000.mcap."""
         numbers = [_number(path) for path in self.paths()]
-        path = self.folder / f"{stage}-{max(numbers, default=-1) + 1:06d}.mcap"
-        if NAME.fullmatch(path.name) is None:
+        name = f"{stage}-{max(numbers, default=-1) + 1:06d}.mcap"
+        if NAME.fullmatch(name) is None:
             raise UserError(f"{stage!r} cannot name a stage", next_step="use small letters, digits and underscores")
-        return path
+        return self.folder / name
 
     def paths(self, stage: str | None = None) -> list[Path]:
         """The episode files, of one stage or all, in the order they were begun."""

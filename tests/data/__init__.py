@@ -1,0 +1,1 @@
+"""Tests of the episode log, its folder and the replay."""

@@ -1,0 +1,106 @@
+"""`rig data check` and `rig data view`: is a log sound, and what is on it. Called by `cli.main`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from robot_rig.data.check import Finding, inspect
+from robot_rig.data.log import read_episode
+from robot_rig.datatypes import Bytes, Episode
+from robot_rig.errors import UserError
+from robot_rig.evaluation_files import replace_file
+from robot_rig.report_film import beside, encode_mp4, encode_picture, enlarge
+
+SHEET_COLUMNS = 10
+SHEET_CELLS = 100
+FILM_ENLARGEMENT = 3
+
+
+def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
+    """Print a table of the episode files in `paths` (files or folders) and what is wrong with each.
+
+    `rate_hz` is the rate that the steps should have. Returns the exit code: 0 when all is well, else 1. Raises
+    UserError when there is nothing to look at.
+    """
+    findings = [inspect(path, rate_hz) for path in _files(paths)]
+    console = Console()
+    table = Table(title="Episodes")
+    table.add_column("file")
+    for name in ("steps", "truncated", "repeats", "frozen", "dark", "gaps", "Hz"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for finding in findings:
+        table.add_row(*_row(finding))
+    console.print(table)
+    wrong = [finding for finding in findings if finding.faults]
+    for finding in wrong:
+        console.print(f"{finding.path}: {'; '.join(finding.faults)}", markup=False, highlight=False, soft_wrap=True)
+    steps = sum(finding.steps for finding in findings)
+    console.print(f"{len(findings)} episodes, {steps} steps, {len(wrong)} with faults", highlight=False)
+    return 1 if wrong else 0
+
+
+def view(path: Path, out: Path) -> tuple[Path, Path]:
+    """Write the episode `path` as <out>/<name>.png (contact sheet) and <out>/<name>.mp4 (film); returns both paths.
+
+    The goal picture comes first on the sheet and stands left in the film, where the episode has one.
+    """
+    episode = read_episode(path)
+    sheet, film = out / f"{episode.id}.png", out / f"{episode.id}.mp4"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        replace_file(sheet, encode_picture(contact_sheet(episode), "png"))
+        replace_file(film, encode_mp4(_film(episode), _rate(episode)))
+    except OSError as error:
+        raise UserError(f"cannot write into {out}: {error.strerror}", next_step="choose another folder") from error
+    return sheet, film
+
+
+def contact_sheet(episode: Episode) -> Bytes:
+    """Up to 100 pictures of the episode, evenly spaced, ten in a row: uint8 (H, W, 3)."""
+    goal = [] if episode.goal is None else [episode.goal]
+    chosen = np.linspace(0, len(episode), min(len(episode) + 1, SHEET_CELLS - len(goal))).round().astype(int)
+    cells = [*goal, *episode.frames[chosen]]
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % SHEET_COLUMNS)
+    rows = [
+        beside([cell[None] for cell in cells[start : start + SHEET_COLUMNS]], axis=2)
+        for start in range(0, len(cells), SHEET_COLUMNS)
+    ]
+    sheet: Bytes = beside(rows, axis=1)[0]
+    return sheet
+
+
+def _film(episode: Episode) -> Bytes:
+    goal = [] if episode.goal is None else [enlarge(episode.goal[None], FILM_ENLARGEMENT)]
+    return beside([*goal, enlarge(episode.frames, FILM_ENLARGEMENT)], axis=2)
+
+
+def _rate(episode: Episode) -> float:
+    intervals = np.diff(episode.stamps)
+    return float(np.clip(1.0 / np.median(intervals), 1.0, 60.0)) if len(intervals) and np.median(intervals) > 0 else 1.0
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found = [file for path in paths for file in (sorted(path.rglob("*.mcap")) if path.is_dir() else [path])]
+    if not found:
+        raise UserError("no episode to check", next_step="name .mcap files, or a folder that `rig collect` has filled")
+    return found
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    return (
+        finding.path.name,
+        str(finding.steps),
+        "yes" if finding.truncated else "no",
+        str(finding.repeats),
+        str(finding.frozen) if finding.frozen > 1 else "-",
+        str(finding.dark),
+        str(finding.gaps),
+        f"{finding.rate_hz:.2f}",
+        "[red]faults[/]" if finding.faults else "[green]ok[/]",
+    )

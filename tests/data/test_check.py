@@ -1,0 +1,104 @@
+"""`rig data check` names each fault, and only faults; `rig data view` makes a sheet and a film of any episode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import matplotlib.image
+import numpy as np
+import pytest
+
+from robot_rig.cli import data as data_cli
+from robot_rig.data.check import inspect
+from robot_rig.data.log import EpisodeWriter, read_episode
+from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
+from robot_rig.errors import UserError
+from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_step, picture, write_log
+
+BLACK = np.zeros((84, 84, 3), np.uint8)
+
+
+def write_pictures(path: Path, pictures: list[Bytes], stamps: list[float]) -> Path:
+    writer = EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT)
+    frames = [Frame(n, stamp, rgb) for n, (stamp, rgb) in enumerate(zip(stamps, pictures, strict=True))]
+    for frame in frames[:-1]:
+        step = make_step(0)
+        action = Action(1, frame.stamp, step.action.value, Source.RANDOM, frame.seq, frame.stamp)
+        writer.append(Step(frame, action, step.executed))
+    writer.finish(frames[-1])
+    return path
+
+
+def at(rate_hz: float, count: int) -> list[float]:
+    return [n / rate_hz for n in range(count)]
+
+
+def test_a_sound_episode_has_no_fault(tmp_path: Path) -> None:
+    finding = inspect(write_log(tmp_path / "a.mcap", 12), 10.0)
+    assert finding.faults == ()
+    assert (finding.steps, finding.truncated, finding.repeats, finding.frozen) == (12, False, 0, 1)
+    assert finding.rate_hz == pytest.approx(10.0)
+
+
+def test_frozen_dark_gap_and_rate_are_named(tmp_path: Path) -> None:
+    moving = [picture(n) for n in range(12)]
+    frozen = inspect(write_pictures(tmp_path / "f.mcap", moving[:5] + [moving[5]] * 5, at(10, 10)), 10.0)
+    assert (frozen.repeats, frozen.frozen, len(frozen.faults)) == (4, 5, 1)
+    assert "frozen: 5 identical frames" in frozen.faults[0]
+    pair = inspect(write_pictures(tmp_path / "p.mcap", [*moving[:4], moving[3], *moving[4:8]], at(10, 9)), 10.0)
+    assert (pair.repeats, pair.frozen, pair.faults) == (1, 2, ())
+    dark = inspect(write_pictures(tmp_path / "d.mcap", [*moving[:3], BLACK, *moving[4:6]], at(10, 6)), 10.0)
+    assert dark.faults == ("dark: 1 frames",)
+    gap = inspect(write_pictures(tmp_path / "g.mcap", moving[:6], [0.0, 0.1, 0.2, 0.5, 0.6, 0.7]), 10.0)
+    assert gap.gaps == 1
+    assert len(gap.faults) == 1
+    rate = inspect(write_pictures(tmp_path / "r.mcap", moving[:6], at(12, 6)), 10.0)
+    assert rate.faults == ("rate: 12.00 Hz instead of 10",)
+    assert inspect(tmp_path / "r.mcap", 12.0).faults == ()
+
+
+def test_the_table_lists_every_file_and_the_exit_code_tells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    good = write_log(tmp_path / "collect-000000.mcap", 6)
+    assert data_cli.check([good]) == 0
+    assert "1 episodes, 6 steps, 0 with faults" in capsys.readouterr().out
+    cut = tmp_path / "collect-000001.mcap"
+    cut.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    (tmp_path / "stranger.mcap").write_bytes(b"hello, [/red] world")
+    assert data_cli.check([tmp_path]) == 1
+    said = capsys.readouterr().out
+    assert "3 episodes" in said
+    assert "2 with faults" in said
+    assert "steps are intact, the last" in said
+    assert "is not an MCAP file" in said
+    with pytest.raises(UserError, match="no episode to check"):
+        data_cli.check([])
+
+
+@pytest.mark.parametrize("steps", [0, 1, 130])
+def test_sheet_and_film_show_the_episode(tmp_path: Path, steps: int) -> None:
+    path = write_log(tmp_path / "a.mcap", steps, picture(500))
+    sheet, film = data_cli.view(path, tmp_path / "out")
+    shown = np.round(matplotlib.image.imread(sheet)[..., :3] * 255).astype(np.uint8)
+    np.testing.assert_array_equal(shown[:84, :84], picture(500))
+    np.testing.assert_array_equal(shown[:84, 88:172], picture(0))
+    cells = min(steps + 2, 100)
+    row, column = divmod(cells - 1, 10)
+    np.testing.assert_array_equal(shown[row * 88 : row * 88 + 84, column * 88 : column * 88 + 84], picture(steps))
+    with av.open(str(film)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == steps + 1 + 10 * (steps > 0) + (steps == 0)
+    assert frames[0].shape[1] >= 2 * 3 * 84
+    pane = frames[0][:252, -252:].astype(float)
+    truth = np.kron(picture(0), np.ones((3, 3, 1)))
+    assert np.abs(pane - truth).mean() < 12
+
+
+def test_a_view_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "a.mcap", 2)
+    with pytest.raises(UserError, match="cannot write"):
+        data_cli.view(path, path)
+    assert len(read_episode(path)) == 2

@@ -1,0 +1,64 @@
+"""The episode folder: names in order of events, and only what is finished or dead is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robot_rig.data.log import EpisodeWriter
+from robot_rig.data.store import EpisodeStore
+from robot_rig.errors import UserError
+from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_step, write_log
+
+
+def test_names_rise_over_all_stages_and_list_in_order(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path / "episodes")
+    assert store.next_path("collect").name == "collect-000000.mcap"
+    for stage in ("collect", "practice", "heldout", "collect"):
+        store.next_path(stage).touch()
+    store.folder.joinpath("notes.txt").touch()
+    store.folder.joinpath("Foreign-1.mcap").touch()
+    names = ["collect-000000.mcap", "practice-000001.mcap", "heldout-000002.mcap", "collect-000003.mcap"]
+    assert [path.name for path in store.paths()] == names
+    assert [path.name for path in store.paths("collect")] == [names[0], names[3]]
+    store.folder.joinpath("collect-999999.mcap").touch()
+    assert store.next_path("collect").name == "collect-1000000.mcap"
+    store.next_path("collect").touch()
+    assert store.paths()[-1].name == "collect-1000000.mcap"
+    for stage in ("", "../x", "a-b", "Ä"):
+        with pytest.raises(UserError, match="cannot name a stage"):
+            store.next_path(stage)
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot make the episode folder"):
+        EpisodeStore(tmp_path / "file")
+
+
+def test_only_new_whole_episodes_are_read_in_order(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    for stage in ("collect", "collect", "heldout"):
+        write_log(store.next_path(stage), 2)
+    tmp_path.joinpath("collect-000003.mcap").write_bytes(b"rubbish " * 9)
+    write_log(tmp_path / "collect-000004.mcap", 3)
+    assert [episode.id for episode in store.read_new({"collect-000000"}, "collect")] == [
+        "collect-000001",
+        "collect-000004",
+    ]
+    assert list(store.refused) == ["collect-000003"]
+    assert "not an MCAP file" in store.refused["collect-000003"]
+    assert [episode.id for episode in store.read_new([], "heldout")] == ["heldout-000002"]
+
+
+def test_reading_stops_before_an_episode_that_is_being_written(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    write_log(store.next_path("collect"), 2)
+    writer = EpisodeWriter(store.next_path("collect"), ACTION_DIM, None, {}, room=NO_LIMIT)
+    write_log(store.next_path("collect"), 2)
+    for number in range(3):
+        writer.append(make_step(number))
+    assert [episode.id for episode in store.read_new([])] == ["collect-000000"]
+    writer.abort("enough")
+    assert [episode.id for episode in store.read_new(["collect-000000"])] == ["collect-000001", "collect-000002"]
