@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -307,3 +310,59 @@ def test_a_full_disk_surfaces_and_keeps_every_acknowledged_step(tmp_path: Path, 
     assert path.stat().st_size <= limit
     for number, step in enumerate(log.steps):
         assert_same_step(step, number)
+
+
+def failing_sync(after: int) -> Callable[[DurableFile], None]:
+    """A `sync` that runs out of disk on every call but the first `after`."""
+    calls = itertools.count()
+    real = DurableFile.sync
+
+    def sync(file: DurableFile) -> None:
+        if next(calls) >= after:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(file)
+
+    return sync
+
+
+def test_a_log_that_cannot_be_opened_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DurableFile, "sync", failing_sync(0))
+    with pytest.raises(UserError, match="No space left"):
+        EpisodeWriter(tmp_path / "a.mcap", ACTION_DIM, None, {}, room=NO_LIMIT)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="File name too long"):
+        EpisodeWriter(tmp_path / ("a" * 300 + ".mcap"), ACTION_DIM, None, {}, room=NO_LIMIT)
+
+
+@pytest.mark.parametrize(("syncs", "intact"), [(1, 0), (3, 2), (5, 4), (6, 5), (7, 5)])
+def test_whatever_sync_fails_the_steps_before_it_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncs: int, intact: int
+) -> None:
+    """One sync opens the file, then one for each of five steps, one for the closing frame and one for the index."""
+    path = tmp_path / "a.mcap"
+    monkeypatch.setattr(DurableFile, "sync", failing_sync(syncs))
+    writer = EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT)
+
+    def write() -> None:
+        for number in range(5):
+            writer.append(make_step(number))
+        writer.finish(make_frame(5))
+
+    with pytest.raises(UserError, match=f"No space left.*the {intact} steps on disk are safe"):
+        write()
+    writer.abort("disk")
+    log = salvage(path)
+    assert (len(log.steps), writer.acknowledged) == (intact, intact)
+    assert (log.closing is not None) == (syncs == 7)
+    assert log.damage
+    for number, step in enumerate(log.steps):
+        assert_same_step(step, number)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_the_writer_thread_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = EpisodeWriter(tmp_path / "a.mcap", ACTION_DIM, None, {}, room=NO_LIMIT)
+    monkeypatch.setattr(DurableFile, "sync", lambda file: 1 // 0)
+    writer.append(make_step(0))
+    with pytest.raises(UserError, match="broke off: ZeroDivisionError"):
+        writer.finish(make_frame(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from pathlib import Path
@@ -304,3 +305,18 @@ def test_the_same_episodes_in_the_same_order_give_the_same_batches(tmp_path: Pat
         np.testing.assert_array_equal(getattr(draws[0][0], name), getattr(draws[1][0], name))
     np.testing.assert_array_equal(draws[0][1], draws[1][1])
     np.testing.assert_array_equal(draws[0][2], draws[1][2])
+
+
+def test_a_full_disk_is_refused_before_a_picture_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = Replay(20, ACTION_DIM, tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UserError, match="No space left"):
+        replay.add(make_episode("a", 3, 1, goal=False))
+    assert (replay.rows, len(replay), replay.episodes) == (0, 0, ())
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot map pictures"):
+        Replay(20, ACTION_DIM, tmp_path / "file")

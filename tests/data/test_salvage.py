@@ -255,3 +255,24 @@ def test_a_running_episode_is_locked_until_it_is_closed(tmp_path: Path) -> None:
     assert being_written(path)
     writer.finish(make_frame(1))
     assert not being_written(path)
+
+
+def test_steps_of_another_size_and_messages_outside_chunks_end_the_reading(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "a.mcap"
+    message = struct.pack("<BQHIQQ", 5, 22 + 4, 1, 0, 0, 0) + b"abcd"
+    path.write_bytes(first_steps(whole, 2) + message)
+    assert "outside a chunk" in salvage(path).damage
+    other = EpisodeWriter(tmp_path / "b.mcap", 3, None, {"stage": "collect"}, room=NO_LIMIT)
+    other.finish(make_frame(0))
+    opening = first_steps((tmp_path / "b.mcap").read_bytes(), 0)
+    steps = whole[len(first_steps(whole, 0)) :]
+    path.write_bytes(opening + steps)
+    log = salvage(path)
+    assert (len(log.steps), log.action_dim) == (0, 3)
+    assert "action of shape" in log.damage
+
+
+def test_a_file_whose_end_of_data_is_missing_is_damaged(tmp_path: Path, whole: bytes) -> None:
+    marker = struct.pack("<BQ", 15, 4)
+    at = whole.rindex(marker)
+    assert read_damaged(tmp_path / "a.mcap", whole[:at] + whole[at + 13 :]) == STEPS
