@@ -1,0 +1,218 @@
+"""Checkpoints: a folder of safetensors files and a manifest, written whole or not at all, read with suspicion.
+
+Called by the trainer and the policy process. Layout of `folder`:
+
+    <group>.safetensors   one a group of named tensors
+    golden.safetensors    a picture, a goal picture and the action they must give: the self-test
+    manifest.json         written last: versions, sizes, SHA-256 of every other file
+
+Nothing is ever unpickled. A reader trusts no file whose hash the manifest does not give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal, read_only
+from robot_rig.errors import UserError
+from robot_rig.interfaces import Policy
+
+VERSION = "robot-rig-checkpoint-1"
+MANIFEST = "manifest.json"
+GOLDEN = "golden"
+SUFFIX = ".safetensors"
+GROUP_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+GOLDEN_TOLERANCE = 1e-3
+"""How far a golden action may be off on another machine, whose convolutions round differently."""
+
+ANOTHER = "choose another checkpoint, or train again"
+
+Groups = dict[str, dict[str, Tensor]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint is of. `golden_action` float32 (A,) answers `golden_image` towards `golden_goal`, both uint8
+    (84, 84, 3). `sha256` by file name is filled in by `write_checkpoint`.
+    """
+
+    encoder_id: str
+    config_hash: str
+    latent_dim: int
+    action_dim: int
+    train_steps: int
+    golden_image: Bytes
+    golden_goal: Bytes
+    golden_action: Float32s
+    image_size: int = IMAGE_SIZE
+    version: str = VERSION
+    sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("golden_image", "golden_goal"):
+            object.__setattr__(self, name, read_only(f"Manifest.{name}", getattr(self, name), IMAGE_SHAPE, np.uint8))
+        action = read_only("Manifest.golden_action", self.golden_action, (self.action_dim,), np.float32)
+        object.__setattr__(self, "golden_action", action)
+
+
+_GOLDEN_FIELDS = ("golden_image", "golden_goal", "golden_action")
+_PLAIN_FIELDS = tuple(
+    (field.name, str if field.type == "str" else int)
+    for field in dataclasses.fields(Manifest)
+    if field.name not in (*_GOLDEN_FIELDS, "sha256")
+)
+
+
+def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], manifest: Manifest) -> Manifest:
+    """Write `groups` and `manifest` as the new folder `folder`; returns the manifest with its hashes.
+
+    It is built beside its place, flushed to the disk and renamed, so a reader sees all of it or nothing. Raises
+    UserError when `folder` exists or the disk refuses, ValueError for a group name that cannot be a file.
+    """
+    for name in groups:
+        if GROUP_NAME.fullmatch(name) is None or name == GOLDEN:
+            raise ValueError(f"{name!r} cannot name a group")
+    if folder.exists():
+        raise UserError(f"{folder} exists already", next_step="checkpoints are never overwritten: use a new name")
+    golden = {name: torch.from_numpy(getattr(manifest, name).copy()) for name in _GOLDEN_FIELDS}
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # What a killed writer of the same checkpoint left behind.
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        hashes = {}
+        for name, tensors in {**groups, GOLDEN: golden}.items():
+            packed = safetensors.torch.save({key: value.detach().contiguous() for key, value in tensors.items()})
+            hashes[name + SUFFIX] = hashlib.sha256(packed).hexdigest()
+            _write(partial / (name + SUFFIX), packed)
+        complete = dataclasses.replace(manifest, sha256=hashes)
+        plain = {name: getattr(complete, name) for name, _ in _PLAIN_FIELDS}
+        _write(partial / MANIFEST, json.dumps({**plain, "sha256": hashes}, indent=1).encode())
+        _flush(partial)
+        os.rename(partial, folder)
+        _flush(folder.parent)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(
+            f"cannot write the checkpoint {folder}: {error.strerror}", next_step="free some space or use another disk"
+        ) from error
+    return complete
+
+
+def read_checkpoint(folder: Path, groups: Collection[str] | None = None) -> tuple[Groups, Manifest]:
+    """The tensors of `groups` (None: all) and the manifest.
+
+    Every file read is checked against its hash, every float for being finite. Raises UserError naming the fault: not a
+    checkpoint, another version, a missing, foreign or changed file, weights that are not numbers.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder} is not a checkpoint folder", next_step="give a folder with a manifest.json; pickles are not read"
+        )
+    plain, hashes = _read_index(folder)
+    foreign = sorted({path.name for path in folder.iterdir()} - {MANIFEST, *hashes})
+    if foreign:
+        raise UserError(f"{folder} holds a foreign file, {foreign[0]}", next_step="remove it, or " + ANOTHER)
+    held = [name.removesuffix(SUFFIX) for name in hashes if name != GOLDEN + SUFFIX]
+    wanted = held if groups is None else list(groups)
+    for name in wanted:
+        if name not in held:
+            raise UserError(f"the checkpoint {folder} holds no {name}", choices=held, next_step=ANOTHER)
+    tensors = {name: _read_group(folder, name, hashes) for name in [*wanted, GOLDEN]}
+    golden = tensors.pop(GOLDEN)
+    try:
+        manifest = Manifest(**plain, **_arrays(golden), sha256=hashes)
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"the checkpoint {folder} has a damaged self-test: {error}", next_step=ANOTHER) from error
+    return tensors, manifest
+
+
+def verify_golden(policy: Policy, manifest: Manifest) -> None:
+    """Let `policy` act on the golden picture. Raises UserError when the action is not the one that was saved."""
+    policy.begin(Goal(manifest.golden_goal, "golden", 0.0, calibration_id="", source="imported"))
+    action = policy.act(Frame(0, 0.0, manifest.golden_image))
+    if action.shape != manifest.golden_action.shape or not np.allclose(
+        action, manifest.golden_action, rtol=0.0, atol=GOLDEN_TOLERANCE
+    ):
+        raise UserError(
+            f"the policy answers its golden picture with {np.round(action, 4).tolist()}, not"
+            f" {np.round(manifest.golden_action, 4).tolist()}",
+            next_step=ANOTHER,
+        )
+
+
+def _arrays(golden: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: golden[name].numpy() for name in _GOLDEN_FIELDS}
+
+
+def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The manifest's plain fields and its hashes, checked for version and form."""
+    try:
+        index = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{folder} has no {MANIFEST}", next_step="it is not a checkpoint; " + ANOTHER) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"the manifest of {folder} cannot be read: {error}", next_step=ANOTHER) from error
+    version = index.get("version") if isinstance(index, dict) else None
+    if version != VERSION:
+        raise UserError(f"{folder} is of version {version!r}", choices=[VERSION], next_step=ANOTHER)
+    hashes = index.get("sha256")
+    sound = (
+        isinstance(hashes, dict)
+        and GOLDEN + SUFFIX in hashes
+        and all(GROUP_NAME.fullmatch(name.removesuffix(SUFFIX)) and name.endswith(SUFFIX) for name in hashes)
+    )
+    if not sound or not all(type(index.get(name)) is kind for name, kind in _PLAIN_FIELDS):
+        raise UserError(f"the manifest of {folder} is damaged", next_step=ANOTHER)
+    if index["image_size"] != IMAGE_SIZE:
+        raise UserError(f"{folder} sees pictures of {index['image_size']} px, not {IMAGE_SIZE}", next_step=ANOTHER)
+    return {name: index[name] for name, _ in _PLAIN_FIELDS}, hashes
+
+
+def _read_group(folder: Path, name: str, hashes: Mapping[str, str]) -> dict[str, Tensor]:
+    path = folder / (name + SUFFIX)
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}", next_step=ANOTHER) from error
+    if hashlib.sha256(packed).hexdigest() != hashes[path.name]:
+        raise UserError(f"{path} is not the file that was written: its SHA-256 differs", next_step=ANOTHER)
+    try:
+        tensors = safetensors.torch.load(packed)
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a safetensors file: {error}", next_step=ANOTHER) from error
+    for key, value in tensors.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise UserError(f"{path} holds weights that are not numbers, in {key}", next_step=ANOTHER)
+    return tensors
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    """Make the folder's own entries survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,196 @@
+"""Is the encoder good enough to practise on? Judged from pictures and executed actions, before robot time is spent.
+
+Called by the trainer after the VAE's training. A latent distance is a useful reward (R4) when one step moves the latent
+a little, in a direction that the action explains, inside the cloud of latents that training saw. The four limits were
+set on simulated reaching; they speak about the hand only: an encoder that ignores an object on the table can pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from robot_rig.datatypes import Episode, Floats
+from robot_rig.errors import UserError
+from robot_rig.learning.encoder import Encoder
+from robot_rig.learning.metric import ACTIVE_STD, LEAST_DIMENSIONS
+from robot_rig.learning.vae import kl_divergence
+
+RANK_LIMIT, INVERSE_LIMIT, NOVELTY_LIMIT, PICTURE_WARNING = 0.025, 0.35, 0.05, 0.7
+"""Pass: rank and novelty at most, inverse dynamics at least this. The last: below it decoded pictures earn a warning."""
+
+MOVING_ACTION = 0.3
+NEAR_STEPS = 10
+RIDGE = 3.0
+LONG_LAG = 5
+MOVE_PERCENTILE = 75
+WORST_PERCENTILE = 10
+LIVELY_PIXEL = 0.02 * 255
+"""A pixel whose deviation over the training pictures is less shows background."""
+
+EPSILON = 1e-12
+
+TRAIN_LONGER = "train the VAE longer (vae.updates) or lower vae.beta"
+MORE_FRAMES = "collect more frames (collect.steps)"
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """`passed`: practise on it. `findings`: plain sentences, what is wrong and what to do. `scores`: by name."""
+
+    passed: bool
+    findings: tuple[str, ...]
+    scores: Mapping[str, float]
+
+
+class Track(NamedTuple):
+    """An episode in latents (T+1, F) scaled to unit deviation over the training frames; action (T, A) as executed."""
+
+    latents: Floats
+    action: Floats
+
+
+def health_check(encoder: Encoder, train: Sequence[Episode], held_out: Sequence[Episode]) -> HealthReport:
+    """Score `encoder` on whole episodes that it was not trained on, against those it was.
+
+    Raises UserError when `held_out` has too few steps to judge by.
+    """
+    if sum(len(episode) for episode in held_out) <= 2 * NEAR_STEPS:
+        raise UserError("too few held-out steps to judge the encoder", next_step="raise collect.held_out_steps")
+    means = [encoder.encode(episode.frames)[0].double().numpy() for episode in train]
+    deviation = np.concatenate(means).std(axis=0)
+    active = deviation > ACTIVE_STD
+    scores = {"active_dimensions": float(active.sum()), **picture_scores(encoder, train, held_out)}
+    if active.any():
+        means_new = [encoder.encode(episode.frames)[0].double().numpy() for episode in held_out]
+        scale = np.where(active, 1.0 / np.maximum(deviation, ACTIVE_STD), 0.0)
+        known, new = _tracks(means, scale, train), _tracks(means_new, scale, held_out)
+        scores |= {
+            "rank": rank(new),
+            "inverse_1": inverse_dynamics(known, new, 1),
+            "inverse_5": inverse_dynamics(known, new, LONG_LAG),
+            "novelty": novelty(known, new),
+        }
+    return judge(scores)
+
+
+def _tracks(means: Sequence[Floats], scale: Floats, episodes: Sequence[Episode]) -> list[Track]:
+    used = scale > 0.0
+    return [
+        Track(mean[:, used] * scale[used], episode.executed_action.astype(np.float64))
+        for mean, episode in zip(means, episodes, strict=True)
+    ]
+
+
+def judge(scores: Mapping[str, float]) -> HealthReport:
+    """The verdict on `scores` and, for each failure, its likely cause."""
+    findings = []
+    if scores["active_dimensions"] < LEAST_DIMENSIONS:
+        findings.append(
+            f"Only {scores['active_dimensions']:.0f} latent dimensions carry information, {LEAST_DIMENSIONS} are"
+            f" needed: {TRAIN_LONGER}."
+        )
+    if scores.get("rank", 1.0) > RANK_LIMIT:
+        findings.append(
+            f"The encoder has not learnt where the arm is: {scores.get('rank', 1.0):.1%} of far frames look nearer than"
+            f" the next frame, at most {RANK_LIMIT:.1%} may: {TRAIN_LONGER}."
+        )
+    learnt = not findings
+    if scores.get("inverse_1", 0.0) < INVERSE_LIMIT:
+        findings.append(
+            f"Latent moves explain {scores.get('inverse_1', 0.0):.0%} of the actions, at least {INVERSE_LIMIT:.0%} is"
+            f" needed: {MORE_FRAMES if learnt else TRAIN_LONGER}."
+        )
+    if scores.get("novelty", 1.0) > NOVELTY_LIMIT:
+        findings.append(
+            f"{scores.get('novelty', 1.0):.0%} of new frames lie far from all training frames, at most"
+            f" {NOVELTY_LIMIT:.0%} may: {MORE_FRAMES if learnt else TRAIN_LONGER}."
+        )
+    passed = not findings
+    if scores["pictures"] < PICTURE_WARNING:
+        findings.append(
+            f"Decoded pictures explain {max(0.0, scores['pictures']):.0%} of what moves, which is less than"
+            f" {PICTURE_WARNING:.0%}: imagined goals will look blurred. This alone does not stop practice."
+        )
+    return HealthReport(passed, tuple(findings), dict(scores))
+
+
+def rank(tracks: Sequence[Track]) -> float:
+    """Share of frames more than 10 steps away that lie closer to frame t than frame t+1 does; moving steps only."""
+    latents = np.concatenate([track.latents for track in tracks])
+    index = np.arange(len(latents))
+    shares = []
+    offset = 0
+    for track in tracks:
+        for t in np.flatnonzero(np.abs(track.action).max(axis=1) > MOVING_ACTION) + offset:
+            distance = np.linalg.norm(latents - latents[t], axis=1)
+            far = np.abs(index - t) > NEAR_STEPS
+            shares.append(np.mean(distance[far] < distance[t + 1]))
+        offset += len(track.latents)
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def inverse_dynamics(known: Sequence[Track], new: Sequence[Track], lag: int) -> float:
+    """R2 on `new` of a ridge regression, fitted on `known`, of the sum of `lag` actions on [dz, z x dz]."""
+    inputs, outputs = _moves(known, lag)
+    inputs_new, outputs_new = _moves(new, lag)
+    if len(inputs) == 0 or len(inputs_new) == 0:
+        return 0.0
+    centre_in, centre_out = inputs.mean(axis=0), outputs.mean(axis=0)
+    x, y = inputs - centre_in, outputs - centre_out
+    solution = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y)
+    error = outputs_new - centre_out - (inputs_new - centre_in) @ solution
+    spread = outputs_new - outputs_new.mean(axis=0)
+    return float(1.0 - np.square(error).sum() / max(np.square(spread).sum(), EPSILON))
+
+
+def _moves(tracks: Sequence[Track], lag: int) -> tuple[Floats, Floats]:
+    """Inputs [dz, z x dz] and outputs, the summed actions, of all stretches of `lag` steps; empty when none."""
+    inputs, outputs = [], []
+    for z, action in tracks:
+        if len(action) < lag:
+            continue
+        dz = z[lag:] - z[:-lag]
+        cross = np.einsum("ni,nj->nij", z[:-lag], dz).reshape(len(dz), -1)
+        total = np.cumsum(np.vstack([np.zeros(action.shape[1]), action]), axis=0)
+        inputs.append(np.hstack([dz, cross]))
+        outputs.append(total[lag:] - total[:-lag])
+    if not inputs:
+        return np.empty((0, 0)), np.empty((0, 0))
+    return np.concatenate(inputs), np.concatenate(outputs)
+
+
+def novelty(known: Sequence[Track], new: Sequence[Track]) -> float:
+    """Share of `new` frames farther from every known frame than the 75th percentile of one-step moves."""
+    table = np.concatenate([track.latents for track in known])
+    moves = np.concatenate([np.linalg.norm(np.diff(track.latents, axis=0), axis=1) for track in known])
+    frames = np.concatenate([track.latents for track in new])
+    nearest = np.array([np.square(table - frame).sum(axis=1).min() for frame in frames])
+    return float(np.mean(np.sqrt(nearest) > np.percentile(moves, MOVE_PERCENTILE)))
+
+
+def picture_scores(encoder: Encoder, train: Sequence[Episode], held_out: Sequence[Episode]) -> dict[str, float]:
+    """How held-out frames decode: share of the lively pixels' variation explained, its worst decile, and the KL."""
+    count, total, squares = 0, np.zeros(1), np.zeros(1)
+    for episode in train:
+        shades = episode.frames.astype(np.float64)
+        count += len(shades)
+        total, squares = total + shades.sum(axis=0), squares + np.square(shades).sum(axis=0)
+    mean = total / count
+    lively = np.sqrt(np.maximum(squares / count - mean**2, 0.0)) > LIVELY_PIXEL
+    wrong, spread, divergence = [], [], []
+    for episode in held_out:
+        latents, log_variance = encoder.encode(episode.frames)
+        decoded = encoder.decode(latents)[:, lively].astype(np.float64)
+        wrong.append(np.square(episode.frames[:, lively] - decoded).sum(axis=1))
+        spread.append(np.square(episode.frames[:, lively] - mean[lively]).sum(axis=1))
+        divergence.append(kl_divergence(latents, log_variance).numpy())
+    errors, spreads = np.concatenate(wrong), np.maximum(np.concatenate(spread), EPSILON)
+    return {
+        "pictures": float(1.0 - errors.sum() / spreads.sum()),
+        "pictures_worst_decile": float(np.percentile(1.0 - errors / spreads, WORST_PERCENTILE)),
+        "kl": float(np.concatenate(divergence).mean()),
+    }

@@ -1,0 +1,56 @@
+"""Optimisers, generators and counters as named tensors and back, so that a checkpoint never needs pickle.
+
+Called by `vae`, `td3` and `goals` for their `state_dict()`. A run restored from these goes on bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Adam
+
+from robot_rig.errors import UserError
+
+
+def seeded(seed: int) -> Generator:
+    """A generator of its own on the CPU."""
+    return Generator().manual_seed(seed)
+
+
+def adam_tensors(adam: Adam) -> dict[str, Tensor]:
+    """The moments of every parameter as <index>.<name>; empty before the first step."""
+    state = adam.state_dict()["state"]
+    return {f"{index}.{name}": value.clone() for index, values in state.items() for name, value in values.items()}
+
+
+def load_adam(adam: Adam, tensors: Mapping[str, Tensor]) -> None:
+    """Continue from `adam_tensors` of an optimiser over the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value.clone()
+    adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`tensors` with `prefix`. before every name, copied."""
+    return {f"{prefix}.{name}": value.detach().clone() for name, value in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `prefixed` put under `prefix`, by their own names."""
+    start = len(prefix) + 1
+    return {name[start:]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
+
+
+def load_module(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Fill `module`. Raises UserError when `tensors` belong to a net of another make or size."""
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise UserError(
+            f"the saved {what} does not fit this configuration: {str(error).splitlines()[-1].strip()}",
+            next_step="use the configuration saved beside it, or start a new run",
+        ) from error
