@@ -30,8 +30,10 @@ def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[
     Raises ValueError naming the array when the shape or the kind of number is wrong.
     """
     array = np.array(value, dtype=dtype, copy=True)
-    if len(array.shape) != len(shape) or any(
-        want is not None and got != want for got, want in zip(array.shape, shape, strict=True)
+    # Most shapes are known in full: one comparison spares the arm loop the walk over the axes.
+    if array.shape != shape and (
+        len(array.shape) != len(shape)
+        or any(want is not None and got != want for got, want in zip(array.shape, shape, strict=True))
     ):
         wanted = tuple("any" if n is None else n for n in shape)
         raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")

@@ -71,13 +71,10 @@ def _homogeneous(xyz: Sequence[float], rotation: Floats) -> Floats:
     return matrix
 
 
-def _cross(a: Floats, b: Floats) -> Floats:
-    """Cross product over the last axis; np.cross costs four times as much on small arrays."""
-    out: Floats = np.empty(np.broadcast_shapes(a.shape, b.shape))
-    out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
-    out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
-    out[..., 2] = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    return out
+_CROSS = np.array(
+    [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]], dtype=float
+)
+"""(3, 9): `a @ _CROSS` is the matrix of the cross product a x, flattened; one product serves all joints and points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +113,13 @@ class Kinematics:
         self._odd[:, :, 0] = fixed[:, :, 1]
         self._odd[:, :, 1] = -fixed[:, :, 0]
         self._hand = _homogeneous(hand[0], rotation_from_rpy(hand[1]))
-        self._tool = np.array([0.0, 0.0, tool_offset_m])
-        self._sphere_links: Ints = np.array([link for link, _, _ in LINK_SPHERES])
-        self._sphere_centres = np.array([[*centre, 1.0] for _, centre, _ in LINK_SPHERES])
+        tool = self._hand @ np.array([0.0, 0.0, tool_offset_m, 1.0])
+        # The tool tip is one more point that the joints move, fixed in the last link like a sphere's centre.
+        self._point_links: Ints = np.array([*(link for link, _, _ in LINK_SPHERES), JOINTS - 1])
+        self._points = np.vstack([[[*centre, 1.0] for _, centre, _ in LINK_SPHERES], tool])[:, :, None]
         self._radii = np.array([radius for _, _, radius in LINK_SPHERES])
-        # A joint moves a sphere only when it lies at or before the sphere's link.
-        self._moves = (np.arange(JOINTS)[None, :] <= self._sphere_links[:, None])[:, :, None].astype(float)
+        # A joint moves a point only when it lies at or before the point's link.
+        self._moves = (np.arange(JOINTS)[None, :] <= self._point_links[:, None])[:, :, None].astype(float)
 
     def links(self, position: Floats) -> Floats:
         """(7, 4, 4) poses of right_l0 .. right_l6 in base at joint `position` (7,) rad."""
@@ -141,20 +139,21 @@ class Kinematics:
     def pose(self, position: Floats) -> ArmPose:
         """Everything the tick needs at joint `position` (7,) rad."""
         links = self.links(position)
-        hand = links[-1] @ self._hand
-        tool = hand[:3, 3] + hand[:3, :3] @ self._tool
         origins, axes = links[:, :3, 3], links[:, :3, 2]
+        points = np.matmul(links[self._point_links, :3], self._points)[:, :, 0]
+        cross = (axes @ _CROSS).reshape(JOINTS, 3, 3)
+        arms = (points @ cross.reshape(-1, 3).T).reshape(-1, JOINTS, 3)
+        arms -= np.matmul(cross, origins[:, :, None])[:, :, 0]
+        arms *= self._moves
         jacobian = np.empty((6, JOINTS))
-        jacobian[:3] = _cross(axes, tool - origins).T
+        jacobian[:3] = arms[-1].T
         jacobian[3:] = axes.T
-        spheres = np.einsum("kij,kj->ki", links[self._sphere_links, :3], self._sphere_centres)
-        arms = _cross(axes[None], spheres[:, None] - origins[None]) * self._moves
         return ArmPose(
             position=position,
-            tool=tool,
-            rotation=hand[:3, :3],
+            tool=points[-1],
+            rotation=links[-1, :3, :3] @ self._hand[:3, :3],
             jacobian=jacobian,
-            spheres=spheres,
-            sphere_jacobians=arms.transpose(0, 2, 1),
+            spheres=points[:-1],
+            sphere_jacobians=arms[:-1].transpose(0, 2, 1),
             radii=self._radii,
         )

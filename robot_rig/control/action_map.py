@@ -18,12 +18,13 @@ class ActionMap:
     def __init__(self, control: ControlConfig) -> None:
         self.axes = [_AXIS_INDEX[axis] for axis in control.axes]
         self._full_speed = control.action_scale_m * control.policy_rate_hz
+        self._spread = np.zeros((3, len(self.axes)))
+        self._spread[self.axes, range(len(self.axes))] = self._full_speed
 
     def tool_velocity(self, action: Float32s) -> Floats:
         """Velocity (3,) m/s in base of the normalised `action` (A,)."""
-        velocity = np.zeros(3)
-        velocity[self.axes] = action
-        return velocity * self._full_speed
+        velocity: Floats = self._spread.dot(action)
+        return velocity
 
     def explain(self, twist: Floats) -> tuple[Float32s, float]:
         """The executed action float32 (A,) in [-1, 1] nearest to a mean tool `twist` (6,), and the residual in m/s.

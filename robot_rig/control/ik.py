@@ -27,8 +27,8 @@ def rotation_error(wanted: Floats, measured: Floats) -> Floats:
 
     The rotation vector itself for small angles; it fades beyond a right angle and is zero at half a turn.
     """
-    turn = wanted @ measured.T
-    return 0.5 * np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    (_, xy, xz), (yx, _, yz), (zx, zy, _) = wanted.dot(measured.T).tolist()
+    return np.array([0.5 * (zy - yz), 0.5 * (xz - zx), 0.5 * (yx - xy)])
 
 
 class DampedLeastSquares:

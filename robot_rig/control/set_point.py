@@ -15,6 +15,9 @@ from robot_rig.control.ik import TOOL_DOWN, rotation_error
 from robot_rig.datatypes import Float32s, Floats
 from robot_rig.kinematics import ArmPose
 
+ACCELERATION_M_S2 = 4.0
+"""How fast the set-point changes its speed; a step of the action would only meet the guard's slew limit."""
+
 
 class SetPointServo:
     """Integrates action velocity into a set-point inside the box, and asks for the twist that follows it.
@@ -33,6 +36,7 @@ class SetPointServo:
         self._rotation_gain = control.rotation_gain_hz
         self._period = 1.0 / control.arm_rate_hz
         self._point: Floats | None = None
+        self._speed = np.zeros(3)
 
     @property
     def point(self) -> Floats | None:
@@ -42,6 +46,7 @@ class SetPointServo:
     def release(self) -> None:
         """Forget the set-point: the next tick starts from the measured tool."""
         self._point = None
+        self._speed = np.zeros(3)
 
     def twist(self, pose: ArmPose, action: Float32s) -> Floats:
         """Wanted tool twist (6,) m/s and rad/s for the normalised `action` (A,) at the measured `pose`.
@@ -50,13 +55,15 @@ class SetPointServo:
         is pushed aside must not help the push.
         """
         start = self._seed(pose) if self._point is None else self._point
-        wanted = start + self._map.tool_velocity(action) * self._period
+        change = self._map.tool_velocity(action) - self._speed
+        self._speed = self._speed + _shortened(change, ACCELERATION_M_S2 * self._period)
+        wanted = start + self._speed * self._period
         wanted = np.minimum(np.maximum(wanted, self._low), self._high)
         feed_forward = (wanted - start) / self._period
         lead = start - pose.tool
-        self._point = pose.tool + self._shortened(wanted - pose.tool)
+        self._point = pose.tool + _shortened(wanted - pose.tool, self._reach)
         twist = np.empty(6)
-        twist[:3] = feed_forward + self._position_gain * self._shortened(lead)
+        twist[:3] = feed_forward + self._position_gain * _shortened(lead, self._reach)
         twist[3:] = self._rotation_gain * rotation_error(TOOL_DOWN, pose.rotation)
         return twist
 
@@ -66,6 +73,7 @@ class SetPointServo:
         inside: Floats = np.minimum(np.maximum(point, self._low), self._high)
         return inside
 
-    def _shortened(self, lead: Floats) -> Floats:
-        length = math.sqrt(lead @ lead)
-        return lead if length <= self._reach else lead * (self._reach / length)
+
+def _shortened(vector: Floats, longest: float) -> Floats:
+    length = math.sqrt(vector @ vector)
+    return vector if length <= longest else vector * (longest / length)

@@ -7,6 +7,9 @@ A speed of approach v is allowed when the arm can stop in time: v tau + v^2 / 2a
 plus the age of the measured position. The gate brakes by shrinking the whole velocity evenly, so that any speed v
 ends after the same time T = max_i |u_i| / a_i and v^2 / 2a = v T / 2: the law is linear, v (tau + T / 2) <= d.
 Shrinking keeps every row's law at once, which no braking along one barrier could promise.
+
+With v tau the law takes what is still under way to be what v would send; while the arm brakes it is more. So the motion
+already sent within the delay is also taken off the distance: v T / 2 <= d - (what it approaches by).
 """
 
 from __future__ import annotations
@@ -80,19 +83,22 @@ class Barriers:
             self.rows[here] = -np.einsum("ki,kij->kj", normals, moves)
             self.distance[here] = np.where(inside, -faces.min(axis=1), gap) - radii
 
-    def allowed(self, delay: float, stop_time: float) -> Floats:
+    def allowed(self, delay: float, stop_time: float, under_way: Floats) -> Floats:
         """(M,) greatest speed of approach to each barrier; 0 beyond it: a violation may be lessened, not deepened.
 
-        `delay` s is tau with the age of the measured position, `stop_time` s the T of the fastest velocity considered.
-        Inside the soft ring a joint also slows in proportion to what is left of the ring.
+        `delay` s is tau with the age of the measured position, `stop_time` s the T of the fastest velocity considered,
+        `under_way` (7,) rad the motion sent within `delay`. Inside the soft ring a joint also slows in proportion to
+        what is left of the ring.
         """
         room = np.maximum(self.distance, 0.0)
-        allowed: Floats = room / (delay + 0.5 * stop_time)
+        left = np.maximum(room - np.maximum(self.rows.dot(under_way), 0.0), 0.0)
+        half = 0.5 * stop_time
+        allowed: Floats = np.minimum(room / (delay + half), left / (self._limits.period + half))
         joints = allowed[JOINT_ROWS]
         np.minimum(joints, room[JOINT_ROWS] * self._ramp, out=joints)
         return allowed
 
     def overshoots(self, velocity: Floats, delay: float, stop_time: float) -> bool:
         """Whether an even stop from `velocity` (7,) rad/s would end beyond a barrier by more than its slack."""
-        run_out = (self.rows @ velocity) * (delay + 0.5 * stop_time)
-        return bool((run_out > np.maximum(self.distance, 0.0) + self.slack).any())
+        run_out = self.rows.dot(velocity) * (delay + 0.5 * stop_time)
+        return bool(np.count_nonzero(run_out > np.maximum(self.distance, 0.0) + self.slack))

@@ -6,6 +6,8 @@ and trusts nobody above it: it starts closed, every doubt is zero velocity, and 
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -50,6 +52,8 @@ class Gate:
         self._last = STILL
         self._last_time: float | None = None
         self._cap = limits.slow_speed
+        longest = math.ceil((limits.reaction + limits.state_age) / limits.period) + 1
+        self._travel = deque([STILL] * longest, maxlen=longest)
 
     @property
     def latched(self) -> Codes:
@@ -111,6 +115,7 @@ class Gate:
         """Seconds that stage 7 may use: never more than one period, and none for a clock that stood still."""
         since = self._limits.period if self._last_time is None else now - self._last_time
         self._last_time = now
+        self._travel.append(self._travel[-1] + self._last * min(max(since, 0.0), ROBOT_TIMEOUT_S))
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
         return min(max(since, 0.0), self._limits.period)
@@ -144,7 +149,7 @@ class Gate:
         return self._lease.claim(now, source, action.stamp, self._still())
 
     def _still(self) -> bool:
-        return not self._last.any()
+        return not any(self._last.tolist())
 
     def _shape(self, target: Floats, mode: Mode, pose: ArmPose, delay: float, period: float) -> tuple[Floats, Codes]:
         """Stages 4 to 7 on a sane `target`. The speed scale of stage 6 is taken first and again last: a wish that is
@@ -152,7 +157,8 @@ class Gate:
         limits, last = self._limits, self._last
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
         stop_time = max(self._time_to_stop(last), self._time_to_stop(paced))
-        allowed = self._barriers.allowed(delay, stop_time)
+        ticks = min(math.ceil(delay / limits.period), len(self._travel) - 1)
+        allowed = self._barriers.allowed(delay, stop_time, self._travel[-1] - self._travel[-1 - ticks])
         braked, joint_codes = stages.brake_joints(paced, allowed)
         inside, space_codes = stages.keep_inside(braked, pose, self._barriers, allowed)
         reasons += joint_codes + space_codes
@@ -160,7 +166,7 @@ class Gate:
             inside = inside * min(1.0, stop_time / max(self._time_to_stop(inside), 1e-9))
             inside, speed_codes = stages.limit_speed(inside, pose.jacobian, limits, self._cap)
             reasons += speed_codes
-        if mode is Mode.ACTIVE and inside.any():
+        if mode is Mode.ACTIVE and any(inside.tolist()):
             inside, singular_codes = stages.slow_near_singularity(inside, stages.condition_number(pose.jacobian))
             reasons += singular_codes
         step = limits.acceleration * period
@@ -182,7 +188,7 @@ class Gate:
         return ("bound_space",)
 
     def _time_to_stop(self, velocity: Floats) -> float:
-        return float((np.abs(velocity) / self._limits.acceleration).max())
+        return stages.seconds(velocity, self._limits.acceleration)
 
     def _send(self, now: float, velocity: Floats, outcome: Outcome, reasons: Codes) -> SafeCommand:
         self._last = velocity

@@ -63,12 +63,12 @@ def refuse_age(now: float, stamp: float, limit: float, stale: str) -> Codes:
 
 def state_is_finite(state: ArmState) -> bool:
     """Stage 2 for the arm's report: positions and velocities that are numbers."""
-    return math.isfinite(float(state.position.sum())) and math.isfinite(float(state.velocity.sum()))
+    return math.isfinite(sum(state.position.tolist())) and math.isfinite(sum(state.velocity.tolist()))
 
 
 def wish_is_sane(wish: Floats) -> bool:
     """Stage 2 for the controller's answer: shape (7,), finite and physically conceivable."""
-    return wish.shape == (7,) and bool((np.abs(wish) <= IMPOSSIBLE_RAD_S).all())
+    return wish.shape == (7,) and all(abs(speed) <= IMPOSSIBLE_RAD_S for speed in wish.tolist())
 
 
 def condition_number(jacobian: Floats) -> float:
@@ -82,7 +82,7 @@ def brake_joints(velocity: Floats, allowed: Floats) -> Shaped:
     """Stage 4: no joint approaches its limit faster than `allowed` (M,)."""
     up, down = allowed[:7], allowed[7:14]
     braked = np.minimum(np.maximum(velocity, -down), up)
-    return (velocity, ()) if (braked == velocity).all() else (braked, ("joint_limit",))
+    return (velocity, ()) if not np.count_nonzero(braked != velocity) else (braked, ("joint_limit",))
 
 
 def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Floats) -> Shaped:
@@ -91,8 +91,8 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     At a face of the tool's box exactly the outward component of the tool's velocity goes, its orientation untouched; at
     the other barriers the smallest change of joint velocity. What neither settles shrinks the whole velocity.
     """
-    over = barriers.rows @ velocity - allowed
-    if not (over > ROUNDING).any():
+    over = barriers.rows.dot(velocity) - allowed
+    if not np.count_nonzero(over > ROUNDING):
         return velocity, ()
     reasons = _space_codes(over > ROUNDING)
     faces = np.maximum(over[BOX_ROWS], 0.0)
@@ -126,11 +126,10 @@ def _share_within(approach: Floats, allowed: Floats) -> float:
 def limit_speed(velocity: Floats, jacobian: Floats, limits: Limits, cap: float) -> Shaped:
     """Stage 6: scale the whole vector, so that the path does not bend: joints in rating, tool tip within `cap` m/s."""
     reasons: Codes = ()
-    pace = float((np.abs(velocity) / limits.joint_speed).max())
+    pace = seconds(velocity, limits.joint_speed)
     if pace > 1.0:
         velocity, reasons = velocity / pace, ("joint_speed",)
-    tool = jacobian[:3] @ velocity
-    speed = math.sqrt(tool @ tool)
+    speed = tool_speed(jacobian, velocity)
     if speed > cap:
         velocity, reasons = velocity * (cap / speed), (*reasons, "tool_speed")
     return velocity, reasons
@@ -151,10 +150,10 @@ def slew(last: Floats, target: Floats, step: Floats) -> Shaped:
     The whole change is scaled, so the result lies between two velocities that respect convex bounds, and so does it.
     """
     change = target - last
-    excess = float((np.abs(change) - step).max())
-    if excess <= 0.0:
+    size = np.abs(change)
+    if not np.count_nonzero(size > step):
         return target, ()
-    share = float((step / np.maximum(np.abs(change), 1e-300)).min())
+    share = float((step / np.maximum(size, 1e-300)).min())
     return last + share * change, ("slew",)
 
 
@@ -184,21 +183,27 @@ def brake_if_needed(
     return velocity + share * (brake - velocity), ("brake",)
 
 
+def seconds(velocity: Floats, rate: Floats) -> float:
+    """The largest |velocity| / rate: the time to stop where `rate` (7,) is acceleration, the pace where it is speed."""
+    ratios: list[float] = [abs(v) / r for v, r in zip(velocity.tolist(), rate.tolist(), strict=True)]
+    return max(ratios)
+
+
 def tool_speed(jacobian: Floats, velocity: Floats) -> float:
     """Speed of the tool tip, m/s."""
-    tool = jacobian[:3] @ velocity
-    return math.sqrt(tool @ tool)
+    x, y, z, *_ = jacobian.dot(velocity).tolist()
+    return math.sqrt(x * x + y * y + z * z)
 
 
 def broken_bounds(velocity: Floats, last: Floats, step: Floats, limits: Limits, jacobian: Floats, cap: float) -> Codes:
     """Stage 8 without space: finite, joint speed, slew and tool speed, each asserted on what is about to be sent."""
-    size = np.abs(velocity)
-    if not math.isfinite(float(size.sum())):
+    values = velocity.tolist()
+    if not math.isfinite(sum(values)):
         return ("bound_finite",)
     codes = []
-    if (size > limits.joint_speed * (1.0 + ROUNDING)).any():
+    if any(abs(v) > most + ROUNDING for v, most in zip(values, limits.joint_speed.tolist(), strict=True)):
         codes.append("bound_joint_speed")
-    if (np.abs(velocity - last) > step + ROUNDING).any():
+    if any(abs(v - w) > s + ROUNDING for v, w, s in zip(values, last.tolist(), step.tolist(), strict=True)):
         codes.append("bound_slew")
     if tool_speed(jacobian, velocity) > cap + 1e-6:
         codes.append("bound_tool_speed")
