@@ -1,7 +1,7 @@
 # Every target that runs code sets the checkout up first; see setup.sh. `make` alone lists what there is.
 PYTHON := .venv/bin/python
 DEMO_ARGS ?=
-BENCH_ARGS ?=
+BENCH_ARGS ?= sim
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -40,7 +40,7 @@ bench: setup
 	.venv/bin/rig bench $(BENCH_ARGS)
 
 configs: setup
-	$(PYTHON) -c 'from robot_rig.config_files import describe_config; print(describe_config(), end="")' > default.yaml.new
+	.venv/bin/rig config > default.yaml.new
 	mv default.yaml.new robot_rig/configs/default.yaml
 
 clean:

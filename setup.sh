@@ -77,10 +77,16 @@ choose() {
   return $unknown
 }
 
+is_root() { ((EUID == 0)); }
+
+has_sudo() { command -v sudo >/dev/null; }
+
+with_sudo() { is_root || echo ' (with sudo)'; }
+
 as_root() {
-  if ((EUID == 0)); then
+  if is_root; then
     "$@"
-  elif command -v sudo >/dev/null; then
+  elif has_sudo; then
     sudo "$@"
   else
     refuse "packages are missing and there is neither root nor sudo; have an administrator run: $*"
@@ -92,13 +98,13 @@ install_apt() {
   missing=$(wanted)
   [[ -z $missing ]] && return
   if ! names=$(choose <<<"$missing"); then
-    say "updating apt's package lists$( ((EUID == 0)) || echo ' (with sudo)')"
+    say "updating apt's package lists$(with_sudo)"
     as_root apt-get update -qq
     names=$(choose <<<"$missing") || refuse "apt does not know all of: $(required <<<"$missing" | xargs); $DOCKER_WAY"
   fi
   [[ -z $names ]] && return
   names=$(xargs <<<"$names")
-  say "installing with apt$( ((EUID == 0)) || echo ' (with sudo)'): $names"
+  say "installing with apt$(with_sudo): $names"
   # shellcheck disable=SC2086  # a list of names
   set -- env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $names
   as_root "$@" || { as_root apt-get update -qq && as_root "$@"; } || refuse "apt-get failed; mend what it says and run this again"
