@@ -69,7 +69,7 @@ def kill_and_read(path: Path, delay: float) -> int:
 def kill_often(folder: Path, times: int) -> None:
     rng = np.random.default_rng()
     counts = [kill_and_read(folder / f"{n}.mcap", rng.uniform(0.02, 0.7)) for n in range(times)]
-    assert sum(counts) > 10 * times
+    assert sum(counts) > times
     assert len(set(counts)) > times // 3
 
 
