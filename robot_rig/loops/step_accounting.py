@@ -1,9 +1,10 @@
-"""What came of one action: the arm loop's ticks over a policy step, summed up. Called by `sim.rig` and recorder_node."""
+"""What came of one action: the arm loop's ticks over a policy step. Called by `sim.rig` and the recorder node."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from robot_rig.config import ControlConfig
 from robot_rig.control.action_map import ActionMap
 from robot_rig.datatypes import ArmStatus, Executed, Outcome
 
@@ -13,8 +14,8 @@ _SEVERITY = (Outcome.PASSED, Outcome.SCALED, Outcome.HELD, Outcome.LATCHED)
 class StepAccount:
     """Collects each tick's status; `close` gives the step's `Executed` and starts the next one."""
 
-    def __init__(self, action_map: ActionMap) -> None:
-        self._map = action_map
+    def __init__(self, control: ControlConfig) -> None:
+        self._map = ActionMap(control)
         self._restart()
 
     def _restart(self) -> None:
