@@ -93,7 +93,7 @@ def test_rig_paper_has_the_papers_settings() -> None:
     assert (config.vae.net, config.vae.latent_dim, config.vae.beta) == ("rlkit", 16, 5.0)
     assert (config.agent.hidden, config.agent.layer_norm, config.agent.discount) == ((400, 300), False, 0.99)
     assert (config.agent.metric, config.agent.goals) == ("identity", "prior")
-    assert (config.practice.pretrain_updates, config.practice.replay_random_play) == (0, False)
+    assert (config.practice.pretrain_updates, config.practice.tune_every_steps) == (0, 0)
 
 
 def test_the_shipped_default_file_is_the_schema() -> None:
