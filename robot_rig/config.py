@@ -176,7 +176,6 @@ class PracticeConfig(Section):
     episode_steps: int = Field(50, ge=2, le=10_000, description="steps towards one imagined goal")
     pretrain_updates: int = Field(2000, ge=0, le=10_000_000, description="TD3 updates on random play before practice")
     updates_per_step: int = Field(4, ge=0, le=64, description="TD3 updates in a practice step")
-    replay_random_play: bool = Field(True, description="random play is in the replay too")
     ou_sigma: float = Field(0.3, gt=0, le=2, description="exploration noise: step deviation")
     ou_theta: float = Field(0.15, gt=0, le=1, description="exploration noise: pull to zero")
     tune_every_steps: int = Field(500, ge=0, le=10_000_000, description="VAE fine-tuning period in steps; 0: never")

@@ -92,12 +92,16 @@ class Plant(Protocol):
         """Carry out `action` for one policy period through the guard and say what was really done."""
         ...
 
+    def rest(self) -> None:
+        """Let the arm come to rest where it is: between episodes nobody asks for motion."""
+        ...
+
     def home(self) -> None:
-        """Drive to the home posture through the guard. Raises UserError when it is not reached."""
+        """Drive to the home posture through the guard and rest there. Raises UserError when it is not reached."""
         ...
 
     def state(self) -> Mapping[str, Bytes]:
-        """What must be saved so that a simulated plant continues bit for bit; empty for a real one."""
+        """What must be saved of a plant at rest so that a simulated one continues bit for bit; empty for a real one."""
         ...
 
     def load_state(self, state: Mapping[str, Bytes]) -> None:

@@ -20,7 +20,7 @@ from robot_rig.learning.metric import ACTIVE_STD, LEAST_DIMENSIONS
 from robot_rig.learning.vae import kl_divergence
 
 RANK_LIMIT, INVERSE_LIMIT, NOVELTY_LIMIT, PICTURE_WARNING = 0.025, 0.35, 0.05, 0.7
-"""Pass: rank and novelty at most, inverse dynamics at least this. The last: below it decoded pictures earn a warning."""
+"""Pass: rank and novelty at most, inverse dynamics at least this. Below the last one pictures earn a warning."""
 
 MOVING_ACTION = 0.3
 NEAR_STEPS = 10

@@ -64,6 +64,11 @@ class LatentSpace:
         """F: numbers the networks see of a latent."""
         return len(self._kept)
 
+    @property
+    def dimensions(self) -> list[int]:
+        """Indices of the latent dimensions that are used."""
+        return [int(index) for index in self._kept]
+
     def features(self, latents: Tensor) -> Tensor:
         """What the networks see, (B, F), of `latents` (B, Z)."""
         return (latents[:, self._kept] - self._shift) * self._scale

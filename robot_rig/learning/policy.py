@@ -1,7 +1,7 @@
 """The policies a rig can run: the learnt one, the learnt one with noise, and random play (R7, R10, R17, R20).
 
 All implement `interfaces.Policy`: a picture and a goal picture in, a normalised action out. There is no argument
-through which joint angles or object positions could come in (R17). Called by the stages, the policy process and the exam.
+through which joint angles or object positions could come in (R17). Called by stages, policy process and exam.
 """
 
 from __future__ import annotations

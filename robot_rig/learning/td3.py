@@ -146,12 +146,13 @@ class TD3:
         noise = torch.randn(batch.action.shape, generator=self._generator) * self._noise
         action = self.target_actor(batch.next_obs, batch.goal) + noise.clamp_(-self._noise_clip, self._noise_clip)
         values = self.target_critics(batch.next_obs, action.clamp_(-1.0, 1.0), batch.goal)
-        return batch.reward + batch.discount * values.amin(dim=0)
+        targets: Tensor = batch.reward + batch.discount * values.amin(dim=0)
+        return targets
 
     def _update_critics(self, batch: Batch, targets: Tensor) -> tuple[float, float]:
         """Bellman error of both critics (R15): their summed loss and their mean value."""
         values = self.critics(batch.obs, batch.action, batch.goal)
-        loss = (values - targets).square().mean(dim=1).sum()
+        loss: Tensor = (values - targets).square().mean(dim=1).sum()
         self._critic_adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._critic_adam.step()

@@ -1,4 +1,4 @@
-"""From a frame to an action: the tick of the policy process. Called by `loops.play` and, on the network, by policy_node.
+"""From a frame to an action: the tick of the policy process. Called by `loops.play` and by policy_node.
 
 A silent policy means zero velocity, so every doubt here ends in silence: no goal, no policy, or a picture too old.
 """
@@ -43,7 +43,7 @@ class PolicyLoop:
         self._policy = None
 
     def tick(self, now: float, frame: Frame) -> Action | None:
-        """The action that answers `frame`, or None: no episode, a frame already answered, or one older than the limit."""
+        """The action that answers `frame`; None without an episode, or for a frame answered before or too old."""
         if self._policy is None or frame.seq == self._answered or now - frame.stamp > self._image_age_limit_s:
             return None
         self._answered = frame.seq

@@ -1,0 +1,116 @@
+"""The words of `rig`, one function each: light signatures that `--help` reads, heavy imports only once a word is said.
+
+Called by `robot_rig.cli.main`. Every function returns the exit code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from robot_rig.cli.options import RunOptions
+
+
+def demo(
+    run: Path | None = None,
+    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    seed: int | None = None,
+    goal_seed: int | None = None,
+    resume: bool = False,
+) -> int:
+    """Learn to reach pictures in the simulator, from nothing to a report: collect, train, practise, examine.
+
+    Takes about 4 minutes on 2 cores. The last line printed sums it up; the report is RUN/report.html.
+
+    Args:
+        run: Run folder; a free one under runs/ when not given (with --resume: the newest demo there).
+        config: A preset (rig, rig_paper, ...) or a YAML file laid over the defaults; may be given more than once.
+        set: One setting, as in --set vae.beta=2; may be given more than once.
+        seed: Seed of everything random in the run.
+        goal_seed: Seed of the exam's goal pictures, which training never sees.
+        resume: Go on where Ctrl-C or a crash ended the run.
+    """
+    from robot_rig.cli.demo import demo_folder, run_demo
+
+    folder = demo_folder(run, resume)
+    return run_demo(RunOptions(folder, config, set, seed, goal_seed), Console())
+
+
+def collect(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
+    """Let the arm play at random and log every step (stage 1). Goes on behind what the run holds already."""
+    from robot_rig.cli.session import Session
+
+    with Session(options, Console()) as session:
+        session.collect()
+    return 0
+
+
+def train(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
+    """Train the beta-VAE on the logged play and check it from pictures alone (stage 2); exit code 1 if it is unfit."""
+    from robot_rig.cli.session import Session
+
+    with Session(options, Console()) as session:
+        return 0 if session.train().passed else 1
+
+
+def practice(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
+    """Practise on imagined goals (stage 3). Refuses to start on a VAE that failed its check."""
+    from robot_rig.cli.session import Session
+
+    with Session(options, Console()) as session:
+        session.practise()
+    return 0
+
+
+def evaluate(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
+    """Examine the frozen policy on goal pictures it has never seen (stage 4), with the baselines beside it."""
+    from robot_rig.cli.session import Session
+
+    with Session(options, Console()) as session:
+        session.examine()
+    return 0
+
+
+def report(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
+    """Write the run's report, one HTML file that opens anywhere (stage 5)."""
+    from robot_rig.cli.session import Session
+
+    with Session(options, Console()) as session:
+        session.report()
+    return 0
+
+
+def config(options: Annotated[RunOptions, tyro.conf.arg(name="")] = RunOptions(Path())) -> int:  # noqa: B008 - frozen
+    """Print every setting with its meaning, unit and range, or, with --config or --set, the resolved values."""
+    from robot_rig.config_files import describe_config, dump_config
+
+    chosen = bool(options.config or options.set or options.seed is not None or options.goal_seed is not None)
+    print(dump_config(options.load()) if chosen else describe_config(), end="")
+    return 0
+
+
+def data_check(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
+    """Is the log whole? Steps, damage, doubled or dark frames, gaps and rates of each file; exit code 1 if not."""
+    from robot_rig.cli.data import check
+
+    return check(paths)
+
+
+def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
+    """Draw an episode: a contact sheet (PNG) and a film (MP4), beside the log or in the folder --out."""
+    from robot_rig.cli.data import view
+
+    for made in view(path, out if out is not None else path.parent):
+        print(made)
+    return 0
+
+
+def bench_sim(rounds: int = 7) -> int:
+    """10 Hz steps per second through action map, guard and picture, against a bare mj_step + render loop."""
+    from benchmarks.sim import run
+
+    return run(rounds)

@@ -1,0 +1,44 @@
+"""The options that every stage shares, and the run they lead to. Called by `robot_rig.cli.commands`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from robot_rig.config import Config
+from robot_rig.config_files import load_config
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Which run, and which settings."""
+
+    run: Path
+    """Run folder: log, checkpoints, metrics, exam and report."""
+
+    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A preset (rig, rig_paper, ...) or a YAML file laid over the defaults; may be given more than once."""
+
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """One setting, as in --set vae.beta=2; may be given more than once."""
+
+    seed: int | None = None
+    """Seed of everything random in the run."""
+
+    goal_seed: int | None = None
+    """Seed of the exam's goal pictures."""
+
+    resume: bool = False
+    """Go on with what the run folder holds."""
+
+    def load(self) -> Config:
+        """The resolved configuration. Raises UserError with file and line for what is wrong in it."""
+        sets = list(self.set)
+        if self.seed is not None:
+            sets.append(f"seed={self.seed}")
+        if self.goal_seed is not None:
+            sets.append(f"evaluation.goal_seed={self.goal_seed}")
+        return load_config(self.config, sets)

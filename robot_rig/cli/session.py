@@ -1,0 +1,152 @@
+"""The stages on the simulated arm, with progress bars and the words between them. Called by `robot_rig.cli.commands`.
+
+A session claims one run folder, and every stage reads from it what the stages before have written; so the stages of a
+demo and the commands of a person are the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+
+from rich.console import Console
+
+from robot_rig.cli.options import RunOptions
+from robot_rig.cli.progress import stage_bar
+from robot_rig.errors import UserError
+from robot_rig.evaluation import Evaluation
+from robot_rig.learning.health import HealthReport
+from robot_rig.metrics import MetricsLog
+from robot_rig.report import write_report
+from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import collect
+from robot_rig.stages.examine import candidates, examine
+from robot_rig.stages.learn import Learning
+from robot_rig.stages.practice import Practice
+from robot_rig.stages.reporting import gather, load_health, save_health
+from robot_rig.stages.shipping import ship
+from sim.exam import SimExam
+from sim.rig import SimRig
+
+STAGES = ("collect", "train", "practice", "eval", "report")
+METRICS_EVERY = 10
+"""Updates between two logged metrics."""
+
+
+class Session:
+    """A claimed run and the person watching it; a context manager. Raises UserError when the run cannot be claimed."""
+
+    def __init__(self, options: RunOptions, console: Console) -> None:
+        self.config = options.load()
+        self._console = console
+        self.run = RunFolder.claim(options.run, self.config)
+        self._metrics = MetricsLog(self.run.metrics)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._metrics.close()
+        self.run.close()
+
+    def collect(self) -> None:
+        """Stage 1: random play."""
+        settings = self.config.collect
+        total = settings.steps + settings.held_out_steps
+        with self._stage("collect"), stage_bar(self._console, "1 random play", total) as advance:
+            rig = SimRig(self.config, self.config.seed)
+            try:
+                collect(self.run, self.config, rig, lambda done: advance(done, "steps"))
+            finally:
+                rig.close()
+
+    def train(self) -> HealthReport:
+        """Stage 2: the VAE and its check."""
+        with self._stage("train"):
+            learning = Learning(self.run, self.config)
+            with stage_bar(self._console, "2 beta-VAE", self.config.vae.updates) as advance:
+                learning.train_vae(self._logging("vae", advance, "reconstruction"))
+            if not learning.trainer.practising:
+                save_health(self.run, learning.check_health())
+        health = load_health(self.run)
+        verdict = "fit to practise on" if health.passed else "NOT fit to practise on"
+        self._console.print(f"VAE check, from pictures alone: {verdict}", *health.findings, sep="\n  ")
+        return health
+
+    def practise(self) -> None:
+        """Stage 3: practice on imagined goals, with a checkpoint now and then."""
+        if not load_health(self.run).passed:
+            raise UserError("the VAE failed its check: practice would be wasted", next_step="see `rig train`")
+        settings = self.config.practice
+        with self._stage("practice"):
+            learning = Learning(self.run, self.config)
+            with stage_bar(self._console, "3 learn from play", settings.pretrain_updates) as advance:
+                learning.begin_practice(self._logging("td3", advance, "critic_loss"))
+            rig = SimRig(self.config, self.config.seed)
+            try:
+                rig.load_state(self.run.load_arrays("collect"))
+                practice = Practice(self.config, rig, learning)
+                ship(self.run, self.config, learning.trainer, practice.steps)
+                with stage_bar(self._console, "3 practice", settings.steps) as advance:
+                    self._practise(practice, learning, advance)
+            finally:
+                rig.close()
+
+    def _practise(self, practice: Practice, learning: Learning, advance: Callable[[int, str], None]) -> None:
+        def progress(steps: int, metrics: Mapping[str, float]) -> None:
+            self._metrics.add("td3", learning.trainer.updates, metrics)
+            advance(steps, f"critic {metrics.get('critic_loss', 0.0):.3f}")
+
+        while not practice.finished:
+            practice.until(practice.steps + self.config.practice.snapshot_every_steps, progress)
+            ship(self.run, self.config, learning.trainer, practice.steps)
+
+    def examine(self) -> dict[str, Evaluation]:
+        """Stage 4: every checkpoint and the baselines, on the same goals."""
+        total = len(candidates(self.run, self.config)) * self.config.evaluation.goals
+        seen: dict[str, int] = {}
+        with self._stage("eval"), stage_bar(self._console, "4 exam", total) as advance:
+            exam = SimExam(self.config, self.config.seed)
+
+            def progress(name: str, done: int, of: int) -> None:
+                seen[name] = done
+                advance(sum(seen.values()), name)
+
+            try:
+                return examine(self.run, self.config, exam, progress)
+            finally:
+                exam.close()
+
+    def report(self) -> None:
+        """Stage 5: the report."""
+        path = self.run.path / "report.html"
+        with self._stage("report"), self._console.status("5 report"):
+            write_report(path, gather(self.run, self.config, self.wall_s()))
+        self._console.print(f"report: {path}", highlight=False, soft_wrap=True)
+
+    def wall_s(self) -> dict[str, float]:
+        """Seconds that each stage has taken so far, interrupted attempts included."""
+        return {stage: self.run.progress(f"wall-{stage}").get("ms", 0) / 1000 for stage in STAGES}
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            before = self.run.progress(f"wall-{name}").get("ms", 0)
+            self.run.record(f"wall-{name}", ms=before + round(1000 * (time.monotonic() - started)))
+
+    def _logging(
+        self, stage: str, advance: Callable[[int, str], None], shown: str
+    ) -> Callable[[int, Mapping[str, float]], None]:
+        def progress(done: int, metrics: Mapping[str, float]) -> None:
+            if done % METRICS_EVERY == 0:
+                self._metrics.add(stage, done, metrics)
+                advance(done, f"{shown} {metrics[shown]:.4g}")
+
+        return progress

@@ -1,0 +1,55 @@
+"""Training curves on disk: TensorBoard for people, JSON lines for programs. Called by the command line's stages."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboard.summary import Writer
+
+
+class MetricsLog:
+    """Appends scalars to `folder`/metrics.jsonl and to TensorBoard files beside it.
+
+    Every row carries its stage and step; a resumed run appends, and a reader takes the last row of a step as the valid
+    one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        self._writer = Writer(str(folder))
+
+    def add(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Log `values` of `stage` at its `step`; a value that is not finite is written as null, never dropped."""
+        finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+        self._lines.write(json.dumps({"stage": stage, "step": step, **finite}) + "\n")
+        for name, value in values.items():
+            self._writer.add_scalar(f"{stage}/{name}", float(value), step)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        self._lines.close()
+        self._writer.close()
+
+
+def read_metrics(folder: Path, stage: str) -> dict[str, list[tuple[int, float]]]:
+    """The curves of `stage` as name -> [(step, value), ...], by rising step; unreadable last lines of a killed run are
+    left out."""
+    curves: dict[str, dict[int, float]] = {}
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if row.get("stage") != stage:
+            continue
+        for name, value in row.items():
+            if name not in ("stage", "step") and value is not None:
+                curves.setdefault(name, {})[row["step"]] = value
+    return {name: sorted(points.items()) for name, points in curves.items()}

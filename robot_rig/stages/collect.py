@@ -1,0 +1,61 @@
+"""Random play: what the robot does before it knows anything (R10). Called by `rig collect` and `rig demo`.
+
+The arm is not reset between episodes: an episode is only a file, so that a power cut costs one file's tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from robot_rig.config import Config
+from robot_rig.data.log import EpisodeWriter
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Source
+from robot_rig.interfaces import Plant
+from robot_rig.learning.policy import RandomPolicy
+from robot_rig.loops.policy_loop import PolicyLoop
+from robot_rig.runs import RunFolder
+from robot_rig.stages.episode import EpisodePlan, lengths, log_episode
+
+PLAY = "collect"
+HELD_OUT = "heldout"
+"""Stage names in the log: frames to learn from, and frames that the VAE does not see before its health check."""
+
+CONTINUATION = "collect"
+"""Name of the saved arrays from which an interrupted collection goes on."""
+
+
+def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[int], None]) -> None:
+    """Log the random play that `config.collect` asks for, going on behind what the run folder already holds.
+
+    `progress` is told the number of steps so far. Raises UserError when the disk is too full or the guard stops.
+    """
+    settings = config.collect
+    plan = [(PLAY, steps) for steps in lengths(settings.steps, settings.episode_steps)]
+    plan += [(HELD_OUT, steps) for steps in lengths(settings.held_out_steps, settings.episode_steps)]
+    policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(config.control.axes), config.seed)
+    done = _continue(run, plant, policy)
+    store = EpisodeStore(run.episodes)
+    loop = PolicyLoop(config.guard.image_age_limit_s)
+    count = sum(steps for _, steps in plan[:done])
+
+    def on_step() -> None:
+        nonlocal count
+        count += 1
+        progress(count)
+
+    for index, (stage, steps) in enumerate(plan[done:], start=done):
+        meta = {"stage": stage, "policy": "random", "config": config.hash()}
+        writer = EpisodeWriter(store.next_path(stage), len(config.control.axes), None, meta)
+        log_episode(plant, loop, EpisodePlan(policy, None, Source.RANDOM, steps), writer, on_step)
+        run.save_arrays(CONTINUATION, {**plant.state(), **policy.state(), "episodes": [index + 1]})
+
+
+def _continue(run: RunFolder, plant: Plant, policy: RandomPolicy) -> int:
+    """Episodes that are whole already; plant and policy are put where the last of them ended."""
+    saved = run.load_arrays(CONTINUATION)
+    if not saved:
+        return 0
+    plant.load_state(saved)
+    policy.load_state(saved)
+    return int(saved["episodes"][0])

@@ -1,0 +1,114 @@
+"""The learner inside its run folder: built from the log, saved now and then, restored bit for bit after a kill (R14).
+
+Called by the command line, which shows the progress. The saved state names the episodes that it has learnt from, so
+episodes of an interrupted attempt stay in the log (and are counted) but are not mixed in a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from robot_rig.config import Config
+from robot_rig.data.log import read_episode
+from robot_rig.data.replay import Replay
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Episode
+from robot_rig.errors import UserError
+from robot_rig.learning.health import HealthReport, health_check
+from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import HELD_OUT, PLAY
+from robot_rig.trainer import Trainer
+
+SAVED = "learning"
+"""Name of the saved arrays."""
+
+SAVE_EVERY_UPDATES = 200
+"""About every ten seconds: what a kill costs at most."""
+
+Progress = Callable[[int, Mapping[str, float]], None]
+"""(updates so far, metrics of the last one)."""
+
+
+class Learning:
+    """Trainer and replay of `run`, restored to where they were saved last, and what was saved beside them.
+
+    `extra` holds the arrays that others (practice) gave to `save`. Raises UserError when there is no random play.
+    """
+
+    def __init__(self, run: RunFolder, config: Config) -> None:
+        self.config = config
+        self.store = EpisodeStore(run.episodes)
+        self._run = run
+        self.trainer = Trainer(config, Replay(_capacity(config), len(config.control.axes), None))
+        self._ids: list[str] = []
+        self.extra = run.load_arrays(SAVED)
+        ids = self.extra.pop("episodes", None)
+        for episode in self._read(self._whole(PLAY) if ids is None else ids.tolist()):
+            self.ingest(episode)
+        state = {key: self.extra.pop(key) for key in list(self.extra) if key.startswith("trainer.")}
+        if state:
+            self.trainer.load_state_dict(
+                {key.removeprefix("trainer."): torch.from_numpy(np.array(value)) for key, value in state.items()}
+            )
+
+    def _whole(self, stage: str) -> list[str]:
+        """Ids of the episodes of `stage` that were not cut short."""
+        ids = [episode.id for episode in self.store.read_new((), stage) if not episode.truncated]
+        if not ids:
+            raise UserError(
+                f"the run in {self._run.path} holds no {stage} episodes", next_step="run `rig collect` on it first"
+            )
+        return ids
+
+    def ingest(self, episode: Episode) -> None:
+        """Learn from `episode` from now on, also after a restore."""
+        self.trainer.ingest(episode)
+        self._ids.append(episode.id)
+
+    def save(self, extra: Mapping[str, ArrayLike]) -> None:
+        """Save everything, and `extra` arrays beside it, in one atomic step."""
+        trainer = {f"trainer.{key}": value.numpy() for key, value in self.trainer.state_dict().items()}
+        self._run.save_arrays(SAVED, {**trainer, **extra, "episodes": np.array(self._ids)})
+        self.extra = {key: np.asarray(value) for key, value in extra.items()}
+
+    def train_vae(self, progress: Progress) -> None:
+        """Bring the VAE to `config.vae.updates` updates."""
+        trainer, goal = self.trainer, self.config.vae.updates
+        while trainer.vae_updates < goal:
+            chunk = min(SAVE_EVERY_UPDATES, goal - trainer.vae_updates)
+            trainer.train_vae(chunk, lambda metrics: progress(trainer.vae_updates, metrics))
+            self.save({})
+
+    def check_health(self) -> HealthReport:
+        """Judge the VAE on the held-out episodes, from pictures and actions alone; nothing is changed."""
+        return health_check(self.trainer.vae, self._read(self._whole(PLAY)), self._read(self._whole(HELD_OUT)))
+
+    def begin_practice(self, progress: Progress) -> None:
+        """Make the agent and let it learn from random play for `config.practice.pretrain_updates` updates (R16).
+
+        The held-out episodes have done their duty and join the replay.
+        """
+        trainer, goal = self.trainer, self.config.practice.pretrain_updates
+        if not trainer.practising:
+            for episode in self._read(self._whole(HELD_OUT)):
+                self.ingest(episode)
+            trainer.begin_practice()
+        while trainer.updates < goal:
+            chunk = min(SAVE_EVERY_UPDATES, goal - trainer.updates)
+            trainer.update(chunk, lambda metrics: progress(trainer.updates, metrics))
+            self.save({})
+
+    def _read(self, ids: Iterable[str]) -> list[Episode]:
+        return [read_episode(self._run.episodes / f"{id}.mcap") for id in ids]
+
+
+def _capacity(config: Config) -> int:
+    """Pictures the run can come to: one a step, and at each episode's end one more, and its goal."""
+    collect, practice = config.collect, config.practice
+    frames = collect.steps + collect.held_out_steps + practice.steps
+    episodes = (collect.steps + collect.held_out_steps) // collect.episode_steps + 2
+    return frames + 2 * (episodes + practice.steps // practice.episode_steps + 1)

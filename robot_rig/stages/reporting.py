@@ -1,0 +1,222 @@
+"""From a run folder to its report: reads what the stages left, draws nothing itself. Called by `rig report`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from robot_rig.config import Config
+from robot_rig.config_files import dump_config
+from robot_rig.data.log import read_episode
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Bytes
+from robot_rig.disk import write_atomically
+from robot_rig.errors import UserError
+from robot_rig.evaluation import Evaluation, Summary, summarise
+from robot_rig.evaluation_files import load_evaluation
+from robot_rig.learning.encoder import Encoder
+from robot_rig.learning.health import INVERSE_LIMIT, NOVELTY_LIMIT, RANK_LIMIT, HealthReport
+from robot_rig.learning.metric import LEAST_DIMENSIONS
+from robot_rig.learning.policy import LatentPolicy
+from robot_rig.metrics import read_metrics
+from robot_rig.report_data import (
+    CurvePoint,
+    HealthScore,
+    ImaginedEpisode,
+    Reconstructions,
+    ReportData,
+    Series,
+    Traversal,
+)
+from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import HELD_OUT, PLAY
+from robot_rig.stages.examine import DO_NOTHING, INDEX, RANDOM, results
+from robot_rig.stages.practice import PRACTICE
+from robot_rig.stages.shipping import checkpoints, load_policy
+
+PURPOSES = {"random play": PLAY, "held-out play": HELD_OUT, "practice": PRACTICE}
+SHOWN_RECONSTRUCTIONS = 12
+SHOWN_IMAGINED = 3
+TRAVERSAL_STEPS = 9
+TRAVERSAL_REACH = 2.0
+"""Standard deviations to either side."""
+
+SCORES = {
+    "active_dimensions": (f"≥ {LEAST_DIMENSIONS}", "latent numbers that carry information"),
+    "rank": (f"≤ {RANK_LIMIT}", "share of far frames that look nearer than the next frame"),
+    "inverse_1": (f"≥ {INVERSE_LIMIT}", "how much of an action one latent step explains (R²)"),
+    "novelty": (f"≤ {NOVELTY_LIMIT}", "share of new frames far from every training frame"),
+}
+"""Scores that decide: limit and meaning. The others are shown only."""
+
+SHOWN_SCORES = {
+    "inverse_5": "how much of five actions five latent steps explain (R²)",
+    "pictures": "share of lively pixels' variation that decoded held-out frames explain",
+    "pictures_worst_decile": "the same for the worst tenth of frames",
+    "kl": "information in a latent, nats",
+}
+
+
+def count_steps(run: RunFolder) -> dict[str, int]:
+    """Environment steps by purpose: every step in the log, those of interrupted attempts included."""
+    store = EpisodeStore(run.episodes)
+    return {purpose: sum(len(read_episode(path)) for path in store.paths(stage)) for purpose, stage in PURPOSES.items()}
+
+
+def save_health(run: RunFolder, health: HealthReport) -> None:
+    """Keep the verdict of the VAE's check in the run folder."""
+    text = json.dumps({"passed": health.passed, "findings": health.findings, "scores": dict(health.scores)}, indent=1)
+    write_atomically(_health_path(run), text.encode())
+
+
+def load_health(run: RunFolder) -> HealthReport:
+    """The verdict of the last check. Raises UserError when the VAE has not been checked."""
+    try:
+        saved = json.loads(_health_path(run).read_bytes())
+    except FileNotFoundError:
+        raise UserError(
+            f"the VAE in {run.path} has not been checked", next_step="run `rig train` on it first"
+        ) from None
+    return HealthReport(saved["passed"], tuple(saved["findings"]), saved["scores"])
+
+
+def _health_path(run: RunFolder) -> Path:
+    return run.path / "health.json"
+
+
+def load_results(run: RunFolder, config: Config) -> dict[str, Evaluation]:
+    """What has been examined on the configured goals, by name. Raises UserError when the final policy has not."""
+    folder = results(run, config)
+    found = {path.parent.name: load_evaluation(path.parent) for path in sorted(folder.glob(f"*/{INDEX}"))}
+    shipped = list(checkpoints(run).values())
+    if not shipped or shipped[-1].name not in found:
+        raise UserError(
+            f"the run in {run.path} has not been examined on goal seed {config.evaluation.goal_seed}",
+            next_step="run `rig eval` on it first",
+        )
+    return found
+
+
+def final_summary(run: RunFolder, config: Config) -> tuple[Summary, Summary]:
+    """The last checkpoint's result and the do-nothing baseline on the same goals."""
+    found = load_results(run, config)
+    last = list(checkpoints(run).values())[-1].name
+    success_m = config.evaluation.success_m
+    return summarise(found[last].final_m, success_m), summarise(found[DO_NOTHING].final_m, success_m)
+
+
+def gather(run: RunFolder, config: Config, wall_s: Mapping[str, float]) -> ReportData:
+    """Everything the report tells. Raises UserError when a stage before it is missing."""
+    found = load_results(run, config)
+    shipped = checkpoints(run)
+    names = [path.name for path in shipped.values()]
+    policy = load_policy(list(shipped.values())[-1])
+    after = found[names[-1]]
+    steps = count_steps(run)
+    play_steps = sum(count for purpose, count in steps.items() if PURPOSES[purpose] != PRACTICE)
+    goals = np.stack([rollout.goal for rollout in after.rollouts])
+    health = load_health(run)
+    return ReportData(
+        title="Reaching pictures",
+        preset=config.preset,
+        seed=config.seed,
+        goal_seed=config.evaluation.goal_seed,
+        config_hash=config.hash(),
+        config_text=dump_config(config),
+        git_revision=run.versions["git"],
+        versions={name: version for name, version in run.versions.items() if name != "git"},
+        wall_s=wall_s,
+        env_steps=steps,
+        rate_hz=config.control.policy_rate_hz,
+        success_m=config.evaluation.success_m,
+        box_low_xy_m=np.array(config.guard.box_low_m[:2]),
+        box_high_xy_m=np.array(config.guard.box_high_m[:2]),
+        after_practice=after,
+        before_practice=found.get(names[0]) if len(names) > 1 else None,
+        random_policy=found.get(RANDOM),
+        do_nothing=found.get(DO_NOTHING),
+        decoded_goals=dict(zip(after.ids, policy.encoder.decode(policy.encoder.encode(goals)[0]), strict=True)),
+        learning_curve=_curve(found, shipped, play_steps),
+        metrics=_series(run),
+        reconstructions=_reconstructions(run, policy.encoder),
+        traversal=_traversal(run, policy),
+        imagined=_imagined(run, config),
+        health=_health_scores(health),
+        health_findings=health.findings,
+        limits_of_proof=(
+            "The arm, its camera and its servo are simulated; nothing here was measured on a robot.",
+            "One seed each of training and goals: run others before you believe a difference.",
+        ),
+    )
+
+
+def _curve(found: Mapping[str, Evaluation], shipped: Mapping[int, Path], play_steps: int) -> list[CurvePoint]:
+    points = []
+    for practice_steps, path in shipped.items():
+        if path.name in found:
+            summary = summarise(found[path.name].final_m, 1.0)
+            points.append(CurvePoint(practice_steps, play_steps + practice_steps, summary.median_m, summary.p90_m))
+    return points
+
+
+def _series(run: RunFolder) -> list[Series]:
+    vae, agent = read_metrics(run.metrics, "vae"), read_metrics(run.metrics, "td3")
+    shown = (
+        (vae, "reconstruction", "VAE reconstruction", "nats a picture", "VAE update"),
+        (vae, "kl", "VAE information", "nats a picture", "VAE update"),
+        (agent, "critic_loss", "Critic loss", "squared value", "TD3 update"),
+        (agent, "value", "Mean value", "discounted latent distance", "TD3 update"),
+    )
+    return [Series(title, unit, of, curves[name]) for curves, name, title, unit, of in shown if name in curves]
+
+
+def _play_frames(run: RunFolder, stage: str) -> Bytes:
+    episodes = [read_episode(path) for path in EpisodeStore(run.episodes).paths(stage)]
+    return np.concatenate([episode.frames for episode in episodes])
+
+
+def _reconstructions(run: RunFolder, encoder: Encoder) -> Reconstructions:
+    frames = _play_frames(run, HELD_OUT)
+    frames = frames[np.linspace(0, len(frames) - 1, SHOWN_RECONSTRUCTIONS).astype(int)]
+    return Reconstructions(frames, encoder.decode(encoder.encode(frames)[0]))
+
+
+def _traversal(run: RunFolder, policy: LatentPolicy) -> Traversal:
+    """Each used latent dimension moved alone about the mean of random play."""
+    means = policy.encoder.encode(_play_frames(run, PLAY))[0]
+    centre, spread = means.mean(dim=0), means.std(dim=0)
+    values = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, TRAVERSAL_STEPS)
+    rows = []
+    for dimension in policy.space.dimensions:
+        latents = centre.repeat(TRAVERSAL_STEPS, 1)
+        latents[:, dimension] += values * spread[dimension]
+        rows.append(policy.encoder.decode(latents))
+    return Traversal(values.double().numpy(), np.stack(rows))
+
+
+def _imagined(run: RunFolder, config: Config) -> list[ImaginedEpisode]:
+    """Practice episodes from the first to the last (R19)."""
+    paths = EpisodeStore(run.episodes).paths(PRACTICE)
+    shown = []
+    for index in np.unique(np.linspace(0, len(paths) - 1, SHOWN_IMAGINED).astype(int)) if paths else ():
+        episode = read_episode(paths[index])
+        if episode.goal is not None:
+            shown.append(ImaginedEpisode(int(index) * config.practice.episode_steps, episode.goal, episode.frames))
+    return shown
+
+
+def _health_scores(health: HealthReport) -> list[HealthScore]:
+    scores = []
+    for name, (limit, meaning) in SCORES.items():
+        if name in health.scores:
+            value, bound = health.scores[name], float(limit[2:])
+            passed = value >= bound if limit.startswith("≥") else value <= bound
+            scores.append(HealthScore(name, value, limit, passed, meaning))
+    shown = [
+        HealthScore(n, health.scores[n], "shown only", True, m) for n, m in SHOWN_SCORES.items() if n in health.scores
+    ]
+    return scores + shown

@@ -1,0 +1,65 @@
+"""From a learner to a checkpoint that can be examined, copied and trusted. Called after every stretch of practice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from robot_rig.config import Config
+from robot_rig.datatypes import Frame, Goal
+from robot_rig.errors import UserError
+from robot_rig.learning.checkpoint import Manifest, read_checkpoint, verify_golden, write_checkpoint
+from robot_rig.learning.policy import LatentPolicy, policy_from_tensors
+from robot_rig.runs import RunFolder
+from robot_rig.trainer import Trainer
+
+
+def checkpoint_path(run: RunFolder, practice_steps: int) -> Path:
+    """Where the policy after `practice_steps` lies."""
+    return run.checkpoints / f"practice-{practice_steps:06d}"
+
+
+def checkpoints(run: RunFolder) -> dict[int, Path]:
+    """Practice steps -> checkpoint, those that `run` holds, by rising steps."""
+    found = {int(path.name.rpartition("-")[2]): path for path in run.checkpoints.glob("practice-[0-9]*")}
+    return dict(sorted(found.items()))
+
+
+def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) -> Path:
+    """Write the averaged policy after `practice_steps` with a self-test; where it stands already it is left alone.
+
+    It can stand already only after a kill between shipping and saving, and a resumed run learns the same again.
+    """
+    folder = checkpoint_path(run, practice_steps)
+    if folder.exists():
+        return folder
+    policy = trainer.averaged_policy()
+    image, goal = trainer.sample_pictures()
+    policy.begin(Goal(goal, "golden", 0.0, calibration_id="", source="achieved"))
+    manifest = Manifest(
+        encoder_id=policy.encoder.encoder_id,
+        config_hash=config.hash(),
+        latent_dim=policy.encoder.latent_dim,
+        action_dim=policy.action_dim,
+        train_steps=trainer.updates,
+        golden_image=image,
+        golden_goal=goal,
+        golden_action=policy.act(Frame(0, 0.0, image)),
+    )
+    write_checkpoint(folder, policy.tensors(), manifest)
+    return folder
+
+
+def load_policy(folder: Path) -> LatentPolicy:
+    """The policy in the checkpoint `folder`, after its self-test.
+
+    Raises UserError when any byte, size or answer is not what was shipped.
+    """
+    groups, manifest = read_checkpoint(folder)
+    policy = policy_from_tensors(groups)
+    if policy.encoder.encoder_id != manifest.encoder_id:
+        raise UserError(
+            f"{folder} holds encoder {policy.encoder.encoder_id}, its policy was trained on {manifest.encoder_id}",
+            next_step="choose another checkpoint",
+        )
+    verify_golden(policy, manifest)
+    return policy

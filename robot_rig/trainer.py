@@ -1,0 +1,202 @@
+"""From logged episodes to a policy: replay, beta-VAE, goal-conditioned TD3 (R14, R16). No ROS, no simulator, no loop.
+
+Called by `robot_rig.stages`. One object holds everything that learning changes, so that `state_dict()` and
+`load_state_dict()` continue a run bit for bit on a CPU. Nothing here is global.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_rig.config import Config
+from robot_rig.data.replay import Replay
+from robot_rig.datatypes import Bytes, Episode, Goal
+from robot_rig.learning.goals import GoalSampler
+from robot_rig.learning.metric import LatentSpace
+from robot_rig.learning.policy import LatentPolicy
+from robot_rig.learning.relabel import relabel
+from robot_rig.learning.td3 import TD3
+from robot_rig.learning.training_state import prefixed, under
+from robot_rig.learning.vae import Vae
+
+ENCODE_BLOCK = 256
+"""Pictures encoded at once: more do not fit into a core's cache."""
+
+OnUpdate = Callable[[Mapping[str, float]], None]
+"""Told the metrics of each gradient step."""
+
+
+def ignore_update(metrics: Mapping[str, float]) -> None:
+    """The callback of a caller who does not want to know."""
+
+
+class Trainer:
+    """The learner of one run: `replay` holds its pictures, `config` its sizes and rates.
+
+    Order of use: `ingest` random play, `train_vae`, `begin_practice`, `update`; then, as episodes come in,
+    `ingest`, `update` and now and then `tune_vae`.
+    """
+
+    def __init__(self, config: Config, replay: Replay) -> None:
+        torch.set_num_threads(config.threads)
+        vae = config.vae
+        self._config = config
+        self._replay = replay
+        self._rng = np.random.default_rng([config.seed, 1])
+        self.vae = Vae(vae.net, vae.latent_dim, vae.beta, vae.learning_rate, config.seed)
+        self.vae_updates = 0
+        self._sampler = GoalSampler(config.agent.goals, config.seed)
+        self._space: LatentSpace | None = None
+        self._agent: TD3 | None = None
+
+    @property
+    def updates(self) -> int:
+        """TD3 updates so far."""
+        return 0 if self._agent is None else self._agent.updates
+
+    @property
+    def practising(self) -> bool:
+        """Whether `begin_practice` has fixed the latent space and made the agent."""
+        return self._agent is not None
+
+    # Data.
+
+    def ingest(self, episode: Episode) -> None:
+        """Take a logged episode into the replay; while practising its latents are known at once."""
+        self._replay.add(episode)
+        if self.practising:
+            self._encode()
+
+    # Representation (R10-R14).
+
+    def train_vae(self, updates: int, on_update: OnUpdate = ignore_update) -> None:
+        """`updates` gradient steps of the beta-VAE on uniformly drawn frames."""
+        for _ in range(updates):
+            rows = self._replay.frames(self._rng, self._config.vae.batch)
+            metrics = self.vae.train_batch(self._replay.pictures(rows))
+            self.vae_updates += 1
+            on_update(metrics)
+
+    def tune_vae(self, updates: int, on_update: OnUpdate = ignore_update) -> None:
+        """Fine-tune the VAE on all frames so far and recompute every latent (R14).
+
+        The latent space keeps its scale: the networks have learnt in it.
+        """
+        self.train_vae(updates, on_update)
+        self._encode()
+
+    # Practice (R1, R3, R6-R9, R15, R18).
+
+    def begin_practice(self) -> None:
+        """Fix the latent space on the frames so far and make the agent."""
+        means, log_variances = self._moments(self._replay.pictures(self._replay.frame_rows))
+        self._space = LatentSpace.fit(self._config.agent.metric, means, log_variances)
+        self._agent = self._new_agent(self._space)
+        self._encode()
+
+    def update(self, updates: int, on_update: OnUpdate = ignore_update) -> None:
+        """`updates` TD3 steps on freshly relabelled batches (R9, R15)."""
+        agent, space = self._learner()
+        config = self._config.agent
+        mix = (config.mix_rollout, config.mix_imagined, config.mix_future)
+        latents = torch.from_numpy(self._replay.latents)
+        for _ in range(updates):
+            transitions = self._replay.transitions(self._rng, config.batch, mix)
+            on_update(agent.update(relabel(transitions, latents, self._sampler, space, config.discount)))
+
+    def imagine_goal(self, goal_id: str, stamp: float) -> Goal:
+        """A goal for the robot to set itself, z_g ~ p(z), as the picture it stands for (R3, R8, R19)."""
+        if self._sampler.kind == "achieved":
+            image = self._replay.pictures(self._replay.frames(self._rng, 1))[0]
+        else:
+            image = self.vae.decode(self._sampler.sample(1))[0]
+        return Goal(image, goal_id, stamp, calibration_id="", source="imagined")
+
+    def acting_policy(self) -> LatentPolicy:
+        """A frozen copy of the policy as it is learning now; what practice explores with."""
+        agent, space = self._learner()
+        return LatentPolicy(self.vae, space, agent.actor)
+
+    def averaged_policy(self) -> LatentPolicy:
+        """A frozen copy of the target actor, TD3's running average of the policy; what is examined and shipped.
+
+        The average forgets the last updates' jitter: in docs/results.md it halves the worst decile.
+        """
+        agent, space = self._learner()
+        return LatentPolicy(self.vae, space, agent.target_actor)
+
+    def sample_pictures(self) -> tuple[Bytes, Bytes]:
+        """Two frames of the replay, uint8 (84, 84, 3): the first and the last, for a checkpoint's self-test."""
+        rows = self._replay.frame_rows
+        first, last = self._replay.pictures(rows[[0, -1]])
+        return first, last
+
+    # Continuing.
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that learning has changed, as named tensors, but the pictures."""
+        state = {"vae_updates": torch.tensor(self.vae_updates), "rng": _rng_tensor(self._rng)}
+        state |= prefixed("vae", self.vae.state_dict())
+        state |= prefixed("sampler", self._sampler.state_dict())
+        if self._agent is not None and self._space is not None:
+            state |= prefixed("agent", self._agent.state_dict())
+            state |= prefixed("space", self._space.state_dict())
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state_dict()` with a replay that holds the same episodes in the same order."""
+        self.vae_updates = int(state["vae_updates"])
+        _load_rng(self._rng, state["rng"])
+        self.vae.load_state_dict(under("vae", state))
+        self._sampler.load_state_dict(under("sampler", state))
+        space = under("space", state)
+        if space:
+            self._space = LatentSpace.from_state(space)
+            self._agent = self._new_agent(self._space)
+            self._agent.load_state_dict(under("agent", state))
+            self._encode()
+
+    # Inside.
+
+    def _learner(self) -> tuple[TD3, LatentSpace]:
+        if self._agent is None or self._space is None:
+            raise RuntimeError("call begin_practice first")
+        return self._agent, self._space
+
+    def _new_agent(self, space: LatentSpace) -> TD3:
+        agent = self._config.agent
+        return TD3(
+            space.feature_dim,
+            len(self._config.control.axes),
+            hidden=agent.hidden,
+            layer_norm=agent.layer_norm,
+            learning_rate=agent.learning_rate,
+            polyak=agent.polyak,
+            target_noise=agent.target_noise,
+            target_noise_clip=agent.target_noise_clip,
+            policy_delay=agent.policy_delay,
+            seed=self._config.seed,
+        )
+
+    def _moments(self, pictures: Bytes) -> tuple[Tensor, Tensor]:
+        blocks = [self.vae.encode(pictures[i : i + ENCODE_BLOCK]) for i in range(0, len(pictures), ENCODE_BLOCK)]
+        means, log_variances = zip(*blocks, strict=True)
+        return torch.cat(means), torch.cat(log_variances)
+
+    def _encode(self) -> None:
+        """Bring latents and goal sampler up to date with the encoder and the pictures."""
+        self._replay.refresh(self.vae.encoder_id, lambda pictures: self.vae.encode(pictures)[0].numpy())
+        self._sampler.observe(torch.from_numpy(self._replay.latents[self._replay.frame_rows]))
+
+
+def _rng_tensor(rng: np.random.Generator) -> Tensor:
+    return torch.tensor(list(json.dumps(rng.bit_generator.state).encode()), dtype=torch.uint8)
+
+
+def _load_rng(rng: np.random.Generator, state: Tensor) -> None:
+    rng.bit_generator.state = json.loads(bytes(state.tolist()))

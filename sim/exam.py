@@ -1,0 +1,77 @@
+"""The exam: goal pictures that training never saw, and the judge with the ruler. Called by `rig eval` and `rig demo`.
+
+Only this module and the tests read where the simulated tool truly is (R20). Goals are drawn uniformly over the guard's
+box at the task's height; the arm is put there, the picture is taken, and the truth is where the tip
+then really is, not where it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robot_rig.config import Config
+from robot_rig.control.ik import TOOL_DOWN, solve_position
+from robot_rig.datatypes import Floats, Goal, Source
+from robot_rig.evaluation import GoalCase, Rollout
+from robot_rig.interfaces import Policy
+from robot_rig.loops.play import play
+from robot_rig.loops.policy_loop import PolicyLoop
+from sim.rig import SimRig
+
+
+class SimExam:
+    """`config.evaluation.goals` goals of `config.evaluation.goal_seed` on a simulated arm of its own.
+
+    Every rollout starts from the same rest at home: the state of the room is put back, which only an examiner may do.
+    """
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self._config = config
+        self._rig = SimRig(config, seed)
+        self._rig.home()
+        self._start = self._rig.state()
+        self._goals: tuple[GoalCase, ...] | None = None
+
+    @property
+    def goals(self) -> Sequence[GoalCase]:
+        """The questions; drawn and photographed at the first call."""
+        if self._goals is None:
+            rng = np.random.default_rng(self._config.evaluation.goal_seed)
+            low, high = (
+                np.array(corner[:2]) for corner in (self._config.guard.box_low_m, self._config.guard.box_high_m)
+            )
+            points = rng.uniform(low, high, size=(self._config.evaluation.goals, 2))
+            self._goals = tuple(self._photograph(f"goal-{i:03d}", point) for i, point in enumerate(points))
+        return self._goals
+
+    def _photograph(self, name: str, xy_m: Floats) -> GoalCase:
+        rig = self._rig
+        tool = np.array([*xy_m, self._config.control.tool_height_m])
+        home = np.array(self._config.control.home_posture_rad)
+        rig.load_state(self._start)
+        rig.world.teleport(solve_position(rig.kinematics, tool, TOOL_DOWN, home))
+        rig.rest()
+        return GoalCase(name, rig.look().rgb, self._truth())
+
+    def _truth(self) -> Floats:
+        return self._rig.world.tool_position()[:2]
+
+    def run(self, policy: Policy, case: GoalCase, steps: int) -> Rollout:
+        """Let `policy` act for `steps` steps from home towards `case.image`, measuring after each."""
+        rig = self._rig
+        rig.load_state(self._start)
+        goal = Goal(case.image, case.id, rig.now(), calibration_id="", source="evaluation")
+        loop = PolicyLoop(self._config.guard.image_age_limit_s)
+        frames, places = [], [self._truth()]
+        for step in play(rig, loop, policy, goal, Source.POLICY, steps):
+            frames.append(step.frame.rgb)
+            places.append(self._truth())
+        frames.append(rig.look().rgb)
+        away = np.linalg.norm(np.stack(places) - case.xy_m, axis=1)
+        return Rollout(case.image, np.stack(frames), away, case.xy_m, places[-1])
+
+    def close(self) -> None:
+        """Release the simulated arm; may be called twice."""
+        self._rig.close()

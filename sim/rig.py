@@ -1,0 +1,119 @@
+"""The whole rig in one process: simulated arm, guard, eye, and a clock that moves only when the arm does.
+
+Implements `interfaces.Plant`. The same `ArmLoop`, guard and records run on a network robot; only the wires are missing.
+Called by the command line, `sim.exam`, the benchmarks and the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from robot_rig.clock import ManualClock
+from robot_rig.config import Config
+from robot_rig.datatypes import Action, ArmStatus, Bytes, Executed, Floats, Frame, Mode
+from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
+from robot_rig.loops.arm_loop import HOMING_LIMIT_S, ArmLoop
+from robot_rig.loops.step_accounting import StepAccount
+from sim.sim_arm import SimArm
+from sim.sim_camera import SimEye
+from sim.world import World
+
+REST_S = 0.3
+"""Time the arm is given to come to rest; from full speed it needs less than 0.1 s."""
+
+
+class SimRig:
+    """A simulated Sawyer behind its guard, enabled once at the start as a person would.
+
+    `seed` draws what differs between simulated arms (see `World`) and nothing else.
+    """
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self.world = World(config, seed)
+        self.kinematics = Kinematics(config.control.tool_offset_m)
+        self._config = config
+        self._clock = ManualClock()
+        self._arm = SimArm(self.world, self._clock)
+        self._eye = SimEye(self.world, self._clock, config)
+        self._account = StepAccount(config.control)
+        self._period = 1.0 / config.control.arm_rate_hz
+        self._ticks = round(config.control.arm_rate_hz / config.control.policy_rate_hz)
+        self._home = np.array(config.control.home_posture_rad)
+        self._enable()
+
+    def _enable(self) -> None:
+        """What a person does once: motors on, guard open."""
+        self._arm.enable()
+        self._loop = ArmLoop(self._config.control, self._config.guard, self.kinematics)
+        self._loop.enable()
+
+    def now(self) -> float:
+        """Seconds on the rig's own clock."""
+        return self._clock.now()
+
+    def look(self) -> Frame:
+        """The frame of now."""
+        return self._eye.look()
+
+    def act(self, action: Action) -> Executed:
+        """Stream `action` through the guard for one policy period. Raises UserError when the guard ends motion."""
+        for _ in range(self._ticks):
+            self._account.add(self._tick(action))
+        if self._loop.mode is not Mode.ACTIVE:
+            raise UserError(
+                f"the guard went to {self._loop.mode.value}: {', '.join(self._loop.why)}",
+                next_step="see the last episode with `rig data check`",
+            )
+        return self._account.close()
+
+    def rest(self) -> None:
+        """Stay still for a moment where the arm is; the next action starts from zero speed."""
+        for _ in range(round(REST_S / self._period)):
+            self._tick(None)
+
+    def home(self) -> None:
+        """Drive to the home posture through the guard, slowly, as on the real arm."""
+        self.drive([self._home])
+
+    def drive(self, poses: list[Floats]) -> None:
+        """Home through joint-space `poses`, each (7,) rad, and rest. Raises UserError when they are not reached."""
+        self._loop.home(poses)
+        deadline = self.now() + HOMING_LIMIT_S
+        while self._loop.mode is Mode.HOMING and self.now() < deadline:
+            self._tick(None)
+        if self._loop.mode is not Mode.ACTIVE:
+            raise UserError(f"homing ended in {self._loop.mode.value}: {', '.join(self._loop.why)}")
+        self.rest()
+
+    def _tick(self, action: Action | None) -> ArmStatus:
+        command, status = self._loop.tick(self._clock.now(), self._arm.state(), action)
+        self._arm.send(command)
+        self.world.advance(self._period)
+        self._clock.advance(self._period)
+        return status
+
+    def state(self) -> Mapping[str, Bytes]:
+        """The physics, the arm's switches, the clock and the frame counter of a rig at rest."""
+        counters = np.array([self.now(), float(self._eye.seq)])
+        return {
+            "world": self.world.save_state(),
+            "arm": self._arm.save_state(),
+            "counters": counters.view(np.uint8),
+        }
+
+    def load_state(self, state: Mapping[str, Bytes]) -> None:
+        """Continue from `state()`. The guard opens anew: whoever loads a state is the person who enables the arm."""
+        self.world.load_state(state["world"])
+        self._arm.load_state(state["arm"])
+        now, seq = np.frombuffer(state["counters"].tobytes(), np.float64)
+        self._clock.set_now(float(now))
+        self._eye.seq = int(seq)
+        self._enable()
+
+    def close(self) -> None:
+        """Release arm and eye; may be called twice."""
+        self._arm.close()
+        self._eye.close()
