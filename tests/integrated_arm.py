@@ -18,7 +18,9 @@ def report(position: Floats, stamp: float, **flags: bool) -> ArmState:
     return ArmState(stamp, position, np.zeros(JOINTS), np.zeros(JOINTS), **known)
 
 
-def act(value: object, now: float, seq: int, source: Source = Source.POLICY, frame_stamp: float | None = None) -> Action:
+def act(
+    value: object, now: float, seq: int, source: Source = Source.POLICY, frame_stamp: float | None = None
+) -> Action:
     """A fresh action."""
     return Action(seq, now, np.asarray(value, np.float32), source, seq, now if frame_stamp is None else frame_stamp)
 

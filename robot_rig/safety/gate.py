@@ -29,11 +29,14 @@ from robot_rig.kinematics import ArmPose
 from robot_rig.safety import stages
 from robot_rig.safety.barriers import Barriers
 from robot_rig.safety.lease import Lease
-from robot_rig.safety.limits import Limits
+from robot_rig.safety.limits import STOP_TIME_S, Limits
 from robot_rig.safety.stages import Codes
 
 ROBOT_TIMEOUT_S = 0.2
 """The robot's own controller stops following a velocity that has not been renewed for this long."""
+
+PROJECTION_ROOM = 1.5
+"""How much faster some joint may become when stage 5 takes one direction away and keeps the others."""
 
 STILL = np.zeros(JOINTS)
 STILL.setflags(write=False)
@@ -156,7 +159,7 @@ class Gate:
         only too fast must not be bent by walls that it would reach too late at its allowed speed."""
         limits, last = self._limits, self._last
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
-        stop_time = max(self._time_to_stop(last), self._time_to_stop(paced))
+        stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
         ticks = min(math.ceil(delay / limits.period), len(self._travel) - 1)
         allowed = self._barriers.allowed(delay, stop_time, self._travel[-1] - self._travel[-1 - ticks])
         braked, joint_codes = stages.brake_joints(paced, allowed)

@@ -50,8 +50,8 @@ SMALLEST_BOX_M = 0.05
 """Narrowest useful box along an axis that the policy moves."""
 
 SHOULDER_M = np.array([0.081, 0.0, 0.317])
-REACH_M = 1.0
-"""The tool tip works within this distance of the shoulder; beyond it the arm is stretched out and singular."""
+REACH_M = 0.85
+"""Beyond this distance from the shoulder an arm with its tool pointing down is stretched out (condition 30)."""
 
 AXES = ("x", "y", "z")
 
