@@ -141,8 +141,8 @@ install_python() {
   say "PyTorch's installation page gives for CPU to your own pip settings (pip config set global.extra-index-url ...)."
   # A package that pip was killed over has no RECORD; without its metadata pip installs it anew.
   find .venv/lib/python3*/site-packages -maxdepth 1 -name '*.dist-info' ! -exec test -s '{}/RECORD' \; -exec rm -r '{}' +
-  pip_install setuptools
-  pip_install --no-build-isolation --editable '.[test]'
+  { pip_install setuptools && pip_install --no-build-isolation --editable '.[test]'; } ||
+    refuse 'pip failed; mend what it says above and run this again (what it has installed stays)'
 }
 
 # Two OpenCV packages overwrite one another's cv2; a PYTHONPATH can hide what was installed, or this checkout itself.
