@@ -97,7 +97,9 @@ def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], m
         partial.mkdir()
         hashes = {}
         for name, tensors in {**groups, GOLDEN: golden}.items():
-            packed = safetensors.torch.save({key: value.detach().contiguous() for key, value in tensors.items()})
+            packed = safetensors.torch.save(
+                {key: value.detach().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
+            )
             hashes[name + SUFFIX] = hashlib.sha256(packed).hexdigest()
             _write(partial / (name + SUFFIX), packed)
         complete = dataclasses.replace(manifest, sha256=hashes)
