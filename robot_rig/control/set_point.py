@@ -30,6 +30,7 @@ class SetPointServo:
     def __init__(self, control: ControlConfig, box_low: Floats, box_high: Floats) -> None:
         self._map = ActionMap(control)
         self._fixed = np.array([control.home_tool_m[0], control.home_tool_m[1], control.tool_height_m])
+        self._commanded = np.isin(np.arange(3), self._map.axes)
         self._low, self._high = box_low, box_high
         self._reach = control.set_point_reach_m
         self._position_gain = control.position_gain_hz
@@ -54,7 +55,8 @@ class SetPointServo:
         The feed-forward is the set-point's own motion along the box, not what the lead limit drags it by: an arm that
         is pushed aside must not help the push.
         """
-        start = self._seed(pose) if self._point is None else self._point
+        start = np.where(self._commanded, pose.tool if self._point is None else self._point, self._fixed)
+        start = np.minimum(np.maximum(start, self._low), self._high)
         change = self._map.tool_velocity(action) - self._speed
         self._speed = self._speed + _shortened(change, ACCELERATION_M_S2 * self._period)
         wanted = start + self._speed * self._period
@@ -66,12 +68,6 @@ class SetPointServo:
         twist[:3] = feed_forward + self._position_gain * _shortened(lead, self._reach)
         twist[3:] = self._rotation_gain * rotation_error(TOOL_DOWN, pose.rotation)
         return twist
-
-    def _seed(self, pose: ArmPose) -> Floats:
-        point = self._fixed.copy()
-        point[self._map.axes] = pose.tool[self._map.axes]
-        inside: Floats = np.minimum(np.maximum(point, self._low), self._high)
-        return inside
 
 
 def _shortened(vector: Floats, longest: float) -> Floats:
