@@ -13,6 +13,7 @@ help:
 	@echo '  make demo     the main job in the simulator: play, learn to see, practise, take the exam, write a report'
 	@echo '                make demo DEMO_ARGS="--seed 7 --goal-seed 99"; go on after Ctrl-C with DEMO_ARGS=--resume'
 	@echo '  make test     style, types and every test that is quick (10 minutes on 2 cores at most)'
+	@echo '                make test PYTEST_ARGS="-n 2 -k config"'
 	@echo '  make proof    the tests that take long'
 	@echo '  make bench    how fast it is beside what one would use instead'
 	@echo '  make setup    apt packages and .venv only; the others do this by themselves'

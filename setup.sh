@@ -188,6 +188,7 @@ main() {
   exec 9<setup.sh
   flock 9
   if [[ -x .venv/bin/python && -f $STAMP && $(<"$STAMP") == $(fingerprint) && -z $(wanted | required) ]]; then
+    [[ -z ${PYTHONPATH:-} ]] || check_python || exit 2
     return
   fi
   problem=$(platform_problem Linux /etc/os-release "$(distribution_python)")
