@@ -64,7 +64,7 @@ def health_check(encoder: Encoder, train: Sequence[Episode], held_out: Sequence[
     deviation = np.concatenate(means).std(axis=0)
     active = deviation > ACTIVE_STD
     scores = {"active_dimensions": float(active.sum()), **picture_scores(encoder, train, held_out)}
-    if active.any():
+    if active.sum() >= LEAST_DIMENSIONS:
         means_new = [encoder.encode(episode.frames)[0].double().numpy() for episode in held_out]
         scale = np.where(active, 1.0 / np.maximum(deviation, ACTIVE_STD), 0.0)
         known, new = _tracks(means, scale, train), _tracks(means_new, scale, held_out)
@@ -86,29 +86,11 @@ def _tracks(means: Sequence[Floats], scale: Floats, episodes: Sequence[Episode])
 
 
 def judge(scores: Mapping[str, float]) -> HealthReport:
-    """The verdict on `scores` and, for each failure, its likely cause."""
-    findings = []
-    if scores["active_dimensions"] < LEAST_DIMENSIONS:
-        findings.append(
-            f"Only {scores['active_dimensions']:.0f} latent dimensions carry information, {LEAST_DIMENSIONS} are"
-            f" needed: {TRAIN_LONGER}."
-        )
-    if scores.get("rank", 1.0) > RANK_LIMIT:
-        findings.append(
-            f"The encoder has not learnt where the arm is: {scores.get('rank', 1.0):.1%} of far frames look nearer than"
-            f" the next frame, at most {RANK_LIMIT:.1%} may: {TRAIN_LONGER}."
-        )
-    learnt = not findings
-    if scores.get("inverse_1", 0.0) < INVERSE_LIMIT:
-        findings.append(
-            f"Latent moves explain {scores.get('inverse_1', 0.0):.0%} of the actions, at least {INVERSE_LIMIT:.0%} is"
-            f" needed: {MORE_FRAMES if learnt else TRAIN_LONGER}."
-        )
-    if scores.get("novelty", 1.0) > NOVELTY_LIMIT:
-        findings.append(
-            f"{scores.get('novelty', 1.0):.0%} of new frames lie far from all training frames, at most"
-            f" {NOVELTY_LIMIT:.0%} may: {MORE_FRAMES if learnt else TRAIN_LONGER}."
-        )
+    """The verdict on `scores` and, for each failure, its likely cause and remedy.
+
+    Scores of latent moves mean nothing, and need not be there, where fewer than two dimensions are active.
+    """
+    findings = _collapse(scores) or [*_moves_unlearnt(scores), *_frames_unseen(scores)]
     passed = not findings
     if scores["pictures"] < PICTURE_WARNING:
         findings.append(
@@ -116,6 +98,39 @@ def judge(scores: Mapping[str, float]) -> HealthReport:
             f" {PICTURE_WARNING:.0%}: imagined goals will look blurred. This alone does not stop practice."
         )
     return HealthReport(passed, tuple(findings), dict(scores))
+
+
+def _collapse(scores: Mapping[str, float]) -> list[str]:
+    if scores["active_dimensions"] >= LEAST_DIMENSIONS:
+        return []
+    return [
+        f"Only {scores['active_dimensions']:.0f} latent dimensions carry information and {LEAST_DIMENSIONS} are needed:"
+        f" {TRAIN_LONGER}."
+    ]
+
+
+def _moves_unlearnt(scores: Mapping[str, float]) -> list[str]:
+    findings = []
+    if scores["rank"] > RANK_LIMIT:
+        findings.append(
+            f"The encoder has not learnt where the arm is: {scores['rank']:.1%} of far frames look nearer than the next"
+            f" frame, at most {RANK_LIMIT:.1%} may: {TRAIN_LONGER}."
+        )
+    if scores["inverse_1"] < INVERSE_LIMIT:
+        findings.append(
+            f"Latent moves explain {max(0.0, scores['inverse_1']):.0%} of the actions, at least {INVERSE_LIMIT:.0%} is"
+            f" needed: {TRAIN_LONGER if findings else MORE_FRAMES}."
+        )
+    return findings
+
+
+def _frames_unseen(scores: Mapping[str, float]) -> list[str]:
+    if scores["novelty"] <= NOVELTY_LIMIT:
+        return []
+    return [
+        f"{scores['novelty']:.0%} of new frames lie far from all training frames, at most {NOVELTY_LIMIT:.0%} may:"
+        f" {MORE_FRAMES}."
+    ]
 
 
 def rank(tracks: Sequence[Track]) -> float:
