@@ -9,7 +9,8 @@ ends after the same time T = max_i |u_i| / a_i and v^2 / 2a = v T / 2: the law i
 Shrinking keeps every row's law at once, which no braking along one barrier could promise.
 
 With v tau the law takes what is still under way to be what v would send; while the arm brakes it is more. So the motion
-already sent within the delay is also taken off the distance: v T / 2 <= d - (what it approaches by).
+already sent within the delay is also taken off the distance: v T / 2 <= d - (what it approaches by). And joints that
+turn evenly move the tool on an arc: what its bend adds towards a barrier until the arm stands is taken off as well.
 """
 
 from __future__ import annotations
@@ -49,9 +50,15 @@ class Barriers:
         self.slack[JOINT_ROWS] = JOINT_SLACK_RAD
         self._ramp = np.tile(limits.joint_speed / max(limits.soft_width, 1e-6), 2)
         self._floor: Floats = np.empty(SPHERES)
+        self._before: Floats = self.rows.copy()
+        self._bend: Floats = np.zeros(count)
 
-    def measure(self, pose: ArmPose) -> None:
-        """Take rows and distances from the measured `pose`."""
+    def measure(self, pose: ArmPose, velocity: Floats) -> None:
+        """Take rows and distances from the measured `pose`.
+
+        The change of the rows in one period under the last sent `velocity` (7,) rad/s is the bend, in m/s^2.
+        """
+        np.copyto(self._before, self.rows)
         limits, rows, distance = self._limits, self.rows, self.distance
         np.subtract(limits.upper, pose.position, out=distance[:7])
         np.subtract(pose.position, limits.lower, out=distance[7:14])
@@ -64,6 +71,8 @@ class Barriers:
         np.subtract(pose.spheres[:, 2], self._floor, out=distance[TABLE_ROWS])
         if len(self._boxes):
             self._measure_keep_outs(pose)
+        np.subtract(rows, self._before, out=self._before)
+        np.maximum(self._before.dot(velocity) / limits.period, 0.0, out=self._bend)
 
     def _measure_keep_outs(self, pose: ArmPose) -> None:
         """Distance of each sphere and the tip to each box along the shortest way; inside, out of the nearest face."""
@@ -90,7 +99,8 @@ class Barriers:
         `under_way` (7,) rad the motion sent within `delay`. Inside the soft ring a joint also slows in proportion to
         what is left of the ring.
         """
-        room = np.maximum(self.distance, 0.0)
+        horizon = delay + stop_time
+        room = np.maximum(self.distance - self._bend * (0.5 * horizon * horizon), 0.0)
         left = np.maximum(room - np.maximum(self.rows.dot(under_way), 0.0), 0.0)
         half = 0.5 * stop_time
         allowed: Floats = np.minimum(room / (delay + half), left / (self._limits.period + half))

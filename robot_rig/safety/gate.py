@@ -103,7 +103,7 @@ class Gate:
             target = wish()
             refused = () if stages.wish_is_sane(target) else ("wish_garbled",)
             self._cap = self._limits.tool_speed if source in (Source.POLICY, Source.RANDOM) else self._limits.slow_speed
-        self._barriers.measure(pose)
+        self._barriers.measure(pose, self._last)
         delay = self._limits.reaction + max(0.0, now - state.stamp)
         velocity, reasons = self._shape(STILL if refused else target, mode, pose, delay, period)
         broken = self._broken(velocity, pose, delay, period)

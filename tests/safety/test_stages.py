@@ -26,7 +26,7 @@ vectors = st.tuples(*[st.floats(-1.1, 1.1)] * JOINTS).map(np.array)
 
 def measured(position: Floats = HOME, guard: GuardConfig = GUARD) -> Barriers:
     barriers = Barriers(Limits.from_config(guard, CONTROL))
-    barriers.measure(KINEMATICS.pose(position))
+    barriers.measure(KINEMATICS.pose(position), np.zeros(JOINTS))
     return barriers
 
 
