@@ -1,5 +1,6 @@
 """RIG (arXiv 1807.04742): the encoder, the latent distance, goals, relabelling and TD3. Called by the trainer.
 
-Where to find the method's elements: R2, R5, R11-R13 `vae`; R4, R6 `metric`; R3, R8 `goals`; R9 `relabel`; R1, R15, R16
-`td3`; R7, R10, R17, R20 `policy`; R14, R18, R19 are the trainer's and the stages' use of these.
+Where the method's elements are: R2, R5, R11, R12, R13 in `vae`; R4, R6 in `metric`; R3, R8 in `goals`; R9 in `relabel`;
+R1, R15, R16 in `td3`; R7, R10, R17, R20 in `policy`; R19 in `vae` (decode). R14 and R18, the loop that needs nobody, are
+the trainer's use of these.
 """
