@@ -19,7 +19,11 @@ class MetricsLog:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        path = folder / "metrics.jsonl"
+        torn = path.exists() and not (path.read_bytes() or b"\n").endswith(b"\n")
+        self._lines = path.open("a", encoding="utf-8")
+        # Behind the torn line of a killed run, the next row would be lost with it.
+        self._lines.write("\n" if torn else "")
         self._writer = Writer(str(folder))
 
     def add(self, stage: str, step: int, values: Mapping[str, float]) -> None:
