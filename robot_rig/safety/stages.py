@@ -26,8 +26,11 @@ IMPOSSIBLE_RAD_S = 100.0
 """A wish beyond this is a broken controller, not haste."""
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
-PROJECTION_DAMPING = 1e-4
-SWEEPS = 8
+PROJECTION_DAMPING = 1e-6
+ROUNDS = 6
+PUSH = 1e-5
+"""A projection aims this far (m/s, rad/s) inside, so that correcting one row does not leave a trace on another."""
+
 ROUNDING = 1e-9
 
 _CLOSED: dict[Mode, Codes] = {Mode.DISABLED: ("disabled",), Mode.HOLD: ("hold",), Mode.FAULT: ("fault",)}
@@ -89,7 +92,8 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     """Stage 5: remove what approaches a barrier faster than `allowed` (M,), and as little else as can be.
 
     At a face of the tool's box exactly the outward component of the tool's velocity goes, its orientation untouched; at
-    the other barriers the smallest change of joint velocity. What neither settles shrinks the whole velocity.
+    the other barriers the smallest change of joint velocity that settles all of them together. What neither settles
+    shrinks the whole velocity.
     """
     over = barriers.rows.dot(velocity) - allowed
     if not np.count_nonzero(over > ROUNDING):
@@ -98,17 +102,22 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     faces = np.maximum(over[BOX_ROWS], 0.0)
     excess = faces[:3] - faces[3:]
     if excess.any():
+        excess += PUSH * np.sign(excess)
         jacobian = pose.jacobian
         square = jacobian @ jacobian.T
         square.flat[::7] += PROJECTION_DAMPING
         velocity = velocity - jacobian.T @ np.linalg.solve(square, np.concatenate([excess, np.zeros(3)]))
-    for _ in range(SWEEPS):
-        over = barriers.rows @ velocity - allowed
-        worst = int(over.argmax())
-        if over[worst] <= ROUNDING:
+    start, near = velocity, np.zeros(len(over), dtype=bool)
+    for _ in range(ROUNDS):
+        over = barriers.rows.dot(velocity) - allowed
+        late = over > ROUNDING
+        if not np.count_nonzero(late):
             return velocity, reasons
-        row = barriers.rows[worst]
-        velocity = velocity - row * (over[worst] / (row @ row))
+        near |= late
+        rows = barriers.rows[near]
+        square = rows @ rows.T
+        square.flat[:: len(rows) + 1] += PROJECTION_DAMPING
+        velocity = start - rows.T @ np.linalg.solve(square, rows @ start - allowed[near] + PUSH)
     return velocity * _share_within(barriers.rows @ velocity, allowed), reasons
 
 
