@@ -1,0 +1,369 @@
+"""The arm loop on a kinematic arm: ten-line stories about people, stale data, faults and walls."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from robot_rig.config import ControlConfig, GuardConfig
+from robot_rig.control.ik import TOOL_DOWN, solve_position
+from robot_rig.datatypes import Action, ArmStatus, Floats, Mode, Outcome, SafeCommand, Source
+from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
+from robot_rig.loops.arm_loop import ArmLoop
+from robot_rig.safety.modes import HELD_LIMIT_S
+from tests.integrated_arm import PERIOD, IntegratedArm, act, report
+
+CONTROL = ControlConfig()
+HOME = np.array(CONTROL.home_posture_rad)
+KINEMATICS = Kinematics(CONTROL.tool_offset_m)
+
+
+class Story:
+    """A loop, an arm and a clock."""
+
+    def __init__(self, start: Floats = HOME, delay: int = 0, lag: float = 0.0, enabled: bool = True) -> None:
+        self.loop = ArmLoop(CONTROL, GuardConfig(), KINEMATICS)
+        self.arm = IntegratedArm(start, delay, lag)
+        self.now = 100.0
+        self.seq = 0
+        self.reasons: Counter[str] = Counter()
+        if enabled:
+            self.loop.enable()
+
+    def tick(self, action: Action | None = None, **flags: bool) -> tuple[SafeCommand, ArmStatus]:
+        command, status = self.loop.tick(self.now, report(self.arm.position, self.now, **flags), action)
+        self.arm.move(command.command.velocity)
+        self.now += PERIOD
+        self.reasons.update(command.verdict.reasons)
+        return command, status
+
+    def act(self, *value: float, source: Source = Source.POLICY, ticks: int = 10) -> tuple[SafeCommand, ArmStatus]:
+        """Follow one action for one policy step."""
+        self.seq += 1
+        action = act(value, self.now, self.seq, source)
+        for _ in range(ticks):
+            last = self.tick(action)
+        return last
+
+    @property
+    def tool(self) -> Floats:
+        return KINEMATICS.pose(self.arm.position).tool
+
+
+def test_it_comes_up_disabled_and_only_enable_makes_it_move() -> None:
+    story = Story(enabled=False)
+    assert story.loop.mode is Mode.DISABLED
+    command, status = story.act(1.0, 0.0)
+    assert not command.command.velocity.any()
+    assert status.mode is Mode.DISABLED
+    assert status.verdict.reasons == ("disabled",)
+    story.loop.enable()
+    command, status = story.act(1.0, 0.0)
+    assert status.mode is Mode.ACTIVE
+    assert status.source is Source.POLICY
+    assert status.action_seq == story.seq
+    assert status.executed == pytest.approx(command.command.velocity)
+    assert status.tool_velocity[0] > 0.1
+
+
+def test_what_is_reported_is_what_the_sent_velocity_does_to_the_tool() -> None:
+    story = Story()
+    before = story.tool
+    total = np.zeros(3)
+    for _ in range(5):
+        story.seq += 1
+        action = act((0.3, -0.4), story.now, story.seq)
+        for _ in range(10):
+            _, status = story.tick(action)
+            total += PERIOD * status.tool_velocity[:3]
+    assert story.tool - before == pytest.approx(total, abs=2e-4)
+
+
+def test_a_stale_action_is_held_and_a_fresh_one_within_five_seconds_goes_on() -> None:
+    story = Story()
+    story.act(1.0, 0.0, ticks=40)
+    command, status = story.tick(None)
+    assert status.mode is Mode.ACTIVE
+    assert status.verdict.outcome is Outcome.HELD
+    story.now += HELD_LIMIT_S - 1.0
+    command, status = story.act(1.0, 0.0)
+    assert status.mode is Mode.ACTIVE
+    assert command.command.velocity.any()
+
+
+def test_the_commanded_stop_after_an_action_went_stale_takes_a_tenth_of_a_second() -> None:
+    story = Story()
+    story.seq += 1
+    action = act((1.0, 0.0), story.now, 1)
+    sent = [story.tick(action)[0].command.velocity.any() for _ in range(30)]
+    assert sent[14]
+    assert not any(sent[16 + 10 :])
+
+
+def test_five_seconds_of_silence_become_hold_and_fresh_actions_do_not_resume_it() -> None:
+    story = Story()
+    for _ in range(math.ceil(HELD_LIMIT_S / PERIOD) + 3):
+        _, status = story.tick(None)
+    assert status.mode is Mode.HOLD
+    assert story.loop.why[0] == "lapsed"
+    command, _ = story.act(1.0, 0.0, ticks=50)
+    assert not command.command.velocity.any()
+    story.loop.enable()
+    command, _ = story.act(1.0, 0.0)
+    assert command.command.velocity.any()
+
+
+def test_streaming_ends_half_a_second_after_motion_ended() -> None:
+    story = Story()
+    story.act(1.0, 0.0)
+    assert story.loop.streaming(story.now)
+    story.loop.hold()
+    for _ in range(40):
+        story.tick(None)
+    assert story.loop.streaming(story.now)
+    for _ in range(20):
+        story.tick(None)
+    assert not story.loop.streaming(story.now)
+    story.loop.enable()
+    story.tick(None)
+    assert story.loop.streaming(story.now)
+
+
+def test_hold_lets_the_arm_come_to_rest_and_the_servo_starts_afresh() -> None:
+    story = Story()
+    story.act(0.0, 1.0, ticks=14)
+    story.loop.hold()
+    for _ in range(30):
+        command, _ = story.tick(None)
+    assert not command.command.velocity.any()
+    rest = story.tool
+    story.loop.enable()
+    story.act(0.0, 0.0)
+    assert story.tool == pytest.approx(rest, abs=1e-3)
+
+
+def test_stop_is_zero_at_once_and_latches_until_reset_and_enable() -> None:
+    story = Story()
+    story.act(1.0, 0.0)
+    story.loop.stop()
+    command, status = story.act(1.0, 0.0, ticks=1)
+    assert not command.command.velocity.any()
+    assert status.mode is Mode.FAULT
+    assert story.loop.why == ("stop",)
+    with pytest.raises(UserError, match="stop"):
+        story.loop.enable()
+    with pytest.raises(UserError, match="fault"):
+        story.loop.home([HOME])
+    story.loop.reset()
+    assert story.loop.mode is Mode.DISABLED
+    story.loop.enable()
+    assert story.act(1.0, 0.0)[0].command.velocity.any()
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "mode"),
+    [
+        ({"stopped": True}, "arm_stopped", Mode.FAULT),
+        ({"error": True}, "arm_error", Mode.FAULT),
+        ({"collided": True}, "collision", Mode.FAULT),
+        ({"enabled": False}, "arm_disabled", Mode.DISABLED),
+        ({"stopped": True, "enabled": False}, "arm_stopped", Mode.FAULT),
+    ],
+)
+def test_the_arms_own_faults_end_motion_in_the_same_tick(flags: dict[str, bool], code: str, mode: Mode) -> None:
+    story = Story()
+    story.act(1.0, 0.0)
+    command, status = story.tick(act((1.0, 0.0), story.now, story.seq + 1), **flags)
+    assert not command.command.velocity.any()
+    assert status.mode is mode
+    assert story.loop.why == (code,)
+    command, status = story.act(1.0, 0.0)
+    assert status.mode is mode
+    assert not command.command.velocity.any()
+
+
+def test_a_stop_button_still_pressed_undoes_a_reset() -> None:
+    story = Story()
+    story.tick(None, stopped=True)
+    story.loop.reset()
+    story.tick(None, stopped=True)
+    assert story.loop.mode is Mode.FAULT
+
+
+def test_a_person_can_lead_out_of_a_lasting_collision() -> None:
+    story = Story()
+    story.tick(None, collided=True)
+    assert story.loop.mode is Mode.FAULT
+    story.loop.reset()
+    story.tick(None, collided=True)
+    story.loop.enable()
+    story.tick(None, collided=True)
+    assert story.loop.mode is Mode.ACTIVE
+    story.tick(None, collided=False)
+    story.tick(None, collided=True)
+    assert story.loop.mode is Mode.FAULT
+
+
+def test_a_report_that_is_not_a_number_is_a_fault() -> None:
+    story = Story()
+    story.act(1.0, 0.0)
+    command, status = story.loop.tick(story.now, report(np.full(7, np.nan), story.now), None)
+    assert not command.command.velocity.any()
+    assert np.isfinite(status.tool_velocity).all()
+    assert status.mode is Mode.FAULT
+    assert story.loop.why == ("state_garbled",)
+    story.loop.reset()
+    story.loop.enable()
+    assert story.act(0.5, 0.0)[0].command.velocity.any()
+
+
+def test_a_broken_action_moves_nothing_and_poisons_nothing() -> None:
+    story = Story()
+    story.act(math.nan, 1.0)
+    command, status = story.act(1e9, 1.0)
+    assert status.verdict.reasons == ("action_garbled",)
+    assert story.tool == pytest.approx(KINEMATICS.pose(HOME).tool, abs=1e-9)
+    command, status = story.act(0.5, 0.0)
+    assert np.isfinite(command.command.velocity).all()
+    assert command.command.velocity.any()
+
+
+def far_corner() -> Floats:
+    return solve_position(KINEMATICS, np.array([0.56, -0.18, 0.06]), TOOL_DOWN, HOME)
+
+
+@pytest.mark.parametrize("plant", [(0, 0.0), (8, 0.0), (2, 0.05)])
+def test_homing_out_of_active_goes_on_and_out_of_hold_holds(plant: tuple[int, float]) -> None:
+    for hold_first in (False, True):
+        story = Story(far_corner(), *plant)
+        story.tick(None)
+        assert not story.loop.at_home
+        if hold_first:
+            story.loop.hold()
+        story.loop.home([HOME])
+        fastest = 0.0
+        for _ in range(1500):
+            _, status = story.tick(None)
+            fastest = max(fastest, math.sqrt(status.tool_velocity[:3] @ status.tool_velocity[:3]))
+            if story.loop.mode is not Mode.HOMING:
+                break
+        assert story.loop.mode is (Mode.HOLD if hold_first else Mode.ACTIVE)
+        assert story.loop.at_home
+        assert story.tool == pytest.approx(CONTROL.home_tool_m, abs=0.005)
+        assert 0.05 < fastest <= 0.10 + 1e-6
+        command, _ = story.act(1.0, 0.0)
+        assert command.command.velocity.any() != hold_first
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        (0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161),
+        (0.1526, 0.9144, -2.0259, 1.6648, -2.4172, 1.1500, -2.4770),
+        (0.6, -0.9, 0.3, 1.5, 0.4, 0.9, 3.6),
+        (-0.9, -1.2, 0.0, 2.0, 0.0, 0.6, 3.0),
+        (-0.3, -1.3, 0.1, 1.9, -0.1, 0.9, 3.1),
+    ],
+)
+def test_homing_reaches_home_from_outside_the_box(start: tuple[float, ...]) -> None:
+    story = Story(np.array(start))
+    tool = story.tool
+    story.loop.home([HOME])
+    for _ in range(4000):
+        story.tick(None)
+        if story.loop.mode is not Mode.HOMING:
+            break
+    assert story.loop.at_home, (tool, story.tool, story.loop.why, story.reasons)
+
+
+def test_homing_that_cannot_arrive_ends_in_hold() -> None:
+    story = Story()
+    beyond = solve_position(KINEMATICS, np.array([0.65, 0.30, 0.06]), TOOL_DOWN, HOME)
+    story.loop.home([beyond])
+    for _ in range(6100):
+        story.tick(None)
+    assert story.loop.mode is Mode.HOLD
+    assert story.loop.why == ("homing_late",)
+    assert story.tool[1] <= 0.2 + 1e-3
+
+
+def test_homing_again_or_without_data_is_bounded() -> None:
+    story = Story(far_corner())
+    story.loop.home([HOME])
+    for _ in range(20):
+        story.tick(None)
+    story.loop.home([HOME])
+    old = report(story.arm.position, story.now)
+    for _ in range(560):
+        story.now += PERIOD
+        story.loop.tick(story.now, old, None)
+    assert story.loop.mode is Mode.HOLD
+    assert story.loop.why == ("lapsed", "state_stale")
+
+
+@pytest.mark.parametrize("poses", [[], [np.zeros(6)], [np.full(7, np.nan)]])
+def test_poses_that_are_none_are_refused(poses: list[Floats]) -> None:
+    with pytest.raises(UserError, match="pose"):
+        Story().loop.home(poses)
+    with pytest.raises(UserError, match="disabled"):
+        Story(enabled=False).loop.home([HOME])
+
+
+def test_a_person_takes_over_by_action_and_gives_back_by_enable() -> None:
+    story = Story()
+    story.act(1.0, 0.0)
+    story.act(0.0, 1.0, source=Source.HUMAN, ticks=40)
+    _, status = story.act(1.0, 0.0)
+    assert status.verdict.reasons == ("human_has_arm",)
+    assert status.source is Source.HUMAN
+    story.loop.enable()
+    command, status = story.act(1.0, 0.0)
+    assert status.source is Source.POLICY
+    assert command.command.velocity.any()
+
+
+def random_play(story: Story, steps: int, seed: int) -> list[Floats]:
+    rng = np.random.default_rng(seed)
+    noise = np.zeros(2)
+    tools = []
+    for _ in range(steps):
+        noise = 0.85 * noise + 0.6 * rng.standard_normal(2)
+        story.act(*np.clip(noise, -1, 1))
+        tools.append(story.tool)
+    return tools
+
+
+@pytest.mark.parametrize("plant", [(0, 0.0), (8, 0.0), (2, 0.05)])
+def test_random_play_uses_the_whole_box_and_never_leaves_it(plant: tuple[int, float]) -> None:
+    story = Story(HOME, *plant)
+    tools = np.array(random_play(story, 200, 0))
+    guard = GuardConfig()
+    assert (tools.min(axis=0)[:2] < np.array(guard.box_low_m)[:2] + 0.005).all()
+    assert (tools.max(axis=0)[:2] > np.array(guard.box_high_m)[:2] - 0.005).all()
+    assert (tools > np.array(guard.box_low_m) - 0.005).all()
+    assert (tools < np.array(guard.box_high_m) + 0.005).all()
+    assert np.abs(tools[:, 2] - CONTROL.tool_height_m).max() < 0.002
+    assert story.loop.mode is Mode.ACTIVE
+    total = 2000
+    assert story.reasons["joint_limit"] == 0
+    assert story.reasons["near_singular"] == 0
+    assert story.reasons["joint_speed"] < 0.01 * total
+
+
+def test_a_wall_is_reached_within_a_second_of_pushing_from_two_centimetres() -> None:
+    start = solve_position(KINEMATICS, np.array([0.65, 0.18, 0.06]), TOOL_DOWN, HOME)
+    story = Story(start)
+    for _ in range(10):
+        story.act(0.0, 1.0)
+    assert story.tool[1] == pytest.approx(0.2, abs=0.002)
+
+
+def test_the_same_inputs_give_the_same_commands() -> None:
+    one, other = Story(), Story()
+    random_play(one, 20, 3)
+    random_play(other, 20, 3)
+    assert (one.arm.position == other.arm.position).all()
