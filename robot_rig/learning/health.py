@@ -149,7 +149,7 @@ def rank(tracks: Sequence[Track]) -> float:
 
 
 def inverse_dynamics(known: Sequence[Track], new: Sequence[Track], lag: int) -> float:
-    """Share of variance explained on `new` by a ridge regression, fitted on `known`, of the sum of `lag` actions on [dz, z x dz]."""
+    """Explained share of the sum of `lag` actions on `new`, by a ridge regression on [dz, z x dz] fitted on `known`."""
     inputs, outputs = _moves(known, lag)
     inputs_new, outputs_new = _moves(new, lag)
     if len(inputs) == 0 or len(inputs_new) == 0:
