@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -104,14 +105,13 @@ class Kinematics:
         hand: tuple[Sequence[float], Sequence[float]] = HAND_ORIGIN,
     ) -> None:
         fixed = np.stack([_homogeneous(xyz, rotation_from_rpy(rpy)) for xyz, rpy in origins])
-        # T_i(q) = fixed_i Rz(q) = constant + cos(q) even + sin(q) odd, so that seven joints cost one expression.
-        self._constant = fixed.copy()
-        self._constant[:, :, :2] = 0.0
-        self._even = np.zeros_like(fixed)
-        self._even[:, :, :2] = fixed[:, :, :2]
-        self._odd = np.zeros_like(fixed)
-        self._odd[:, :, 0] = fixed[:, :, 1]
-        self._odd[:, :, 1] = -fixed[:, :, 0]
+        # fixed_i Rz(q) = constant + cos(q) even + sin(q) odd: all local frames are one product with (1, cos q, sin q).
+        basis = np.zeros((JOINTS, 3, 4, 4))
+        basis[:, 0, :, 2:] = fixed[:, :, 2:]
+        basis[:, 1, :, :2] = fixed[:, :, :2]
+        basis[:, 2, :, 0] = fixed[:, :, 1]
+        basis[:, 2, :, 1] = -fixed[:, :, 0]
+        self._basis = basis.reshape(JOINTS, 3, 16)
         self._hand = _homogeneous(hand[0], rotation_from_rpy(hand[1]))
         tool = self._hand @ np.array([0.0, 0.0, tool_offset_m, 1.0])
         # The tool tip is one more point that the joints move, fixed in the last link like a sphere's centre.
@@ -123,12 +123,12 @@ class Kinematics:
 
     def links(self, position: Floats) -> Floats:
         """(7, 4, 4) poses of right_l0 .. right_l6 in base at joint `position` (7,) rad."""
-        cosine, sine = np.cos(position)[:, None, None], np.sin(position)[:, None, None]
-        local = self._constant + cosine * self._even + sine * self._odd
-        links = np.empty((JOINTS, 4, 4))
-        links[0] = local[0]
-        for i in range(1, JOINTS):
-            np.matmul(links[i - 1], local[i], out=links[i])
+        terms = np.ones((JOINTS, 1, 3))
+        np.cos(position, out=terms[:, 0, 1])
+        np.sin(position, out=terms[:, 0, 2])
+        links: Floats = np.matmul(terms, self._basis).reshape(JOINTS, 4, 4)
+        for parent, link in pairwise(links):
+            link[:] = parent.dot(link)
         return links
 
     def hand(self, position: Floats) -> Floats:
