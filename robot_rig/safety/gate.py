@@ -55,8 +55,8 @@ class Gate:
         self._last = STILL
         self._last_time: float | None = None
         self._cap = limits.slow_speed
-        longest = math.ceil((limits.reaction + limits.state_age) / limits.period) + 1
-        self._travel = deque([STILL] * longest, maxlen=longest)
+        longest = math.ceil((limits.reaction + limits.state_age) / limits.period)
+        self._moves = deque([STILL] * longest, maxlen=longest)
 
     @property
     def latched(self) -> Codes:
@@ -118,7 +118,7 @@ class Gate:
         """Seconds that stage 7 may use: never more than one period, and none for a clock that stood still."""
         since = self._limits.period if self._last_time is None else now - self._last_time
         self._last_time = now
-        self._travel.append(self._travel[-1] + self._last * min(max(since, 0.0), ROBOT_TIMEOUT_S))
+        self._moves.append(self._last * min(max(since, 0.0), ROBOT_TIMEOUT_S))
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
         return min(max(since, 0.0), self._limits.period)
@@ -160,8 +160,9 @@ class Gate:
         limits, last = self._limits, self._last
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
         stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
-        ticks = min(math.ceil(delay / limits.period), len(self._travel) - 1)
-        allowed = self._barriers.allowed(delay, stop_time, self._travel[-1] - self._travel[-1 - ticks])
+        # Summed anew each tick: a running total would round differently after a resume, and for ever.
+        under_way = np.add.reduce(list(self._moves)[-math.ceil(delay / limits.period) :])
+        allowed = self._barriers.allowed(delay, stop_time, under_way)
         braked, joint_codes = stages.brake_joints(paced, allowed)
         inside, space_codes = stages.keep_inside(braked, pose, self._barriers, allowed)
         reasons += joint_codes + space_codes
