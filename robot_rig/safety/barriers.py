@@ -30,6 +30,9 @@ KEEP_OUT_ROWS = slice(20 + SPHERES, None)
 TIP_RADIUS_M = 0.02
 """The fingers around the tool tip, as far as keep-out boxes are concerned."""
 
+RETURN_SHARE = 0.2
+"""How much of a motion beyond a barrier must lead back, as a share of the fastest approach of that joint speed."""
+
 SPACE_SLACK_M = 0.004
 JOINT_SLACK_RAD = 0.02
 """By how much a predicted stop may overshoot before it is a fault and not rounding."""
@@ -92,20 +95,26 @@ class Barriers:
             self.rows[here] = -np.einsum("ki,kij->kj", normals, moves)
             self.distance[here] = np.where(inside, -faces.min(axis=1), gap) - radii
 
-    def allowed(self, delay: float, stop_time: float, under_way: Floats) -> Floats:
-        """(M,) greatest speed of approach to each barrier; 0 beyond it: a violation may be lessened, not deepened.
+    def allowed(self, delay: float, stop_time: float, under_way: Floats, wish: Floats) -> Floats:
+        """(M,) greatest speed of approach to each barrier; negative beyond it, where motion must lessen the violation.
 
         `delay` s is tau with the age of the measured position, `stop_time` s the T of the fastest velocity considered,
         `under_way` (7,) rad the motion sent within `delay`. Inside the soft ring a joint also slows in proportion to
-        what is left of the ring.
+        what is left of the ring. The way back that is asked for is never more than a share of the motion that
+        `wish` (7,) rad/s wants anyway: a barrier does not move an arm that shall stand.
         """
-        horizon = delay + stop_time
-        room = np.maximum(self.distance - self._bend * (0.5 * horizon * horizon), 0.0)
+        horizon, half = delay + stop_time, 0.5 * stop_time
+        distance = self.distance - self._bend * (0.5 * horizon * horizon)
+        room = np.maximum(distance, 0.0)
         left = np.maximum(room - np.maximum(self.rows.dot(under_way), 0.0), 0.0)
-        half = 0.5 * stop_time
         allowed: Floats = np.minimum(room / (delay + half), left / (self._limits.period + half))
         joints = allowed[JOINT_ROWS]
         np.minimum(joints, room[JOINT_ROWS] * self._ramp, out=joints)
+        beyond = distance < 0.0
+        if np.count_nonzero(beyond):
+            rows = self.rows[beyond]
+            most = RETURN_SHARE * np.sqrt((rows * rows).sum(axis=1) * (wish @ wish))
+            allowed[beyond] = -np.minimum(-distance[beyond] / (delay + half), most)
         return allowed
 
     def overshoots(self, velocity: Floats, delay: float, stop_time: float) -> bool:

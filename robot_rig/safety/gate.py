@@ -162,7 +162,7 @@ class Gate:
         stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
         # Summed anew each tick: a running total would round differently after a resume, and for ever.
         under_way = np.add.reduce(list(self._moves)[-math.ceil(delay / limits.period) :])
-        allowed = self._barriers.allowed(delay, stop_time, under_way)
+        allowed = self._barriers.allowed(delay, stop_time, under_way, paced)
         braked, joint_codes = stages.brake_joints(paced, allowed)
         inside, space_codes = stages.keep_inside(braked, pose, self._barriers, allowed)
         reasons += joint_codes + space_codes

@@ -129,7 +129,7 @@ def _space_codes(over: NDArray[np.bool_]) -> Codes:
 def _share_within(approach: Floats, allowed: Floats) -> float:
     """The greatest share of a velocity that respects `allowed`, given its `approach` (M,) to each barrier."""
     fast = approach > allowed
-    return float((allowed[fast] / approach[fast]).min()) if fast.any() else 1.0
+    return min(1.0, max(0.0, float((allowed[fast] / approach[fast]).min()))) if fast.any() else 1.0
 
 
 def limit_speed(velocity: Floats, jacobian: Floats, limits: Limits, cap: float) -> Shaped:
@@ -177,7 +177,8 @@ def brake_if_needed(
 ) -> Shaped:
     """Stage 7, second half: where slewing is too slow for a barrier or the cap, mix in as much `brake` as it takes."""
     approach, braked = barriers.rows @ velocity, barriers.rows @ brake
-    over = approach - allowed
+    # Beyond a barrier the way back must first be slewed to; until then it is enough not to go deeper.
+    over = approach - np.maximum(allowed, 0.0)
     share = 0.0
     late = over > ROUNDING
     if late.any():

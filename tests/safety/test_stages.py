@@ -57,28 +57,49 @@ def test_inside_a_keep_out_the_way_out_is_through_the_nearest_face() -> None:
     tip = KEEP_OUT_ROWS.start + len(LINK_SPHERES)
     assert barriers.distance[tip] == pytest.approx(-0.01 - TIP_RADIUS_M)
     assert barriers.rows[tip] == pytest.approx(POSE.jacobian[1])
-    allowed = barriers.allowed(0.08, 0.1, np.zeros(7))
+    allowed = barriers.allowed(0.08, 0.1, np.zeros(7), np.zeros(7))
     assert allowed[tip] == 0.0
 
 
 def test_the_braking_law_by_hand() -> None:
     barriers = measured()
     still = np.zeros(7)
-    allowed = barriers.allowed(0.08, 0.06, still)
+    allowed = barriers.allowed(0.08, 0.06, still, still)
     assert allowed[BOX_ROWS][0] == pytest.approx(barriers.distance[BOX_ROWS][0] / 0.11)
     under_way = tool_wish(x=0.2) * 0.08
     law = (barriers.distance[BOX_ROWS][0] - 0.016) / (0.01 + 0.03)
-    assert barriers.allowed(0.08, 0.06, under_way)[BOX_ROWS][0] == pytest.approx(min(law, allowed[BOX_ROWS][0]))
+    assert barriers.allowed(0.08, 0.06, under_way, still)[BOX_ROWS][0] == pytest.approx(min(law, allowed[BOX_ROWS][0]))
     far = tool_wish(x=1.2) * 0.08
-    assert barriers.allowed(0.08, 0.06, far)[BOX_ROWS][0] == pytest.approx((0.1 - 0.096) / 0.04, abs=1e-3)
-    assert barriers.allowed(0.08, 0.06, 2 * far)[BOX_ROWS][0] == 0.0
+    assert barriers.allowed(0.08, 0.06, far, still)[BOX_ROWS][0] == pytest.approx((0.1 - 0.096) / 0.04, abs=1e-3)
+    assert barriers.allowed(0.08, 0.06, 2 * far, still)[BOX_ROWS][0] == 0.0
+
+
+def test_beyond_a_wall_motion_must_lead_back_but_a_still_arm_stays() -> None:
+    barriers = Barriers(LIMITS)
+    outside = HOME + np.array([0.4, 0, 0, 0, 0, 0, 0])
+    barriers.measure(KINEMATICS.pose(outside), np.zeros(7))
+    row = BOX_ROWS.start + 1
+    assert barriers.distance[row] < -0.02
+    still, wish = np.zeros(7), np.full(7, 0.1)
+    assert barriers.allowed(0.08, 0.1, still, still)[row] == 0.0
+    back = barriers.allowed(0.08, 0.1, still, wish)[row]
+    fastest = math.sqrt(barriers.rows[row] @ barriers.rows[row] * (wish @ wish))
+    assert back == pytest.approx(max(-0.2 * fastest, barriers.distance[row] / 0.13))
+
+
+def test_what_cannot_be_projected_shrinks_but_never_turns_round() -> None:
+    approach, allowed = np.array([0.4, -0.1, 0.2]), np.array([0.1, 0.0, 0.2])
+    assert stages._share_within(approach, allowed) == pytest.approx(0.25)
+    assert stages._share_within(-np.ones(3), np.zeros(3)) == 1.0
+    assert stages._share_within(np.array([0.1]), np.array([-0.1])) == 0.0
+    assert stages._share_within(np.array([-0.1]), np.array([-0.2])) == 1.0
 
 
 def test_inside_the_soft_ring_a_joint_slows_in_proportion_and_at_the_stop_ring_to_zero() -> None:
     for left, share in ((0.075, 0.5), (0.015, 0.1), (0.0, 0.0), (-0.01, 0.0)):
         position = HOME.copy()
         position[6] = LIMITS.upper[6] - left
-        allowed = measured(position).allowed(0.001, 0.001, np.zeros(7))
+        allowed = measured(position).allowed(0.001, 0.001, np.zeros(7), np.zeros(7))
         assert allowed[6] == pytest.approx(share * LIMITS.joint_speed[6])
 
 
