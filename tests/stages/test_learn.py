@@ -1,0 +1,124 @@
+"""The learner in its run folder: the check sees unseen frames, stale latents are refused, a restore changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from robot_rig.errors import UserError
+from robot_rig.runs import RunFolder
+from robot_rig.stages.learn import Learning
+from tests.stages.conftest import no_progress
+from tests.tiny_run import tiny_config
+
+CopyOf = Callable[[Path], RunFolder]
+PLAY_IDS = ["collect-000000", "collect-000001"]
+HELD_OUT_ID = "heldout-000002"
+CONFIG = tiny_config()
+
+
+def episodes_of(learning: Learning) -> list[str]:
+    return list(learning.trainer._replay.episodes)
+
+
+def state_bytes(learning: Learning) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in learning.trainer.state_dict().items()}
+
+
+class Cut:
+    """Records each update's metrics and breaks off after some of them."""
+
+    def __init__(self, after: int = 10**6) -> None:
+        self.left = after
+        self.seen: list[tuple[int, tuple[tuple[str, float], ...]]] = []
+
+    def __call__(self, done: int, metrics: Mapping[str, float]) -> None:
+        self.seen.append((done, tuple(sorted(metrics.items()))))
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_held_out_frames_are_not_learnt_from_before_the_check(collected: Path, copy_of: CopyOf) -> None:
+    with copy_of(collected) as run:
+        learning = Learning(run, CONFIG)
+        learning.train_vae(no_progress)
+        assert episodes_of(learning) == PLAY_IDS
+        assert learning.trainer._replay.rows == 102
+        before = state_bytes(learning)
+        learning.check_health()
+        assert episodes_of(learning) == PLAY_IDS
+        assert state_bytes(learning) == before
+        learning.begin_practice(no_progress)
+        assert episodes_of(learning) == [*PLAY_IDS, HELD_OUT_ID]
+
+
+def test_without_random_play_the_first_command_is_named(tmp_path: Path) -> None:
+    with (
+        RunFolder.claim(tmp_path / "run", CONFIG) as run,
+        pytest.raises(UserError, match=r"no collect episodes.*rig collect"),
+    ):
+        Learning(run, CONFIG)
+
+
+def test_without_held_out_play_there_is_no_check(collected: Path, copy_of: CopyOf) -> None:
+    with copy_of(collected) as run:
+        (run.episodes / f"{HELD_OUT_ID}.mcap").unlink()
+        with pytest.raises(UserError, match="no heldout episodes"):
+            Learning(run, CONFIG).check_health()
+
+
+def test_training_reaches_its_goal_and_no_further(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as run:
+        learning = Learning(run, CONFIG)
+        assert (learning.trainer.vae_updates, learning.trainer.updates) == (30, 20)
+        before = state_bytes(learning)
+        again = Cut()
+        learning.train_vae(again)
+        learning.begin_practice(again)
+        assert again.seen == []
+        assert state_bytes(learning) == before
+
+
+def test_a_restored_learner_is_the_same_bit_for_bit(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as first, copy_of(trained) as second:
+        straight, restored = Learning(first, CONFIG), Learning(second, CONFIG)
+        restored.save({"note": [1, 2]})
+        restored = Learning(second, CONFIG)
+        assert restored.extra["note"].tolist() == [1, 2]
+        assert state_bytes(straight) == state_bytes(restored)
+        curves = []
+        for learning in (straight, restored):
+            cut = Cut()
+            for _ in range(2):
+                learning.trainer.update(5, lambda metrics: cut(0, metrics))  # noqa: B023 - called at once
+                learning.trainer.tune_vae(2, lambda metrics: cut(1, metrics))  # noqa: B023 - called at once
+            curves.append(cut.seen)
+        assert curves[0] == curves[1]
+        assert len({metrics for _, metrics in curves[0]}) == 14
+        assert state_bytes(straight) == state_bytes(restored)
+        goals = [learning.trainer.imagine_goal("g", 0.0).image.tobytes() for learning in (straight, restored)]
+        assert goals[0] == goals[1]
+
+
+@pytest.mark.parametrize("cut_after", [1, 12, 25, 29])
+def test_training_that_is_cut_off_ends_the_same(
+    trained: Path, collected: Path, copy_of: CopyOf, cut_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saves come every 12 updates here, so that cuts fall before, on and between them."""
+    monkeypatch.setattr("robot_rig.stages.learn.SAVE_EVERY_UPDATES", 12)
+    with copy_of(collected) as run, copy_of(trained) as whole:
+        with pytest.raises(KeyboardInterrupt):
+            Learning(run, CONFIG).train_vae(Cut(cut_after))
+        rest = Cut()
+        Learning(run, CONFIG).train_vae(rest)
+        # A cut on the last update of a chunk comes before its save.
+        assert [done for done, _ in rest.seen] == list(range((cut_after - 1) // 12 * 12 + 1, 31))
+        with pytest.raises(KeyboardInterrupt):
+            Learning(run, CONFIG).begin_practice(Cut(min(cut_after, 15)))
+        learning = Learning(run, CONFIG)
+        learning.begin_practice(no_progress)
+        assert state_bytes(learning) == state_bytes(Learning(whole, CONFIG))
+        assert episodes_of(learning) == [*PLAY_IDS, HELD_OUT_ID]

@@ -1,0 +1,143 @@
+"""Practice goes on bit for bit from what was saved, and what a lost attempt logged is counted, not learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rig.data.log import read_episode
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Episode
+from robot_rig.errors import UserError
+from robot_rig.runs import RunFolder
+from robot_rig.stages.learn import Learning
+from robot_rig.stages.practice import PRACTICE, Practice
+from robot_rig.stages.reporting import count_steps
+from robot_rig.stages.shipping import checkpoints, load_policy, ship
+from sim.rig import SimRig
+from tests.tiny_run import tiny_config
+
+CopyOf = Callable[[Path], RunFolder]
+CONFIG = tiny_config()
+
+
+class Attempt:
+    """Learner, arm and practice as one process has them, rebuilt from the run folder."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.learning = Learning(run, CONFIG)
+        self.rig = SimRig(CONFIG, CONFIG.seed)
+        self.rig.load_state(run.load_arrays("collect"))
+        self.practice = Practice(CONFIG, self.rig, self.learning)
+        self.told: list[tuple[int, dict[str, float]]] = []
+
+    def progress(self, steps: int, metrics: Mapping[str, float]) -> None:
+        self.told.append((steps, dict(metrics)))
+
+    def until(self, steps: int) -> Attempt:
+        self.practice.until(steps, self.progress)
+        return self
+
+    def state(self) -> dict[str, bytes]:
+        return {name: value.numpy().tobytes() for name, value in self.learning.trainer.state_dict().items()}
+
+
+def practised(run: RunFolder) -> list[Episode]:
+    return [read_episode(path) for path in EpisodeStore(run.episodes).paths(PRACTICE)]
+
+
+def assert_same(ours: list[Episode], theirs: list[Episode]) -> None:
+    assert len(ours) == len(theirs) > 0
+    for one, other in zip(ours, theirs, strict=True):
+        for name in ("frames", "action", "executed_action", "stamps", "goal"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert one.meta["encoder"] == other.meta["encoder"]
+        assert one.meta["policy"] == other.meta["policy"]
+
+
+def test_practice_resumed_after_an_episode_equals_practice_straight_through(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as first, copy_of(trained) as second:
+        straight = Attempt(first).until(50)
+        half = Attempt(second).until(25)
+        half.rig.close()
+        resumed = Attempt(second)
+        assert (resumed.practice.steps, resumed.practice.finished) == (25, False)
+        resumed.until(50)
+        assert half.told + resumed.told == straight.told
+        assert [steps for steps, _ in straight.told] == [25, 50]
+        assert straight.told[0][1] != straight.told[1][1]
+        assert_same(practised(second), practised(first))
+        assert resumed.state() == straight.state()
+        assert resumed.learning.trainer.vae.encoder_id == straight.learning.trainer.vae.encoder_id
+        # Not vacuous: the encoder was tuned between the two episodes.
+        assert len({episode.meta["encoder"] for episode in practised(first)}) == 2
+
+
+def test_a_lost_attempt_is_counted_but_not_learnt_from(
+    trained: Path, copy_of: CopyOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with copy_of(trained) as first, copy_of(trained) as second:
+        straight = Attempt(first).until(50)
+        Attempt(second).until(25)
+        lost = Attempt(second)
+        # The second episode is whole in the log when the power fails in the updates behind it.
+        monkeypatch.setattr(lost.learning.trainer, "update", _power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            lost.until(50)
+        resumed = Attempt(second).until(50)
+        assert [len(episode) for episode in practised(second)] == [25, 25, 25]
+        assert resumed.practice.finished
+        assert resumed.state() == straight.state()
+        kept = practised(second)
+        assert_same([kept[0], kept[2]], practised(first))
+        assert count_steps(second)["practice"] == 75
+        assert list(resumed.learning.trainer._replay.episodes)[-2:] == ["practice-000003", "practice-000005"]
+
+
+def _power_cut(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_every_practice_episode_has_a_goal_of_its_own_and_the_arm_is_not_sent_home(
+    trained: Path, copy_of: CopyOf
+) -> None:
+    with copy_of(trained) as run:
+        Attempt(run).until(50)
+        first, second = practised(run)
+        assert first.goal is not None
+        assert second.goal is not None
+        assert not np.array_equal(first.goal, second.goal)
+        jump = np.abs(second.frames[0].astype(int) - first.frames[-1].astype(int)).mean()
+        travel = np.abs(first.frames[0].astype(int) - first.frames[-1].astype(int)).mean()
+        assert jump < travel / 2
+
+
+def test_shipping_keeps_the_averaged_policy_and_leaves_a_shipped_one_alone(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as run:
+        learning = Learning(run, CONFIG)
+        folder = ship(run, CONFIG, learning.trainer, 0)
+        before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+        learning.trainer.update(3)
+        assert ship(run, CONFIG, learning.trainer, 0) == folder
+        assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
+        ship(run, CONFIG, learning.trainer, 1000)
+        ship(run, CONFIG, learning.trainer, 250)
+        assert list(checkpoints(run)) == [0, 250, 1000]
+        shipped, averaged = load_policy(checkpoints(run)[1000]), learning.trainer.averaged_policy()
+        for group, tensors in averaged.tensors().items():
+            for name, value in tensors.items():
+                assert shipped.tensors()[group][name].equal(value), (group, name)
+
+
+def test_a_checkpoint_with_one_flipped_byte_is_refused(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as run:
+        folder = ship(run, CONFIG, Learning(run, CONFIG).trainer, 0)
+        weights = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+        with pytest.raises(UserError):
+            load_policy(folder)

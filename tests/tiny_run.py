@@ -1,0 +1,79 @@
+"""A run that takes seconds: too short to learn anything, long enough to pass through every stage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from robot_rig.config import Config
+from robot_rig.config_files import load_config
+from robot_rig.learning import health
+
+SETTINGS = (
+    "collect.steps=100",
+    "collect.held_out_steps=50",
+    "vae.updates=30",
+    "vae.batch=16",
+    "agent.batch=32",
+    "agent.hidden=[32, 32]",
+    "practice.pretrain_updates=20",
+    "practice.steps=50",
+    "practice.episode_steps=25",
+    "practice.tune_every_steps=25",
+    "practice.tune_updates=3",
+    "practice.snapshot_every_steps=25",
+    "evaluation.goals=3",
+    "evaluation.episode_steps=5",
+)
+
+PASSING = {"RANK_LIMIT": 1.0, "INVERSE_LIMIT": -99.0, "NOVELTY_LIMIT": 1.0}
+"""A VAE of 30 updates is unfit, rightly; to see what lies behind its check, the check is told to be content."""
+
+ROOT = Path(__file__).parents[1]
+
+CHILD = f"""
+import sys
+from robot_rig.learning import health
+for name, value in {PASSING!r}.items():
+    setattr(health, name, value)
+{{before}}
+from robot_rig.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def tiny_config(*sets: str) -> Config:
+    """The tiny configuration, with further settings."""
+    changed = {text.partition("=")[0] for text in sets}
+    return load_config([], [*(text for text in SETTINGS if text.partition("=")[0] not in changed), *sets])
+
+
+def words(command: str, run: Path, *sets: str, resume: bool = False) -> list[str]:
+    """The command line of `rig COMMAND` on the tiny run in `run`."""
+    changed = {text.partition("=")[0] for text in sets}
+    chosen = [*(text for text in SETTINGS if text.partition("=")[0] not in changed), *sets]
+    options = [word for text in chosen for word in ("--set", text)]
+    return [command, "--run", str(run), *options, *(["--resume"] if resume else [])]
+
+
+def start(arguments: Sequence[str], before: str = "", **environment: str) -> subprocess.Popen[str]:
+    """`rig` with `arguments` in a process of its own, where the lines `before` are run first."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD.format(before=before), *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let any VAE pass its check."""
+    for name, value in PASSING.items():
+        monkeypatch.setattr(health, name, value)
