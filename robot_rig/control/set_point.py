@@ -15,7 +15,7 @@ from robot_rig.control.ik import TOOL_DOWN, rotation_error
 from robot_rig.datatypes import Float32s, Floats
 from robot_rig.kinematics import ArmPose
 
-ACCELERATION_M_S2 = 3.0
+ACCELERATION_M_S2 = 2.5
 """How fast the set-point changes its speed; a step of the action would only meet the guard's slew limit."""
 
 

@@ -47,8 +47,8 @@ def test_the_tool_travels_what_the_action_says(direction: tuple[float, float]) -
     start = KINEMATICS.pose(HOME).tool
     moved = drive(control, arm, action(*direction), 40) - start
     expected = 0.4 * ActionMap(CONTROL).tool_velocity(action(*direction))
-    # The ramp of 3 m/s^2 costs v^2 / 2a, at most 5 mm, once.
-    assert moved == pytest.approx(expected, abs=0.006)
+    # The ramp of 2.5 m/s^2 costs v^2 / 2a, at most 6 mm, once.
+    assert moved == pytest.approx(expected, abs=0.008)
 
 
 def test_height_and_tilt_do_not_creep_against_a_biased_arm() -> None:
