@@ -92,7 +92,7 @@ class Gate:
         `wish` gives the wanted joint velocity (7,) rad/s. It is asked only when stages 1 to 3 have passed, so a refused
         action never reaches the controller. `pose` belongs to `state.position`. Never raises for bad values.
         """
-        period = self._elapsed(now)
+        step = self._limits.acceleration * self._elapsed(now)
         stop = self._must_stop(mode, state)
         if stop:
             return self._send(now, STILL, Outcome.HELD if stop == ("disabled",) else Outcome.LATCHED, stop)
@@ -105,8 +105,8 @@ class Gate:
             self._cap = self._limits.tool_speed if source in (Source.POLICY, Source.RANDOM) else self._limits.slow_speed
         self._barriers.measure(pose, self._last)
         delay = self._limits.reaction + max(0.0, now - state.stamp)
-        velocity, reasons = self._shape(STILL if refused else target, mode, pose, delay, period)
-        broken = self._broken(velocity, pose, delay, period)
+        velocity, reasons = self._shape(STILL if refused else target, mode, pose, delay, step)
+        broken = self._broken(velocity, pose, delay, step)
         if broken:
             self._latch = broken
             return self._send(now, STILL, Outcome.LATCHED, broken)
@@ -154,7 +154,7 @@ class Gate:
     def _still(self) -> bool:
         return not any(self._last.tolist())
 
-    def _shape(self, target: Floats, mode: Mode, pose: ArmPose, delay: float, period: float) -> tuple[Floats, Codes]:
+    def _shape(self, target: Floats, mode: Mode, pose: ArmPose, delay: float, step: Floats) -> tuple[Floats, Codes]:
         """Stages 4 to 7 on a sane `target`. The speed scale of stage 6 is taken first and again last: a wish that is
         only too fast must not be bent by walls that it would reach too late at its allowed speed."""
         limits, last = self._limits, self._last
@@ -173,7 +173,6 @@ class Gate:
         if mode is Mode.ACTIVE and any(inside.tolist()):
             inside, singular_codes = stages.slow_near_singularity(inside, stages.condition_number(pose.jacobian))
             reasons += singular_codes
-        step = limits.acceleration * period
         velocity, slew_codes = stages.slew(last, inside, step)
         if slew_codes:
             brake = stages.full_brake(last, step)
@@ -183,9 +182,8 @@ class Gate:
             reasons += slew_codes + brake_codes
         return velocity, tuple(dict.fromkeys(reasons))
 
-    def _broken(self, velocity: Floats, pose: ArmPose, delay: float, period: float) -> Codes:
+    def _broken(self, velocity: Floats, pose: ArmPose, delay: float, step: Floats) -> Codes:
         """Stage 8: every bound once more, on what is about to be sent."""
-        step = self._limits.acceleration * period
         broken = stages.broken_bounds(velocity, self._last, step, self._limits, pose.jacobian, self._cap)
         if broken or not self._barriers.overshoots(velocity, delay, self._time_to_stop(velocity)):
             return broken
