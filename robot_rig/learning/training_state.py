@@ -26,11 +26,14 @@ def adam_tensors(adam: Adam) -> dict[str, Tensor]:
 
 
 def load_adam(adam: Adam, tensors: Mapping[str, Tensor]) -> None:
-    """Continue from `adam_tensors` of an optimiser over the same parameters."""
+    """Continue from `adam_tensors` of an optimiser over the same parameters, in whatever memory layout they come."""
+    parameters = [parameter for group in adam.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value.clone()
+        # The fused step walks through memory: moments that a file has laid out anew would meet other weights.
+        kept = value.clone() if name == "step" else torch.empty_like(parameters[int(index)]).copy_(value)
+        state.setdefault(int(index), {})[name] = kept
     adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
 
 
