@@ -74,6 +74,19 @@ def test_the_braking_law_by_hand() -> None:
     assert barriers.allowed(0.08, 0.06, 2 * far, still)[BOX_ROWS][0] == 0.0
 
 
+def test_the_bend_of_the_path_is_taken_off_the_distance() -> None:
+    """The tool's velocity turns while joints turn evenly: its change in one period, by differences, times h^2 / 2."""
+    spin, still = np.array([0.5, 0.2, 0.0, 0.4, 0.0, 0.0, 0.0]), np.zeros(7)
+    after = HOME + spin * LIMITS.period
+    barriers = measured()
+    before = barriers.rows.copy()
+    barriers.measure(KINEMATICS.pose(after), spin)
+    bend = np.maximum((barriers.rows - before) @ spin / LIMITS.period, 0.0)[BOX_ROWS]
+    assert bend.max() > 0.05
+    expected = (barriers.distance[BOX_ROWS] - bend * 0.14**2 / 2) / 0.11
+    assert barriers.allowed(0.08, 0.06, still, still)[BOX_ROWS] == pytest.approx(expected)
+
+
 def test_beyond_a_wall_motion_must_lead_back_but_a_still_arm_stays() -> None:
     barriers = Barriers(LIMITS)
     outside = HOME + np.array([0.4, 0, 0, 0, 0, 0, 0])
