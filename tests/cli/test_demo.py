@@ -1,0 +1,99 @@
+"""The whole way: its last line, its report, and what it leaves on disk."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rig.cli.main import main
+from robot_rig.data.log import read_episode
+from robot_rig.data.store import EpisodeStore
+from robot_rig.evaluation_files import load_evaluation
+from robot_rig.runs import RunFolder
+from robot_rig.stages.reporting import count_steps, final_summary
+from robot_rig.stages.shipping import checkpoints
+from tests.cli.conftest import Demo
+from tests.tiny_run import content, tiny_config, words
+
+NUMBER = r"\d+\.\d+"
+LAST_LINE = (
+    rf"demo median_cm=({NUMBER}) p90_cm=({NUMBER}) worst_decile_cm=({NUMBER}) donothing_cm=({NUMBER})"
+    r" env_steps=(\d+) wall_s=(\d+) seed=(\d+) goal_seed=(\d+)"
+)
+
+
+def test_the_last_line_has_its_format_and_tells_what_is_on_disk(demo: Demo) -> None:
+    match = re.fullmatch(LAST_LINE, demo.last_line)
+    assert match, demo.last_line
+    run = RunFolder.open(demo.folder)
+    final, nothing = final_summary(run, tiny_config())
+    said = [float(text) / 100 for text in match.groups()[:4]]
+    np.testing.assert_allclose(said, [final.median_m, final.p90_m, final.worst_decile_m, nothing.median_m], atol=6e-5)
+    assert match.groups()[4] == str(sum(count_steps(run).values())) == "200"
+    assert match.groups()[6:] == ("0", "12345")
+
+
+def test_the_run_holds_every_checkpoint_and_every_evaluation(demo: Demo) -> None:
+    run = RunFolder.open(demo.folder)
+    assert list(checkpoints(run)) == [0, 25, 50]
+    examined = {path.parent.name for path in run.evaluation.glob("*/*/evaluation.json")}
+    assert examined == {"do-nothing", "random-policy", "practice-000000", "practice-000025", "practice-000050"}
+
+
+def test_the_report_is_one_self_contained_file(demo: Demo) -> None:
+    text = (demo.folder / "report.html").read_text(encoding="utf-8")
+    loaded = re.findall(r"""(?:src|href|poster)\s*=\s*["']([^"']*)""", text) + re.findall(r"url\(([^)]*)\)", text)
+    assert len(loaded) > 5
+    assert [address[:60] for address in loaded if not address.strip("\"'").startswith(("data:", "#"))] == []
+    assert "@import" not in text
+    assert "report.html" in demo.output
+
+
+def test_goal_pictures_of_the_exam_enter_no_episode(demo: Demo) -> None:
+    run = RunFolder.open(demo.folder)
+    (folder,) = run.evaluation.glob("*/practice-000050")
+    asked = {rollout.goal.tobytes() for rollout in load_evaluation(folder).rollouts}
+    assert len(asked) == 3
+    seen: set[bytes] = set()
+    for path in EpisodeStore(run.episodes).paths():
+        episode = read_episode(path)
+        seen |= {frame.tobytes() for frame in episode.frames}
+        seen |= set() if episode.goal is None else {episode.goal.tobytes()}
+    assert len(seen) > 150
+    assert not asked & seen
+
+
+def test_a_run_that_is_there_is_not_overwritten(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
+    assert main(words("demo", copied)) == 2
+    error = capsys.readouterr().err
+    assert "holds a run already" in error
+    assert "--resume" in error
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
+
+
+def test_resuming_a_finished_demo_says_the_same_and_does_nothing_twice(
+    demo: Demo, copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content(monkeypatch)
+    logs = {path: path.stat().st_mtime_ns for path in copied.rglob("*.mcap")}
+    assert main(words("demo", copied, resume=True)) == 0
+    again = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
+    assert re.sub(r"wall_s=\d+", "", again) == re.sub(r"wall_s=\d+", "", demo.last_line)
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*.mcap")} == logs
+
+
+def test_another_goal_set_is_another_exam_beside_the_first(
+    copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content(monkeypatch)
+    assert main(words("eval", copied, "evaluation.goals=2", "evaluation.goal_seed=1")) == 0
+    assert sorted(path.name for path in (copied / "evaluation").iterdir()) == ["goals-1-2x5", "goals-12345-3x5"]
+    assert "report" not in capsys.readouterr().err
+
+
+def test_the_exam_costs_no_environment_step(demo: Demo) -> None:
+    assert count_steps(RunFolder.open(demo.folder)) == {"random play": 100, "held-out play": 50, "practice": 50}

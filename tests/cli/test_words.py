@@ -1,0 +1,145 @@
+"""What a person types, rightly or wrongly, and the one line that comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robot_rig.cli.main import GROUPS, STAGES, main
+from tests.cli.conftest import Demo
+from tests.tiny_run import words
+
+Capture = pytest.CaptureFixture[str]
+
+
+def refused(capsys: Capture, arguments: list[str]) -> str:
+    """The one line with which `arguments` are refused."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("rig: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_rig_alone_teaches(capsys: Capture, arguments: list[str]) -> None:
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    for word in ("rig demo", "rig collect", "rig train", "rig practice", "rig eval", "rig report", "--resume"):
+        assert word in printed
+    assert "not safety-rated" in printed
+
+
+def test_every_command_explains_itself(capsys: Capture) -> None:
+    spoken = [[word] for word in STAGES] + [[group, word] for group, known in GROUPS.items() for word in known]
+    for arguments in spoken:
+        with pytest.raises(SystemExit) as left:
+            main([*arguments, "--help"])
+        assert left.value.code == 0
+        assert " ".join(["rig", *arguments]) in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_answered_with_those_there_are(capsys: Capture) -> None:
+    line = refused(capsys, ["colect"])
+    assert "'colect'" in line
+    for word in (*STAGES, *GROUPS):
+        assert word in line
+
+
+@pytest.mark.parametrize("arguments", [["data"], ["data", "chek"], ["bench", "x"]])
+def test_half_a_command_is_answered_with_its_other_half(capsys: Capture, arguments: list[str]) -> None:
+    line = refused(capsys, arguments)
+    for word in GROUPS[arguments[0]]:
+        assert f"rig {arguments[0]} {word}" in line
+
+
+def test_a_mistyped_setting_is_named_with_its_nearest(capsys: Capture, tmp_path: Path) -> None:
+    line = refused(capsys, ["collect", "--run", str(tmp_path / "run"), "--set", "vae.betta=2"])
+    assert "vae.betta" in line
+    assert "did you mean beta?" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mistyped_key_in_a_file_is_named_with_its_line(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("seed: 3\nvae:\n  beta: 2\n  latent_dims: 8\n")
+    line = refused(capsys, ["collect", "--run", str(tmp_path / "run"), "--config", str(path)])
+    assert "mine.yaml:4" in line
+    assert "latent_dim" in line.replace("latent_dims", "")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_impossible_value_is_refused_with_its_range(capsys: Capture, tmp_path: Path) -> None:
+    line = refused(capsys, ["demo", "--run", str(tmp_path / "run"), "--set", "guard.tool_speed_m_s=3"])
+    assert "0.25" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_config_prints_every_setting_and_the_chosen_ones(capsys: Capture) -> None:
+    assert main(["config"]) == 0
+    everything = capsys.readouterr().out
+    for word in ("updates_per_step", "tool_speed_m_s", "goal_seed", "weight of the KL"):
+        assert word in everything
+    assert main(["config", "--set", "vae.beta=2.5", "--seed", "9", "--goal-seed", "77"]) == 0
+    chosen = capsys.readouterr().out
+    assert "beta: 2.5" in chosen
+    assert "\nseed: 9" in chosen
+    assert "goal_seed: 77" in chosen
+
+
+@pytest.mark.parametrize(
+    ("command", "first"),
+    [("train", "rig collect"), ("practice", "rig train"), ("eval", "rig practice"), ("report", "rig eval")],
+)
+def test_a_stage_before_its_time_names_the_one_to_run_first(
+    capsys: Capture, tmp_path: Path, command: str, first: str
+) -> None:
+    assert f"`{first}`" in refused(capsys, words(command, tmp_path / "run"))
+
+
+def test_another_configuration_on_the_same_run_is_refused_by_its_keys(capsys: Capture, copied: Path) -> None:
+    line = refused(capsys, words("practice", copied, "vae.beta=7", "seed=4"))
+    assert "vae.beta 1.0 -> 7.0" in line
+    assert "seed 0 -> 4" in line
+    assert "--run" in line
+
+
+def test_a_folder_of_something_else_is_left_alone(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "thesis.tex" in refused(capsys, words("demo", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_there_is_nothing_to_resume(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "`rig demo`" in refused(capsys, ["demo", "--resume"])
+
+
+def test_data_check_reads_a_fresh_run_and_finds_damage(capsys: Capture, copied: Path) -> None:
+    assert main(["data", "check", str(copied / "episodes")]) == 0
+    assert "5 episodes, 200 steps, 0 with faults" in capsys.readouterr().out
+    first = copied / "episodes" / "collect-000000.mcap"
+    first.write_bytes(first.read_bytes()[:9000])
+    assert main(["data", "check", str(first)]) == 1
+    assert "1 with faults" in capsys.readouterr().out
+
+
+def test_data_check_of_nothing_says_what_to_name(capsys: Capture, tmp_path: Path) -> None:
+    assert "rig collect" in refused(capsys, ["data", "check", str(tmp_path)])
+
+
+def test_data_view_draws_a_sheet_and_a_film(capsys: Capture, demo: Demo, tmp_path: Path) -> None:
+    source = demo.folder / "episodes" / "practice-000003.mcap"
+    assert main(["data", "view", str(source), "--out", str(tmp_path / "seen")]) == 0
+    assert {path.suffix for path in (tmp_path / "seen").iterdir()} == {".png", ".mp4"}
+    assert "practice-000003.png" in capsys.readouterr().out
+    assert (tmp_path / "seen" / "practice-000003.png").read_bytes().startswith(b"\x89PNG")
+    assert b"ftyp" in (tmp_path / "seen" / "practice-000003.mp4").read_bytes()[:16]
+
+
+def test_data_view_of_no_log_is_refused(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "collect-000000.mcap").write_bytes(b"no log at all")
+    refused(capsys, ["data", "view", str(tmp_path / "collect-000000.mcap")])
+    refused(capsys, ["data", "view", str(tmp_path / "absent.mcap")])
