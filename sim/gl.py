@@ -56,6 +56,23 @@ def choose_backend() -> None:
     log.info("drawing with %s", chosen if chosen != NONE else "nothing: no GL library works")
 
 
+def cannot_draw() -> UserError:
+    """What to tell a person when no picture can be drawn: the packages to install."""
+    return UserError(
+        "no GL library can draw the simulator's pictures",
+        next_step="install one: sudo apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 (or libosmesa6); "
+        f"if {VARIABLE}={os.environ.get(VARIABLE)} was set by hand, unset it",
+    )
+
+
+def bind_backend() -> None:
+    """Import MuJoCo, which binds the chosen library. Raises UserError for one that it does not know or cannot load."""
+    try:
+        import mujoco  # noqa: F401
+    except (ImportError, RuntimeError, AttributeError) as error:
+        raise cannot_draw() from error
+
+
 def require_backend(bound: str) -> None:
     """Raise UserError unless pictures can be drawn; `bound` is the module of the GL context that MuJoCo has bound.
 
@@ -63,12 +80,7 @@ def require_backend(bound: str) -> None:
     """
     chosen = os.environ.get(VARIABLE, "").lower().strip()
     if chosen == NONE:
-        raise UserError(
-            "no GL library can draw the simulator's pictures",
-            next_step="install one: "
-            "sudo apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 (or libosmesa6); "
-            f"if {VARIABLE}={NONE} was set by hand, unset it",
-        )
+        raise cannot_draw()
     if chosen in BACKENDS and not bound.endswith(chosen):
         raise UserError(
             f"mujoco is not bound to {chosen}, which {VARIABLE} names",

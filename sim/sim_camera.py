@@ -13,7 +13,7 @@ from robot_rig.clock import Clock
 from robot_rig.config import Config
 from robot_rig.datatypes import IMAGE_SIZE, Bytes, Frame, RawFrame
 from robot_rig.errors import UserError
-from sim.gl import require_backend
+from sim.gl import cannot_draw, require_backend
 from sim.scenes import CAMERA, EYE
 from sim.world import World
 
@@ -27,7 +27,10 @@ class Picture:
         self._camera = world.model.camera(camera).id
         # The context takes its buffer from the model, and one that is larger than the picture costs time.
         world.model.vis.global_.offwidth, world.model.vis.global_.offheight = width, height
-        self._renderer: mujoco.Renderer | None = mujoco.Renderer(world.model, height, width)
+        try:
+            self._renderer: mujoco.Renderer | None = mujoco.Renderer(world.model, height, width)
+        except (mujoco.FatalError, RuntimeError, ImportError, AttributeError) as error:
+            raise cannot_draw() from error
         self._rgb = np.empty((height, width, 3), np.uint8)
 
     def draw(self) -> Bytes:
