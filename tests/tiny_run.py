@@ -36,12 +36,14 @@ PASSING = {"RANK_LIMIT": 1.0, "INVERSE_LIMIT": -99.0, "NOVELTY_LIMIT": 1.0}
 
 ROOT = Path(__file__).parents[1]
 
-CHILD = f"""
+PREPARE = f"""
 import sys
 from robot_rig.learning import health
 for name, value in {PASSING!r}.items():
     setattr(health, name, value)
-{{before}}
+"""
+
+RUN = """
 from robot_rig.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -64,7 +66,7 @@ def words(command: str, run: Path, *sets: str, resume: bool = False) -> list[str
 def start(arguments: Sequence[str], before: str = "", **environment: str) -> subprocess.Popen[str]:
     """`rig` with `arguments` in a process of its own, where the lines `before` are run first."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD.format(before=before), *arguments],
+        [sys.executable, "-c", PREPARE + before + RUN, *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
