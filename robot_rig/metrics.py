@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tensorboard.summary import Writer
+
+from robot_rig.disk import unwritable
 
 
 class MetricsLog:
@@ -18,25 +21,39 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "metrics.jsonl"
-        torn = path.exists() and not (path.read_bytes() or b"\n").endswith(b"\n")
-        self._lines = path.open("a", encoding="utf-8")
-        # Behind the torn line of a killed run, the next row would be lost with it.
-        self._lines.write("\n" if torn else "")
-        self._writer = Writer(str(folder))
+        self._path = folder / "metrics.jsonl"
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            torn = self._path.exists() and not (self._path.read_bytes() or b"\n").endswith(b"\n")
+            # By lines, so that a kill takes no row that was added before it.
+            self._lines = self._path.open("a", encoding="utf-8", buffering=1)
+            # Behind the torn line of a killed run, the next row would be lost with it.
+            self._lines.write("\n" if torn else "")
+            self._writer = Writer(str(folder))
 
     def add(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """Log `values` of `stage` at its `step`; a value that is not finite is written as null, never dropped."""
+        """Log `values` of `stage` at its `step`; a value that is not finite is written as null, never dropped.
+
+        Raises UserError when the disk is full.
+        """
         finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
-        self._lines.write(json.dumps({"stage": stage, "step": step, **finite}) + "\n")
-        for name, value in values.items():
-            self._writer.add_scalar(f"{stage}/{name}", float(value), step)
+        with self._writing():
+            self._lines.write(json.dumps({"stage": stage, "step": step, **finite}) + "\n")
+            for name, value in values.items():
+                self._writer.add_scalar(f"{stage}/{name}", float(value), step)
 
     def close(self) -> None:
-        """Flush and close both."""
-        self._lines.close()
-        self._writer.close()
+        """Flush and close both. Raises UserError when the disk is full."""
+        with self._writing():
+            self._lines.close()
+            self._writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self._path, error) from error
 
 
 def read_metrics(folder: Path, stage: str) -> dict[str, list[tuple[int, float]]]:

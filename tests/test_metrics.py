@@ -47,6 +47,14 @@ def test_a_resumed_run_appends_after_a_torn_line_and_its_rows_are_read(tmp_path:
     assert read_metrics(tmp_path, "vae") == {"kl": [(10, 1.0), (20, 3.0), (30, 4.0)]}
 
 
+def test_a_row_is_on_disk_as_soon_as_it_is_added(tmp_path: Path) -> None:
+    """A killed process flushes nothing."""
+    log = MetricsLog(tmp_path)
+    log.add("vae", 10, {"kl": 1.0})
+    assert read_metrics(tmp_path, "vae") == {"kl": [(10, 1.0)]}
+    log.close()
+
+
 def test_the_last_row_of_a_step_counts(tmp_path: Path) -> None:
     write(tmp_path, ("vae", 10, {"kl": 1.0}))
     write(tmp_path, ("vae", 10, {"kl": 7.0}))

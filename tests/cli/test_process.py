@@ -161,6 +161,18 @@ def test_a_full_disk_is_one_line_and_nothing_half_written(
     assert main(words(command, run)) in (0, 1)
 
 
+def test_metrics_that_find_no_room_are_one_line_too(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert main(words("collect", run)) == 0
+    size = 3_000_000
+    (run / "metrics" / "metrics.jsonl").write_text("\n" * (size - 20))
+    child = start(words("train", run), before=FULL.format(size=size))
+    _, error = child.communicate(timeout=LIMIT_S)
+    assert child.returncode == 2, error
+    (line,) = error.splitlines()
+    assert "metrics.jsonl" in line
+
+
 @pytest.mark.parametrize(
     "environment",
     [
