@@ -62,9 +62,12 @@ SHOWN_SCORES = {
 
 
 def count_steps(run: RunFolder) -> dict[str, int]:
-    """Environment steps by purpose: every step in the log, those of interrupted attempts included."""
+    """Environment steps by purpose: every step in the log, those of interrupted attempts included.
+
+    A file that was killed before its first step counts none.
+    """
     store = EpisodeStore(run.episodes)
-    return {purpose: sum(len(read_episode(path)) for path in store.paths(stage)) for purpose, stage in PURPOSES.items()}
+    return {purpose: sum(map(len, store.read_new((), stage))) for purpose, stage in PURPOSES.items()}
 
 
 def save_health(run: RunFolder, health: HealthReport) -> None:
@@ -175,8 +178,7 @@ def _series(run: RunFolder) -> list[Series]:
 
 
 def _play_frames(run: RunFolder, stage: str) -> Bytes:
-    episodes = [read_episode(path) for path in EpisodeStore(run.episodes).paths(stage)]
-    return np.concatenate([episode.frames for episode in episodes])
+    return np.concatenate([episode.frames for episode in EpisodeStore(run.episodes).read_new((), stage)])
 
 
 def _reconstructions(run: RunFolder, encoder: Encoder) -> Reconstructions:
@@ -200,10 +202,11 @@ def _traversal(run: RunFolder, policy: LatentPolicy) -> Traversal:
 
 def _imagined(run: RunFolder, config: Config) -> list[ImaginedEpisode]:
     """Practice episodes from the first to the last (R19)."""
-    paths = EpisodeStore(run.episodes).paths(PRACTICE)
+    store = EpisodeStore(run.episodes)
+    whole = [episode.id for episode in store.read_new((), PRACTICE) if not episode.truncated]
     shown = []
-    for index in np.unique(np.linspace(0, len(paths) - 1, SHOWN_IMAGINED).astype(int)) if paths else ():
-        episode = read_episode(paths[index])
+    for index in np.unique(np.linspace(0, len(whole) - 1, SHOWN_IMAGINED).astype(int)) if whole else ():
+        episode = read_episode(run.episodes / f"{whole[index]}.mcap")
         if episode.goal is not None:
             shown.append(ImaginedEpisode(int(index) * config.practice.episode_steps, episode.goal, episode.frames))
     return shown

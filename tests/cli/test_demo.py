@@ -86,6 +86,19 @@ def test_resuming_a_finished_demo_says_the_same_and_does_nothing_twice(
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*.mcap")} == logs
 
 
+def test_logs_killed_before_their_first_step_stop_neither_count_nor_report(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content(monkeypatch)
+    head = (copied / "episodes" / "practice-000003.mcap").read_bytes()[:200]
+    for name in ("collect-000005", "heldout-000006", "practice-000007", "practice-000008"):
+        (copied / "episodes" / f"{name}.mcap").write_bytes(head)
+    (copied / "report.html").unlink()
+    assert main(words("demo", copied, resume=True)) == 0
+    assert (copied / "report.html").exists()
+    assert sum(count_steps(RunFolder.open(copied)).values()) == 200
+
+
 def test_another_goal_set_is_another_exam_beside_the_first(
     copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

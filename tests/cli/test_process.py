@@ -80,8 +80,7 @@ def kill_and_resume(run: Path, landmarks: list[str], delays: list[float], undist
     assert child.returncode == 0, (landmarks, delays, error)
     last = output.rstrip("\n").rpartition("\n")[2]
     assert without_cost(last) == without_cost(undisturbed), (landmarks, delays)
-    lost = [read_episode(path) for path in EpisodeStore(run / "episodes").paths()]
-    assert env_steps(last) == sum(map(len, lost))
+    assert env_steps(last) == sum(map(len, EpisodeStore(run / "episodes").read_new(())))
     # A kill costs one episode of random play, or the practice since the last checkpoint, at most.
     assert env_steps(undisturbed) <= env_steps(last) <= env_steps(undisturbed) + 50 * kills
 
