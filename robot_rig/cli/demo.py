@@ -63,8 +63,8 @@ def run_demo(options: RunOptions, console: Console) -> int:
 
 def _table(summaries: dict[str, Summary], success_m: float) -> Table:
     table = Table(title="Tool tip to goal in xy at the last step, cm")
-    table.add_column("policy")
-    for column in ("median", "mean", "p90", "worst decile", f"within {in_cm(success_m)} cm", "95 % interval"):
+    table.add_column("policy", no_wrap=True)
+    for column in ("median", "mean", "p90", "worst 10 %", f"in {100 * success_m:g} cm", "95 %"):
         table.add_column(column, justify="right")
     for name, s in summaries.items():
         distances = [in_cm(value) for value in (s.median_m, s.mean_m, s.p90_m, s.worst_decile_m)]

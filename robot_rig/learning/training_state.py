@@ -6,8 +6,11 @@ Called by `vae`, `td3` and `goals` for their `state_dict()`. A run restored from
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.optim import Adam
 
@@ -46,6 +49,16 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors that `prefixed` put under `prefix`, by their own names."""
     start = len(prefix) + 1
     return {name[start:]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
+
+
+def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """`tensors` as arrays, for a file that knows no torch."""
+    return {name: value.numpy() for name, value in tensors.items()}
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """What `to_arrays` took apart, copied."""
+    return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
 
 
 def load_module(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 
 from robot_rig.config import Config
@@ -19,6 +18,7 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
 from robot_rig.learning.health import HealthReport, health_check
+from robot_rig.learning.training_state import from_arrays, to_arrays
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT, PLAY
 from robot_rig.trainer import Trainer
@@ -51,9 +51,8 @@ class Learning:
             self.ingest(episode)
         state = {key: self.extra.pop(key) for key in list(self.extra) if key.startswith("trainer.")}
         if state:
-            self.trainer.load_state_dict(
-                {key.removeprefix("trainer."): torch.from_numpy(np.array(value)) for key, value in state.items()}
-            )
+            named = {key.removeprefix("trainer."): value for key, value in state.items()}
+            self.trainer.load_state_dict(from_arrays(named))
 
     def _whole(self, stage: str) -> list[str]:
         """Ids of the episodes of `stage` that were not cut short."""
@@ -71,7 +70,7 @@ class Learning:
 
     def save(self, extra: Mapping[str, ArrayLike]) -> None:
         """Save everything, and `extra` arrays beside it, in one atomic step."""
-        trainer = {f"trainer.{key}": value.numpy() for key, value in self.trainer.state_dict().items()}
+        trainer = {f"trainer.{key}": value for key, value in to_arrays(self.trainer.state_dict()).items()}
         self._run.save_arrays(SAVED, {**trainer, **extra, "episodes": np.array(self._ids)})
         self.extra = {key: np.asarray(value) for key, value in extra.items()}
 

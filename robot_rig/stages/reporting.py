@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config
@@ -21,7 +20,7 @@ from robot_rig.evaluation_files import load_evaluation
 from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.health import INVERSE_LIMIT, NOVELTY_LIMIT, RANK_LIMIT, HealthReport
 from robot_rig.learning.metric import LEAST_DIMENSIONS
-from robot_rig.learning.policy import LatentPolicy
+from robot_rig.learning.views import reconstruct, traverse
 from robot_rig.metrics import read_metrics
 from robot_rig.report_data import (
     CurvePoint,
@@ -41,9 +40,8 @@ from robot_rig.stages.shipping import checkpoints, load_policy
 PURPOSES = {"random play": PLAY, "held-out play": HELD_OUT, "practice": PRACTICE}
 SHOWN_RECONSTRUCTIONS = 12
 SHOWN_IMAGINED = 3
-TRAVERSAL_STEPS = 9
-TRAVERSAL_REACH = 2.0
-"""Standard deviations to either side."""
+TRAVERSAL = np.linspace(-2.0, 2.0, 9)
+"""Standard deviations."""
 
 SCORES = {
     "active_dimensions": (f"≥ {LEAST_DIMENSIONS}", "latent numbers that carry information"),
@@ -142,11 +140,11 @@ def gather(run: RunFolder, config: Config, wall_s: Mapping[str, float]) -> Repor
         before_practice=found.get(names[0]) if len(names) > 1 else None,
         random_policy=found.get(RANDOM),
         do_nothing=found.get(DO_NOTHING),
-        decoded_goals=dict(zip(after.ids, policy.encoder.decode(policy.encoder.encode(goals)[0]), strict=True)),
+        decoded_goals=dict(zip(after.ids, reconstruct(policy.encoder, goals), strict=True)),
         learning_curve=_curve(found, shipped, play_steps),
         metrics=_series(run),
         reconstructions=_reconstructions(run, policy.encoder),
-        traversal=_traversal(run, policy),
+        traversal=Traversal(TRAVERSAL, traverse(policy, _play_frames(run, PLAY), TRAVERSAL)),
         imagined=_imagined(run, config),
         health=_health_scores(health),
         health_findings=health.findings,
@@ -184,20 +182,7 @@ def _play_frames(run: RunFolder, stage: str) -> Bytes:
 def _reconstructions(run: RunFolder, encoder: Encoder) -> Reconstructions:
     frames = _play_frames(run, HELD_OUT)
     frames = frames[np.linspace(0, len(frames) - 1, SHOWN_RECONSTRUCTIONS).astype(int)]
-    return Reconstructions(frames, encoder.decode(encoder.encode(frames)[0]))
-
-
-def _traversal(run: RunFolder, policy: LatentPolicy) -> Traversal:
-    """Each used latent dimension moved alone about the mean of random play."""
-    means = policy.encoder.encode(_play_frames(run, PLAY))[0]
-    centre, spread = means.mean(dim=0), means.std(dim=0)
-    values = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, TRAVERSAL_STEPS)
-    rows = []
-    for dimension in policy.space.dimensions:
-        latents = centre.repeat(TRAVERSAL_STEPS, 1)
-        latents[:, dimension] += values * spread[dimension]
-        rows.append(policy.encoder.decode(latents))
-    return Traversal(values.double().numpy(), np.stack(rows))
+    return Reconstructions(frames, reconstruct(encoder, frames))
 
 
 def _imagined(run: RunFolder, config: Config) -> list[ImaginedEpisode]:

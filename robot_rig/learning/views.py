@@ -1,0 +1,31 @@
+"""What people may see of a latent space: decoded pictures, each dimension moved alone (R19). Called by the report."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from robot_rig.datatypes import Bytes, Floats
+from robot_rig.learning.encoder import Encoder
+from robot_rig.learning.policy import LatentPolicy
+
+
+def reconstruct(encoder: Encoder, pictures: Bytes) -> Bytes:
+    """What `encoder` makes of `pictures`, both uint8 (N, 84, 84, 3)."""
+    return encoder.decode(encoder.encode(pictures)[0])
+
+
+def traverse(policy: LatentPolicy, pictures: Bytes, deviations: Floats) -> Bytes:
+    """Decoded pictures uint8 (F, K, 84, 84, 3): each of the F latent dimensions in use moved alone.
+
+    It moves by `deviations` (K,) standard deviations about the mean latent of `pictures` (N, 84, 84, 3).
+    """
+    means = policy.encoder.encode(pictures)[0]
+    centre, spread = means.mean(dim=0), means.std(dim=0)
+    moves = torch.from_numpy(deviations).float()
+    rows = []
+    for dimension in policy.space.dimensions:
+        latents = centre.repeat(len(moves), 1)
+        latents[:, dimension] += moves * spread[dimension]
+        rows.append(policy.encoder.decode(latents))
+    return np.stack(rows)
