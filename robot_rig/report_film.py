@@ -69,6 +69,13 @@ def chosen_cases(evaluation: Evaluation) -> dict[str, int]:
     return {_rank_name(rank, n): order[rank] for rank in ranks}
 
 
+def thirds(evaluation: Evaluation) -> list[int]:
+    """Four goals that stand for all: the best, those at a third and two thirds, and the worst; fewer when there are."""
+    order = np.argsort(evaluation.final_m, kind="stable")
+    picked = np.linspace(0, len(order) - 1, min(4, len(order))).round().astype(int)
+    return [int(index) for index in order[picked]]
+
+
 def _rank_name(rank: int, n: int) -> str:
     if rank == (n - 1) // 2:
         return "median"

@@ -69,9 +69,13 @@ def practice(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
 def evaluate(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     """Examine the frozen policy on goal pictures it has never seen (stage 4), with the baselines beside it."""
     from robot_rig.cli.session import Session
+    from robot_rig.cli.verdict import Verdict
 
-    with Session(options, Console()) as session:
-        session.examine()
+    console = Console()
+    with Session(options, console) as session:
+        verdict = Verdict(session.run, session.config, session.examine())
+        verdict.show(console)
+        print(verdict.line("eval", session.wall_s()["eval"]))
     return 0
 
 
@@ -106,6 +110,22 @@ def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
 
     for made in view(path, out if out is not None else path.parent):
         print(made)
+    return 0
+
+
+def bench_seeds(
+    run: Path = Path("runs/seeds"), seeds: tuple[int, ...] = (0, 1, 2), goal_seeds: tuple[int, ...] = (12345, 99)
+) -> int:
+    """Run the demo for every seed and examine it on every goal seed; all are shown. About 4 minutes a seed.
+
+    Args:
+        run: Folder of the runs; what is there already is gone on with.
+        seeds: Seeds of training.
+        goal_seeds: Seeds of the exam's goal pictures.
+    """
+    from benchmarks.seeds import run as run_seeds
+
+    run_seeds(run, seeds, goal_seeds)
     return 0
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from robot_rig.cli.options import RunOptions
 from robot_rig.cli.session import Session
+from robot_rig.cli.verdict import Verdict
 from robot_rig.errors import UserError
-from robot_rig.evaluation import Summary, in_cm, summarise
-from robot_rig.stages.examine import DO_NOTHING
-from robot_rig.stages.reporting import count_steps
-from robot_rig.stages.shipping import checkpoints
 
 RUNS = Path("runs")
 
@@ -48,35 +44,7 @@ def run_demo(options: RunOptions, console: Console) -> int:
         session.practise()
         found = session.examine()
         session.report()
-        success_m = session.config.evaluation.success_m
-        summaries = {name: summarise(evaluation.final_m, success_m) for name, evaluation in found.items()}
-        names = [path.name for path in checkpoints(session.run).values()]
-        steps = count_steps(session.run)
-        console.print(_table(summaries, success_m))
-        total = sum(steps.values())
-        minutes = total / session.config.control.policy_rate_hz / 60
-        counted = ", ".join(f"{purpose} {count}" for purpose, count in steps.items())
-        console.print(f"environment steps in all: {total} ({counted}) = {minutes:.1f} robot minutes", highlight=False)
-        print(_last_line(session, summaries[names[-1]], summaries[DO_NOTHING], total))
+        verdict = Verdict(session.run, session.config, found)
+        verdict.show(console)
+        print(verdict.line("demo", sum(session.wall_s().values())))
     return 0
-
-
-def _table(summaries: dict[str, Summary], success_m: float) -> Table:
-    table = Table(title="Tool tip to goal in xy at the last step, cm")
-    table.add_column("policy", no_wrap=True)
-    for column in ("median", "mean", "p90", "worst 10 %", f"in {100 * success_m:g} cm", "95 %"):
-        table.add_column(column, justify="right")
-    for name, s in summaries.items():
-        distances = [in_cm(value) for value in (s.median_m, s.mean_m, s.p90_m, s.worst_decile_m)]
-        interval = f"{s.wilson_low:.0%} to {s.wilson_high:.0%}"
-        table.add_row(name, *distances, f"{s.successes} of {s.n}", interval)
-    return table
-
-
-def _last_line(session: Session, final: Summary, nothing: Summary, env_steps: int) -> str:
-    return (
-        f"demo median_cm={in_cm(final.median_m)} p90_cm={in_cm(final.p90_m)}"
-        f" worst_decile_cm={in_cm(final.worst_decile_m)} donothing_cm={in_cm(nothing.median_m)}"
-        f" env_steps={env_steps} wall_s={sum(session.wall_s().values()):.0f}"
-        f" seed={session.config.seed} goal_seed={session.config.evaluation.goal_seed}"
-    )

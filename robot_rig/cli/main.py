@@ -17,7 +17,7 @@ from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
     "data": {"check": commands.data_check, "view": commands.data_view},
-    "bench": {"sim": commands.bench_sim},
+    "bench": {"sim": commands.bench_sim, "seeds": commands.bench_seeds},
 }
 
 STAGES: Mapping[str, Callable[..., int]] = {

@@ -20,6 +20,7 @@ from robot_rig.evaluation import Evaluation
 from robot_rig.learning.health import HealthReport
 from robot_rig.metrics import MetricsLog
 from robot_rig.report import write_report
+from robot_rig.report_film import Film, thirds, write_film
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import collect
 from robot_rig.stages.examine import candidates, examine
@@ -123,10 +124,14 @@ class Session:
 
     def report(self) -> None:
         """Stage 5: the report."""
-        path = self.run.path / "report.html"
+        path, film = self.run.path / "report.html", self.run.path / "film.gif"
         with self._stage("report"), self._console.status("5 report"):
-            write_report(path, gather(self.run, self.config, self.wall_s()))
-        self._console.print(f"report: {path}", highlight=False, soft_wrap=True)
+            data = gather(self.run, self.config, self.wall_s())
+            write_report(path, data)
+            shown = [(data.after_practice.ids[i], data.after_practice.rollouts[i]) for i in thirds(data.after_practice)]
+            films = [Film.of(rollout, data.decoded_goals[id]) for id, rollout in shown]
+            write_film(film, films, data.rate_hz)
+        self._console.print(f"report: {path}, film: {film}", highlight=False, soft_wrap=True)
 
     def wall_s(self) -> dict[str, float]:
         """Seconds that each stage has taken so far, interrupted attempts included."""
