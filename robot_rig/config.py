@@ -150,10 +150,10 @@ class AgentConfig(Section):
     layer_norm: bool = Field(True, description="LayerNorm in the critics")
     learning_rate: float = Field(1e-3, gt=0, le=0.1, description="step size of Adam")
     batch: int = Field(128, ge=2, le=4096, description="transitions in a gradient step")
-    discount: float = Field(0.98, gt=0, lt=1, description="gamma, per policy step")
+    discount: float = Field(0.9, gt=0, lt=1, description="gamma, per policy step")
     polyak: float = Field(0.01, gt=0, le=1, description="tau: how far the targets follow in one update")
-    target_noise: float = Field(0.2, ge=0, le=1, description="deviation of the target action's noise")
-    target_noise_clip: float = Field(0.5, ge=0, le=1, description="bound of the target action's noise")
+    target_noise: float = Field(0.05, ge=0, le=1, description="deviation of the target action's noise")
+    target_noise_clip: float = Field(0.1, ge=0, le=1, description="bound of the target action's noise")
     policy_delay: int = Field(2, ge=1, le=10, description="critic updates in one actor update")
     metric: Literal["identity", "precision", "whitened"] = Field("whitened", description="the latent distance (R6)")
     goals: Literal["prior", "aggregate", "achieved"] = Field("achieved", description="imagined goals z_g ~ p(z) (R8)")
@@ -172,7 +172,7 @@ class AgentConfig(Section):
 class PracticeConfig(Section):
     """Practice on imagined goals, learning on the way (R14, R18)."""
 
-    steps: int = Field(1000, ge=0, le=10_000_000, description="practice steps after random play")
+    steps: int = Field(1200, ge=0, le=10_000_000, description="practice steps after random play")
     episode_steps: int = Field(50, ge=2, le=10_000, description="steps towards one imagined goal")
     pretrain_updates: int = Field(2000, ge=0, le=10_000_000, description="TD3 updates on random play before practice")
     updates_per_step: int = Field(4, ge=0, le=64, description="TD3 updates in a practice step")
@@ -181,7 +181,7 @@ class PracticeConfig(Section):
     tune_every_steps: int = Field(500, ge=0, le=10_000_000, description="VAE fine-tuning period in steps; 0: never")
     tune_updates: int = Field(100, ge=0, le=100_000, description="gradient steps of one VAE fine-tuning")
     snapshot_every_steps: int = Field(
-        250, ge=1, le=10_000_000, description="checkpoint period, rounded up to whole episodes"
+        600, ge=1, le=10_000_000, description="checkpoint period, rounded up to whole episodes"
     )
 
 

@@ -92,6 +92,11 @@ class Practice:
             last = metrics
 
         trainer.update(settings.updates_per_step * steps, remember)
-        if settings.tune_every_steps and self.steps // settings.tune_every_steps > before // settings.tune_every_steps:
+        if self._tuning_is_due(before):
             trainer.tune_vae(settings.tune_updates)
         progress(self.steps, last)
+
+    def _tuning_is_due(self, before: int) -> bool:
+        """Whether a tuning period ended since `before` steps; not at the very end, where nothing learns after it."""
+        every = self._config.practice.tune_every_steps
+        return bool(every) and not self.finished and self.steps // every > before // every
