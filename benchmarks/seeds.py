@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +15,8 @@ from robot_rig.cli.verdict import Verdict
 from robot_rig.evaluation import in_cm
 
 
-def run(folder: Path, seeds: Sequence[int], goal_seeds: Sequence[int]) -> None:
-    """Train and examine, print the table and the last line; what `folder` holds already is not repeated."""
+def run(options: RunOptions, seeds: Sequence[int], goal_seeds: Sequence[int]) -> None:
+    """Train and examine, print the table and the last line; what `options.run` holds already is not repeated."""
     console = Console()
     table = Table(title="Tool tip to goal in xy at the last step, cm")
     for column in ("seed", "goal seed", "median", "mean", "p90", "worst 10 %", "do nothing", "steps", "wall s"):
@@ -24,7 +24,8 @@ def run(folder: Path, seeds: Sequence[int], goal_seeds: Sequence[int]) -> None:
     medians, lines = [], []
     for seed in seeds:
         for goal_seed in goal_seeds:
-            with Session(RunOptions(folder / f"seed-{seed}", seed=seed, goal_seed=goal_seed), console) as session:
+            here = replace(options, run=options.run / f"seed-{seed}", seed=seed, goal_seed=goal_seed)
+            with Session(here, console) as session:
                 session.collect()
                 if session.train().passed:
                     session.practise()

@@ -125,7 +125,7 @@ class Trainer:
     def averaged_policy(self) -> LatentPolicy:
         """A frozen copy of the target actor, TD3's running average of the policy; what is examined and shipped.
 
-        The average forgets the last updates' jitter: in docs/results.md it halves the worst decile.
+        The average forgets the jitter of the last updates.
         """
         agent, space = self._learner()
         return LatentPolicy(self.vae, space, agent.target_actor)

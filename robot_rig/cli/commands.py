@@ -114,7 +114,11 @@ def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
 
 
 def bench_seeds(
-    run: Path = Path("runs/seeds"), seeds: tuple[int, ...] = (0, 1, 2), goal_seeds: tuple[int, ...] = (12345, 99)
+    run: Path = Path("runs/seeds"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    goal_seeds: tuple[int, ...] = (12345, 99),
+    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
 ) -> int:
     """Run the demo for every seed and examine it on every goal seed; all are shown. About 4 minutes a seed.
 
@@ -122,10 +126,12 @@ def bench_seeds(
         run: Folder of the runs; what is there already is gone on with.
         seeds: Seeds of training.
         goal_seeds: Seeds of the exam's goal pictures.
+        config: A preset (rig, rig_paper, ...) or a YAML file laid over the defaults; may be given more than once.
+        set: One setting, as in --set vae.beta=2; may be given more than once.
     """
     from benchmarks.seeds import run as run_seeds
 
-    run_seeds(run, seeds, goal_seeds)
+    run_seeds(RunOptions(run, config, set), seeds, goal_seeds)
     return 0
 
 
