@@ -19,8 +19,12 @@ from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.metric import ACTIVE_STD, LEAST_DIMENSIONS
 from robot_rig.learning.vae import kl_divergence
 
-RANK_LIMIT, INVERSE_LIMIT, NOVELTY_LIMIT, PICTURE_WARNING = 0.025, 0.35, 0.05, 0.7
-"""Pass: rank and novelty at most, inverse dynamics at least this. Below the last one pictures earn a warning."""
+RANK_LIMIT, INVERSE_LIMIT, NOVELTY_LIMIT, PICTURE_WARNING = 0.03, 0.35, 0.1, 0.7
+"""Pass: rank and novelty at most, inverse dynamics at least this. Below the last one pictures earn a warning.
+
+Encoders that were no use scored a rank of .08 and more or a novelty of .17 and more; ones that the arm learnt well on
+came to .02 and .06. The limits lie between, because on 300 frames both scores scatter by about .01.
+"""
 
 MOVING_ACTION = 0.3
 NEAR_STEPS = 10
