@@ -21,14 +21,17 @@ def run(options: RunOptions, seeds: Sequence[int], goal_seeds: Sequence[int]) ->
     table = Table(title="Tool tip to goal in xy at the last step, cm")
     for column in ("seed", "goal seed", "median", "mean", "p90", "worst 10 %", "do nothing", "steps", "wall s"):
         table.add_column(column, justify="right")
-    medians, lines = [], []
+    medians, lines, refused = [], [], 0
     for seed in seeds:
         for goal_seed in goal_seeds:
             here = replace(options, run=options.run / f"seed-{seed}", seed=seed, goal_seed=goal_seed)
             with Session(here, console) as session:
                 session.collect()
-                if session.train().passed:
-                    session.practise()
+                if not session.train().passed:
+                    table.add_row(str(seed), str(goal_seed), "VAE refused")
+                    refused += 1
+                    continue
+                session.practise()
                 verdict = Verdict(session.run, session.config, session.examine())
                 session.report()
                 wall_s = sum(session.wall_s().values())
@@ -40,5 +43,5 @@ def run(options: RunOptions, seeds: Sequence[int], goal_seeds: Sequence[int]) ->
             lines.append(verdict.line("demo", wall_s))
     console.print(table)
     print(*lines, sep="\n")
-    mean, worst = statistics.mean(medians), max(medians)
-    print(f"bench seeds runs={len(medians)} mean_median_cm={in_cm(mean)} worst_median_cm={in_cm(worst)}")
+    mean, worst = (in_cm(statistics.mean(medians)), in_cm(max(medians))) if medians else ("none", "none")
+    print(f"bench seeds runs={len(medians)} refused={refused} mean_median_cm={mean} worst_median_cm={worst}")
