@@ -88,6 +88,22 @@ def report(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     return 0
 
 
+def reach(run: Path, goal: Path, film: Path = Path("reach.gif")) -> int:
+    """Show the arm a picture and watch it go there: the newest policy of a run, from home, in the simulator.
+
+    Goal pictures to try lie in RUN/evaluation/goals-*/pictures after `rig eval` or `rig demo`.
+
+    Args:
+        run: Run folder with a checkpoint.
+        goal: The picture: 84x84 colour PNG or JPEG of the same camera.
+        film: Where to put the film, .gif or .mp4.
+    """
+    from robot_rig.cli.reach import run_reach
+
+    run_reach(run, goal, film, Console())
+    return 0
+
+
 def config(options: Annotated[RunOptions, tyro.conf.arg(name="")] = RunOptions(Path())) -> int:  # noqa: B008 - frozen
     """Print every setting with its meaning, unit and range, or, with --config or --set, the resolved values."""
     from robot_rig.config_files import describe_config, dump_config

@@ -27,6 +27,7 @@ STAGES: Mapping[str, Callable[..., int]] = {
     "practice": commands.practice,
     "eval": commands.evaluate,
     "report": commands.report,
+    "reach": commands.reach,
     "config": commands.config,
 }
 
@@ -40,6 +41,8 @@ LESSON = """\
   [bold]rig practice --run runs/a[/bold]  3. the arm imagines goals, tries them, and learns from what happened
   [bold]rig eval --run runs/a[/bold]      4. 50 pictures it has never seen, with do-nothing and random play beside it
   [bold]rig report --run runs/a[/bold]    5. one HTML file with the curve, films and the table
+
+  [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
 
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2

@@ -23,11 +23,12 @@ from robot_rig.report import write_report
 from robot_rig.report_film import Film, thirds, write_film
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import collect
-from robot_rig.stages.examine import candidates, examine
+from robot_rig.stages.examine import candidates, examine, results
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.practice import Practice
 from robot_rig.stages.reporting import gather, load_health, save_health
 from robot_rig.stages.shipping import ship
+from robot_rig.vision import save_picture
 from sim.exam import SimExam
 from sim.rig import SimRig
 
@@ -118,9 +119,15 @@ class Session:
                 advance(sum(seen.values()), name)
 
             try:
-                return examine(self.run, self.config, exam, progress)
+                found = examine(self.run, self.config, exam, progress)
             finally:
                 exam.close()
+        pictures = results(self.run, self.config) / "pictures"
+        pictures.mkdir(exist_ok=True)
+        shown = next(iter(found.values()))
+        for id, rollout in zip(shown.ids, shown.rollouts, strict=True):
+            save_picture(pictures / f"{id}.png", rollout.goal)
+        return found
 
     def report(self) -> None:
         """Stage 5: the report."""
