@@ -208,6 +208,14 @@ def _one_palette(frames: Bytes, rate: Fraction, colours: int) -> Iterable[Any]:
         yield coloured
 
 
+def require_film_name(path: Path) -> None:
+    """Raise UserError unless a film can be written as `path`: a .gif or .mp4 in a folder that exists."""
+    if path.suffix not in (".gif", ".mp4"):
+        raise UserError(f"no film can be written as {path.name}", choices=(".gif", ".mp4"), next_step="rename it")
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}", next_step="make it, or choose another")
+
+
 def write_film(path: Path, films: Sequence[Film], rate_hz: float, columns: int = 2) -> None:
     """One film of several cases in `columns`, as MP4 or as GIF of at most 3 MB, by the suffix of `path`.
 
@@ -215,12 +223,9 @@ def write_film(path: Path, films: Sequence[Film], rate_hz: float, columns: int =
     """
     if not films or len({len(film.frames) for film in films}) != 1:
         raise UserError("a film needs one or more rollouts of the same length", next_step="give fewer or other goals")
-    if path.suffix == ".mp4":
-        content = encode_mp4(_mosaic(films, columns, 2), rate_hz)
-    elif path.suffix == ".gif":
-        content = _small_gif(films, rate_hz, columns)
-    else:
-        raise UserError(f"no film can be written as {path.name}", choices=(".gif", ".mp4"), next_step="rename it")
+    require_film_name(path)
+    mp4 = path.suffix == ".mp4"
+    content = encode_mp4(_mosaic(films, columns, 2), rate_hz) if mp4 else _small_gif(films, rate_hz, columns)
     try:
         replace_file(path, content)
     except OSError as error:

@@ -405,7 +405,7 @@ def test_films_that_cannot_be_written_say_why(tmp_path: Path) -> None:
         write_film(tmp_path / "film.avi", [film], 10)
     with pytest.raises(UserError, match="one or more"):
         write_film(tmp_path / "film.mp4", [], 10)
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match="there is no folder"):
         write_film(tmp_path / "nowhere" / "film.mp4", [film], 10)
 
 

@@ -13,7 +13,7 @@ from robot_rig.errors import UserError
 from robot_rig.learning.views import reconstruct
 from robot_rig.loops.play import play
 from robot_rig.loops.policy_loop import PolicyLoop
-from robot_rig.report_film import Film, write_film
+from robot_rig.report_film import Film, require_film_name, write_film
 from robot_rig.runs import RunFolder
 from robot_rig.stages.shipping import checkpoints, load_policy
 from robot_rig.vision import load_goal_picture
@@ -25,6 +25,7 @@ def run_reach(run: Path, goal: Path, film: Path, console: Console) -> None:
 
     Raises UserError for a picture that is not one, a run without a checkpoint, or a film that cannot be written.
     """
+    require_film_name(film)
     picture = load_goal_picture(goal)
     folder = RunFolder.open(run)
     shipped = list(checkpoints(folder).values())
