@@ -6,6 +6,7 @@ Each step is one compressed chunk with its own checksum, on disk (fdatasync) bef
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import queue
@@ -138,12 +139,16 @@ class EpisodeWriter:
             raise self._failure
 
     def abort(self, reason: str) -> None:
-        """Close without a closing frame and note why; when already closed, do nothing.
+        """Close without a closing frame and note why; an episode without a step leaves no file.
 
-        Raises nothing about the disk: it is called while another error is on its way up.
+        When already closed, do nothing. Raises nothing about the disk: it is called while another error is on its way
+        up.
         """
         if not self._closed:
             self._close(lambda: self._mcap.add_metadata(schema.ABORT_RECORD, {"reason": reason}))
+            if not self._acknowledged:
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
 
     def _meta_record(self, meta: Mapping[str, str]) -> dict[str, str]:
         taken = sorted(set(meta) & set(schema.RESERVED_META))

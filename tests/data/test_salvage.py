@@ -148,10 +148,13 @@ def test_the_loss_is_told_in_the_episode(tmp_path: Path, whole: bytes) -> None:
 
 
 def test_a_file_without_one_frame_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.mcap"
-    EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT).abort("nothing came")
-    with pytest.raises(UserError, match=r"no whole step.*nothing came"):
-        read_episode(path)
+    path, killed = tmp_path / "a.mcap", tmp_path / "killed.mcap"
+    writer = EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT)
+    killed.write_bytes(path.read_bytes())
+    writer.abort("nothing came")
+    assert not path.exists(), "an aborted episode without a step leaves no file"
+    with pytest.raises(UserError, match="no whole step"):
+        read_episode(killed)
 
 
 def forged(path: Path, meta: dict[str, str], name: str = "robot_rig.episode", profile: str = "ros1") -> Path:
