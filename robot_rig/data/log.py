@@ -85,17 +85,18 @@ class EpisodeWriter:
             raise self._explain(error) from error
         # The data checksum covers what is outside the chunks; the metadata carries one of its own for killed files.
         self._mcap: Any = Writer(cast(IO[bytes], self._file), enable_data_crcs=True)
+        self._queue: queue.Queue[tuple[schema.LogMessage, ...] | None] = queue.Queue(QUEUE_STEPS)
+        self._thread = threading.Thread(target=self._drain, name=f"log {self._path.name}", daemon=True)
         try:
             self._begin(record)
+            # Inside, because starting a thread waits, and a Ctrl-C then must not leave a file that nobody closes.
+            self._thread.start()
         except BaseException as error:
             self._file.close()
             self._path.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise self._explain(error) from error
             raise
-        self._queue: queue.Queue[tuple[schema.LogMessage, ...] | None] = queue.Queue(QUEUE_STEPS)
-        self._thread = threading.Thread(target=self._drain, name=f"log {self._path.name}", daemon=True)
-        self._thread.start()
 
     @property
     def acknowledged(self) -> int:
