@@ -8,12 +8,11 @@ from another table of the same form. Frame of everything: `base`. Lengths m, ang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from robot_rig.datatypes import JOINTS, Floats, Ints
+from robot_rig.datatypes import JOINTS, Floats
 
 JOINT_ORIGINS: tuple[tuple[tuple[float, float, float], tuple[float, float, float]], ...] = (
     ((0.0, 0.0, 0.08), (0.0, 0.0, 0.0)),
@@ -53,6 +52,10 @@ The gripper's fingers are not among them: the tool tip has its own box.
 """
 
 
+POINTS = len(LINK_SPHERES) + 1
+"""The spheres' centres and the tool tip."""
+
+
 def rotation_from_rpy(rpy: Sequence[float]) -> Floats:
     """(3, 3) rotation of fixed-axis roll, pitch, yaw: Rz(y) Ry(p) Rx(r)."""
     (cr, cp, cy), (sr, sp, sy) = np.cos(rpy), np.sin(rpy)
@@ -72,14 +75,14 @@ def _homogeneous(xyz: Sequence[float], rotation: Floats) -> Floats:
     return matrix
 
 
-_CROSS = np.array(
-    [[0, 0, 0, 0, 0, -1, 0, 1, 0], [0, 0, 1, 0, 0, 0, -1, 0, 0], [0, -1, 0, 1, 0, 0, 0, 0, 0]], dtype=float
-)
-"""(3, 9): `a @ _CROSS` is the matrix of the cross product a x, flattened; one product serves all joints and points."""
+_CROSS = np.zeros((3, 3, 3))
+for _i, _c, _b in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+    _CROSS[_i, _c, _b], _CROSS[_i, _b, _c] = 1.0, -1.0
+_CROSSES = np.vstack([_CROSS.reshape(9, 3), -_CROSS.reshape(9, 3)])
+"""(18, 3): `_CROSSES @ a` is row 3 i + c of the matrix of a x p for coordinate i of p, and then its negative."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArmPose:
+class ArmPose(NamedTuple):
     """The arm at one joint position, computed once a tick and shared by control and guard.
 
     position (7,) rad; tool (3,) m; rotation (3, 3) of right_hand; jacobian (6, 7), rows vx vy vz wx wy wz of the tool
@@ -96,7 +99,10 @@ class ArmPose:
 
 
 class Kinematics:
-    """Forward kinematics and geometric Jacobian of the seven-joint arm with a tool along the hand's z."""
+    """Forward kinematics and geometric Jacobian of the seven-joint arm with a tool along the hand's z.
+
+    Works in buffers of its own: one thread at a time.
+    """
 
     def __init__(
         self,
@@ -111,49 +117,81 @@ class Kinematics:
         basis[:, 1, :, :2] = fixed[:, :, :2]
         basis[:, 2, :, 0] = fixed[:, :, 1]
         basis[:, 2, :, 1] = -fixed[:, :, 0]
-        self._basis = basis.reshape(JOINTS, 3, 16)
-        self._hand = _homogeneous(hand[0], rotation_from_rpy(hand[1]))
-        tool = self._hand @ np.array([0.0, 0.0, tool_offset_m, 1.0])
+        # Frames are kept transposed, one below the other: whatever is linear in them is then one product.
+        self._basis = np.ascontiguousarray(basis.transpose(0, 1, 3, 2)).reshape(JOINTS, 3, 16)
+        hand_in_link = _homogeneous(hand[0], rotation_from_rpy(hand[1]))
+        tool = hand_in_link @ np.array([0.0, 0.0, tool_offset_m, 1.0])
         # The tool tip is one more point that the joints move, fixed in the last link like a sphere's centre.
-        self._point_links: Ints = np.array([*(link for link, _, _ in LINK_SPHERES), JOINTS - 1])
-        self._points = np.vstack([[[*centre, 1.0] for _, centre, _ in LINK_SPHERES], tool])[:, :, None]
+        links = np.array([*(link for link, _, _ in LINK_SPHERES), JOINTS - 1])
+        points = np.vstack([[[*centre, 1.0] for _, centre, _ in LINK_SPHERES], tool])
+        gather = np.zeros((POINTS + 4, JOINTS, 4))
+        gather[range(POINTS), links] = points
+        gather[POINTS:, JOINTS - 1] = hand_in_link.T
+        self._gather = gather.reshape(POINTS + 4, -1)
         self._radii = np.array([radius for _, _, radius in LINK_SPHERES])
-        # A joint moves a point only when it lies at or before the point's link.
-        self._moves = (np.arange(JOINTS)[None, :] <= self._point_links[:, None])[:, :, None].astype(float)
+        # A joint moves a point only when it lies at or before the point's link; the last block is the axes.
+        self._moves = np.ones((POINTS + 1, 3, JOINTS))
+        self._moves[:POINTS] = (np.arange(JOINTS)[None, :] <= links[:, None])[:, None, :]
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Buffers and every view of them, made once: in the tick a new view costs as much as a small product."""
+        self._terms = np.ones((JOINTS, 1, 3))
+        self._cos, self._sin = self._terms[:, 0, 1], self._terms[:, 0, 2]
+        self._local = np.empty((JOINTS, 1, 16))
+        local = self._local.reshape(JOINTS, 4, 4)
+        self._frames = np.empty((4 * JOINTS, 4))
+        self._links = self._frames.reshape(JOINTS, 4, 4)
+        self._first, self._first_local = self._links[0], local[0]
+        self._chain = [(local[i], self._links[i - 1], self._links[i]) for i in range(1, JOINTS)]
+        self._axes = self._links[:, 2, :3].T
+        self._origins = self._links[:, 3, :3].T[:, None, :]
+        self._lever = np.empty((18, JOINTS))
+        lever = self._lever.reshape(6, 3, JOINTS)
+        self._moments, self._moment_terms = lever[3:], (lever[3], lever[4], lever[5])
+        self._twists = lever[:4].reshape(4, 3 * JOINTS)
+
+    def _place(self, position: Floats) -> None:
+        """Fill `_links` with the transposed poses of the links at joint `position` (7,) rad."""
+        np.cos(position, out=self._cos)
+        np.sin(position, out=self._sin)
+        np.matmul(self._terms, self._basis, out=self._local)
+        self._first[:] = self._first_local
+        for local, parent, link in self._chain:
+            np.dot(local, parent, link)
 
     def links(self, position: Floats) -> Floats:
         """(7, 4, 4) poses of right_l0 .. right_l6 in base at joint `position` (7,) rad."""
-        terms = np.ones((JOINTS, 1, 3))
-        np.cos(position, out=terms[:, 0, 1])
-        np.sin(position, out=terms[:, 0, 2])
-        links: Floats = np.matmul(terms, self._basis).reshape(JOINTS, 4, 4)
-        for parent, link in pairwise(links):
-            link[:] = parent.dot(link)
+        self._place(position)
+        links: Floats = self._links.transpose(0, 2, 1).copy()
         return links
 
     def hand(self, position: Floats) -> Floats:
         """(4, 4) pose of right_hand in base."""
-        hand: Floats = self.links(position)[-1] @ self._hand
+        self._place(position)
+        hand: Floats = self._gather.dot(self._frames)[POINTS:].T
         return hand
 
     def pose(self, position: Floats) -> ArmPose:
         """Everything the tick needs at joint `position` (7,) rad."""
-        links = self.links(position)
-        origins, axes = links[:, :3, 3], links[:, :3, 2]
-        points = np.matmul(links[self._point_links, :3], self._points)[:, :, 0]
-        cross = (axes @ _CROSS).reshape(JOINTS, 3, 3)
-        arms = (points @ cross.reshape(-1, 3).T).reshape(-1, JOINTS, 3)
-        arms -= np.matmul(cross, origins[:, :, None])[:, :, 0]
-        arms *= self._moves
-        jacobian = np.empty((6, JOINTS))
-        jacobian[:3] = arms[-1].T
-        jacobian[3:] = axes.T
+        self._place(position)
+        points = self._gather.dot(self._frames)
+        # a x (p - o) is linear in (p, 1): three matrices a x, and the moments -(a x o), which the second half holds.
+        np.dot(_CROSSES, self._axes, out=self._lever)
+        np.multiply(self._moments, self._origins, out=self._moments)
+        moment, second, third = self._moment_terms
+        moment += second
+        moment += third
+        moves = np.empty((POINTS + 1, 3, JOINTS))
+        np.dot(points[:POINTS], self._twists, moves[:POINTS].reshape(POINTS, -1))
+        moves[POINTS] = self._axes
+        moves *= self._moves
         return ArmPose(
-            position=position,
-            tool=points[-1],
-            rotation=links[-1, :3, :3] @ self._hand[:3, :3],
-            jacobian=jacobian,
-            spheres=points[:-1],
-            sphere_jacobians=arms[:-1].transpose(0, 2, 1),
-            radii=self._radii,
+            position,
+            points[POINTS - 1, :3],
+            points[POINTS : POINTS + 3, :3].T,
+            moves[POINTS - 1 :].reshape(6, JOINTS),
+            points[: POINTS - 1, :3],
+            moves[: POINTS - 1],
+            self._radii,
         )

@@ -27,8 +27,13 @@ def rotation_error(wanted: Floats, measured: Floats) -> Floats:
 
     The rotation vector itself for small angles; it fades beyond a right angle and is zero at half a turn.
     """
+    return np.array(rotation_error_terms(wanted, measured))
+
+
+def rotation_error_terms(wanted: Floats, measured: Floats) -> tuple[float, float, float]:
+    """`rotation_error` as plain numbers, for the arm loop."""
     (_, xy, xz), (yx, _, yz), (zx, zy, _) = wanted.dot(measured.T).tolist()
-    return np.array([0.5 * (zy - yz), 0.5 * (xz - zx), 0.5 * (yx - xy)])
+    return 0.5 * (zy - yz), 0.5 * (xz - zx), 0.5 * (yx - xy)
 
 
 class DampedLeastSquares:
@@ -39,14 +44,15 @@ class DampedLeastSquares:
 
     def __init__(self, damping: float, posture: Floats, posture_gain: float) -> None:
         self._damping = damping * damping * np.eye(6)
-        self._posture = posture
+        self._posture_pull = posture_gain * posture
         self._posture_gain = posture_gain
 
     def velocity(self, jacobian: Floats, position: Floats, twist: Floats) -> Floats:
         """Joint velocity (7,) rad/s for `twist` (6,) m/s and rad/s, given `jacobian` (6, 7) at `position` (7,) rad."""
-        pull = self._posture_gain * (self._posture - position)
-        weights = np.linalg.solve(jacobian @ jacobian.T + self._damping, twist - jacobian @ pull)
-        velocity: Floats = jacobian.T @ weights
+        pull = self._posture_pull - self._posture_gain * position
+        square = jacobian.dot(jacobian.T)
+        square += self._damping
+        velocity: Floats = np.linalg.solve(square, twist - jacobian.dot(pull)).dot(jacobian)
         velocity += pull
         return velocity
 

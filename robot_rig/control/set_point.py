@@ -11,12 +11,16 @@ import numpy as np
 
 from robot_rig.config import ControlConfig
 from robot_rig.control.action_map import ActionMap
-from robot_rig.control.ik import TOOL_DOWN, rotation_error
+from robot_rig.control.ik import TOOL_DOWN, rotation_error_terms
 from robot_rig.datatypes import Float32s, Floats
 from robot_rig.kinematics import ArmPose
 
 ACCELERATION_M_S2 = 2.5
 """How fast the set-point changes its speed; a step of the action would only meet the guard's slew limit."""
+
+
+Vector = tuple[float, float, float]
+"""Three plain numbers: at this size numpy's calls cost ten times the arithmetic."""
 
 
 class SetPointServo:
@@ -29,25 +33,27 @@ class SetPointServo:
 
     def __init__(self, control: ControlConfig, box_low: Floats, box_high: Floats) -> None:
         self._map = ActionMap(control)
-        self._fixed = np.array([control.home_tool_m[0], control.home_tool_m[1], control.tool_height_m])
-        self._commanded = np.isin(np.arange(3), self._map.axes)
-        self._low, self._high = box_low, box_high
+        fixed = (control.home_tool_m[0], control.home_tool_m[1], control.tool_height_m)
+        self._axes = tuple(
+            (None if axis in self._map.axes else fixed[axis], low, high)
+            for axis, (low, high) in enumerate(zip(box_low.tolist(), box_high.tolist(), strict=True))
+        )
         self._reach = control.set_point_reach_m
         self._position_gain = control.position_gain_hz
         self._rotation_gain = control.rotation_gain_hz
         self._period = 1.0 / control.arm_rate_hz
-        self._point: Floats | None = None
-        self._speed = np.zeros(3)
+        self._point: Vector | None = None
+        self._speed: Vector = (0.0, 0.0, 0.0)
 
     @property
     def point(self) -> Floats | None:
         """The set-point (3,) m, or None until the next tick seeds it."""
-        return self._point
+        return None if self._point is None else np.array(self._point)
 
     def release(self) -> None:
         """Forget the set-point: the next tick starts from the measured tool."""
         self._point = None
-        self._speed = np.zeros(3)
+        self._speed = (0.0, 0.0, 0.0)
 
     def twist(self, pose: ArmPose, action: Float32s) -> Floats:
         """Wanted tool twist (6,) m/s and rad/s for the normalised `action` (A,) at the measured `pose`.
@@ -55,21 +61,45 @@ class SetPointServo:
         The feed-forward is the set-point's own motion along the box, not what the lead limit drags it by: an arm that
         is pushed aside must not help the push.
         """
-        start = np.where(self._commanded, pose.tool if self._point is None else self._point, self._fixed)
-        start = np.minimum(np.maximum(start, self._low), self._high)
-        change = self._map.tool_velocity(action) - self._speed
-        self._speed = self._speed + _shortened(change, ACCELERATION_M_S2 * self._period)
-        wanted = start + self._speed * self._period
-        wanted = np.minimum(np.maximum(wanted, self._low), self._high)
-        feed_forward = (wanted - start) / self._period
-        lead = start - pose.tool
-        self._point = pose.tool + _shortened(wanted - pose.tool, self._reach)
-        twist = np.empty(6)
-        twist[:3] = feed_forward + self._position_gain * _shortened(lead, self._reach)
-        twist[3:] = self._rotation_gain * rotation_error(TOOL_DOWN, pose.rotation)
-        return twist
+        period, gain, turn = self._period, self._position_gain, self._rotation_gain
+        tool: Vector = tuple(pose.tool.tolist())
+        x, y, z = self._map.tool_velocity(action).tolist()
+        u, v, w = self._speed
+        x, y, z = _shortened((x - u, y - v, z - w), ACCELERATION_M_S2 * period)
+        self._speed = speed = (u + x, v + y, w + z)
+        start, wanted = self._advanced(tool if self._point is None else self._point, speed)
+        (x, y, z), (a, b, c), (u, v, w) = tool, start, wanted
+        leads = _shortened((a - x, b - y, c - z), self._reach)
+        ahead = _shortened((u - x, v - y, w - z), self._reach)
+        self._point = (x + ahead[0], y + ahead[1], z + ahead[2])
+        rx, ry, rz = rotation_error_terms(TOOL_DOWN, pose.rotation)
+        return np.array(
+            [
+                (u - a) / period + gain * leads[0],
+                (v - b) / period + gain * leads[1],
+                (w - c) / period + gain * leads[2],
+                turn * rx,
+                turn * ry,
+                turn * rz,
+            ]
+        )
+
+    def _advanced(self, point: Vector, speed: Vector) -> tuple[list[float], list[float]]:
+        """Where the set-point starts from, `point` with the uncommanded axes put right, and where `speed` takes it."""
+        starts, ends = [], []
+        for (fixed, low, high), here, pace in zip(self._axes, point, speed, strict=True):
+            start = here if fixed is None else fixed
+            start = low if start < low else min(start, high)
+            end = start + pace * self._period
+            starts.append(start)
+            ends.append(low if end < low else min(end, high))
+        return starts, ends
 
 
-def _shortened(vector: Floats, longest: float) -> Floats:
-    length = math.sqrt(vector @ vector)
-    return vector if length <= longest else vector * (longest / length)
+def _shortened(vector: Vector, longest: float) -> Vector:
+    x, y, z = vector
+    length = math.sqrt(x * x + y * y + z * z)
+    if length <= longest:
+        return vector
+    share = longest / length
+    return x * share, y * share, z * share
