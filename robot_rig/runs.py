@@ -45,7 +45,10 @@ EXAM = "evaluation"
 """The one section that a later command may change: nothing that was learnt depends on it."""
 
 _SUBFOLDERS = ("episodes", "checkpoints", "metrics", "evaluation", "state")
-_MARK, _CONFIG, _PROGRESS = "run.json", "config.yaml", "progress.json"
+CONFIG_FILE = "config.yaml"
+"""The resolved configuration of a run; an overlay like any other."""
+
+_MARK, _PROGRESS = "run.json", "progress.json"
 _SHOWN_DIFFERENCES = 6
 _NAME = re.compile(r"[a-z0-9_-]{1,60}")
 
@@ -186,19 +189,19 @@ def _revision() -> str:
 
 def _create(folder: Path, config: Config) -> None:
     # A creation that was cut short leaves these two at most; anything else is somebody's.
-    foreign = [entry.name for entry in folder.iterdir() if entry.name != _CONFIG and not _is_scrap(entry)]
+    foreign = [entry.name for entry in folder.iterdir() if entry.name != CONFIG_FILE and not _is_scrap(entry)]
     if foreign:
         raise UserError(
             f"{folder} is not empty and is no run of robot-rig (it holds {', '.join(sorted(foreign)[:3])})",
             next_step="choose another folder with --run",
         )
-    write_atomically(folder / _CONFIG, dump_config(config).encode())
+    write_atomically(folder / CONFIG_FILE, dump_config(config).encode())
     mark = {"format": FORMAT, "config_hash": config.hash(), "preset": config.preset, "versions": versions()}
     write_atomically(folder / _MARK, json.dumps(mark, indent=1).encode())
 
 
 def _is_scrap(entry: Path) -> bool:
-    return entry.name.startswith((f".{_CONFIG}.", f".{_MARK}."))
+    return entry.name.startswith((f".{CONFIG_FILE}.", f".{_MARK}."))
 
 
 def _locked(folder: Path) -> int:
@@ -229,7 +232,7 @@ def _mark(folder: Path) -> dict[str, Any]:
 def _recorded_config(folder: Path) -> Config:
     mark = _mark(folder)
     try:
-        config = load_config([folder / _CONFIG], [])
+        config = load_config([folder / CONFIG_FILE], [])
     except UserError as error:
         raise UserError(
             f"the configuration of the run is unreadable: {error}", next_step="choose another --run"
@@ -237,8 +240,8 @@ def _recorded_config(folder: Path) -> Config:
     if config.hash() != mark.get("config_hash"):
         made_by = dict(mark.get("versions") or {})
         raise UserError(
-            f"{folder / _CONFIG} is not what the run was begun with: it was edited, or means something else to this "
-            f"version (begun by robot-rig {made_by.get('robot_rig')}, git {made_by.get('git')})",
+            f"{folder / CONFIG_FILE} is not what the run was begun with: it was edited, or means something else to "
+            f"this version (begun by robot-rig {made_by.get('robot_rig')}, git {made_by.get('git')})",
             next_step="begin a new run with another --run, or restore the file",
         )
     return config

@@ -48,7 +48,7 @@ LESSON = """\
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop
 
-Ctrl-C is safe at any moment; the same command with --resume goes on. `rig COMMAND --help` explains each.
+Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
 Everything here moves a simulated arm. This software is not safety-rated."""
 
 
@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "\nrig: stopped; nothing that was logged is lost. The same command with --resume goes on.", file=sys.stderr
+            "\nrig: stopped; nothing that was logged is lost. To go on: the same command (rig demo: with --resume).",
+            file=sys.stderr,
         )
         return 130
 

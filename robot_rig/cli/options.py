@@ -10,6 +10,7 @@ import tyro
 
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
+from robot_rig.runs import CONFIG_FILE
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,16 @@ class RunOptions:
     goal_seed: int | None = None
     """Seed of the exam's goal pictures."""
 
-    resume: bool = False
-    """Go on with what the run folder holds."""
-
     def load(self) -> Config:
-        """The resolved configuration. Raises UserError with file and line for what is wrong in it."""
+        """The resolved configuration: of a run that exists already its own, with the options given laid over it.
+
+        Raises UserError with file and line for what is wrong in it.
+        """
+        begun = self.run / CONFIG_FILE
+        overlays: list[str | Path] = [*([begun] if begun.is_file() else []), *self.config]
         sets = list(self.set)
         if self.seed is not None:
             sets.append(f"seed={self.seed}")
         if self.goal_seed is not None:
             sets.append(f"evaluation.goal_seed={self.goal_seed}")
-        return load_config(self.config, sets)
+        return load_config(overlays, sets)

@@ -78,11 +78,13 @@ def load_health(run: RunFolder) -> HealthReport:
     """The verdict of the last check. Raises UserError when the VAE has not been checked."""
     try:
         saved = json.loads(_health_path(run).read_bytes())
+        return HealthReport(bool(saved["passed"]), tuple(saved["findings"]), dict(saved["scores"]))
     except FileNotFoundError:
         raise UserError(
             f"the VAE in {run.path} has not been checked", next_step="run `rig train` on it first"
         ) from None
-    return HealthReport(saved["passed"], tuple(saved["findings"]), saved["scores"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{_health_path(run)} is damaged", next_step="delete it and run `rig train`") from error
 
 
 def _health_path(run: RunFolder) -> Path:

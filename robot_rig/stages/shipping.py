@@ -20,7 +20,7 @@ def checkpoint_path(run: RunFolder, practice_steps: int) -> Path:
 
 def checkpoints(run: RunFolder) -> dict[int, Path]:
     """Practice steps -> checkpoint, those that `run` holds, by rising steps."""
-    found = {int(path.name.rpartition("-")[2]): path for path in run.checkpoints.glob("practice-[0-9]*")}
+    found = {int(path.name.rpartition("-")[2]): path for path in run.checkpoints.glob("practice-" + 6 * "[0-9]")}
     return dict(sorted(found.items()))
 
 

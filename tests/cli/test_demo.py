@@ -110,3 +110,16 @@ def test_another_goal_set_is_another_exam_beside_the_first(
 
 def test_the_exam_costs_no_environment_step(demo: Demo) -> None:
     assert count_steps(RunFolder.open(demo.folder)) == {"random play": 100, "held-out play": 50, "practice": 50}
+
+
+def test_a_bare_resume_goes_on_with_the_seeds_the_demo_was_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content(monkeypatch)
+    run = tmp_path / "run"
+    assert main([*words("demo", run), "--seed", "7", "--goal-seed", "99"]) == 0
+    first = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
+    assert main(["demo", "--run", str(run), "--resume"]) == 0
+    again = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
+    assert first.partition(" wall_s")[0] == again.partition(" wall_s")[0]
+    assert again.endswith("seed=7 goal_seed=99")
