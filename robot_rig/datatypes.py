@@ -27,17 +27,19 @@ IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
     """A read-only copy of `value` with exactly this shape (None = any length) and dtype.
 
+    A frozen array that owns its numbers is adopted as it is: it comes out of another record.
     Raises ValueError naming the array when the shape or the kind of number is wrong.
     """
-    array = np.array(value, dtype=dtype, copy=True)
+    array: NDArray[Any] = value
+    if type(value) is not np.ndarray or value.flags.writeable or value.base is not None or value.dtype != dtype:
+        array = np.array(value, dtype=dtype)
+        array.setflags(write=False)
     # Most shapes are known in full: one comparison spares the arm loop the walk over the axes.
     if array.shape != shape and (
         len(array.shape) != len(shape)
         or any(want is not None and got != want for got, want in zip(array.shape, shape, strict=True))
     ):
-        wanted = tuple("any" if n is None else n for n in shape)
-        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
-    array.setflags(write=False)
+        raise ValueError(f"{name} must have shape {tuple(n or 'any' for n in shape)}, got {array.shape}")
     return array
 
 
@@ -85,9 +87,9 @@ class ArmState:
     collided: bool
 
     def __post_init__(self) -> None:
-        for name in ("position", "velocity", "effort"):
-            value = read_only(f"ArmState.{name}", getattr(self, name), (JOINTS,), np.float64)
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "position", read_only("ArmState.position", self.position, (JOINTS,), np.float64))
+        object.__setattr__(self, "velocity", read_only("ArmState.velocity", self.velocity, (JOINTS,), np.float64))
+        object.__setattr__(self, "effort", read_only("ArmState.effort", self.effort, (JOINTS,), np.float64))
 
 
 class Source(str, enum.Enum):

@@ -23,6 +23,12 @@ _WHOLE = 1e-6
 """How far from a whole number of physics steps a duration may be."""
 
 
+def _frozen(values: Floats) -> Floats:
+    copy = np.array(values)
+    copy.setflags(write=False)
+    return copy
+
+
 class World:
     """One scene, the arm in its home posture and held there. `seed` draws the signs of the joints' speed errors."""
 
@@ -32,13 +38,17 @@ class World:
         self.data = mujoco.MjData(self.model)
         signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=JOINTS)
         self._speed_error = config.sim.velocity_bias_rad_s * signs
+        # MuJoCo's arrays stay where they are; asking it for one costs as much as reading it.
+        self._position, self._velocity = self.data.qpos[:JOINTS], self.data.qvel[:JOINTS]
+        self._force, self._path = self.data.qfrc_actuator[:JOINTS], self.data.act
+        self._drives = self.data.ctrl.reshape(JOINTS, 2)
         self._tool = self.model.site("tool").id
         self._has_puck = config.sim.scene == "push"
         self._party = np.where(self.model.geom_contype == ROBOT_BIT, 2, 0)
         self._party[self.model.geom("table").id] = 1
         self._steps_to_hold = 0
         self._geometry_is_fresh = False
-        self._effort: Floats = np.zeros(JOINTS)
+        self._effort = _frozen(np.zeros(JOINTS))
         self._touches_table = False
         self.teleport(np.array(config.control.home_posture_rad))
 
@@ -70,21 +80,21 @@ class World:
 
     def _report(self) -> None:
         self._geometry_is_fresh = False
-        np.copyto(self._effort, self.data.qfrc_actuator[:JOINTS])
+        self._effort = _frozen(self._force)
         # Robot 2 and table 1: only where those two meet does a contact sum to 3.
         self._touches_table = self.data.ncon > 0 and 3 in self._party[self.data.contact.geom].sum(axis=1)
 
     def joint_position(self) -> Floats:
         """(7,) rad."""
-        return np.array(self.data.qpos[:JOINTS])
+        return np.array(self._position)
 
     def joint_velocity(self) -> Floats:
         """(7,) rad/s."""
-        return np.array(self.data.qvel[:JOINTS])
+        return np.array(self._velocity)
 
     def joint_effort(self) -> Floats:
-        """(7,) N·m that the motors gave in the last physics step, gravity compensation included."""
-        return np.array(self._effort)
+        """(7,) N·m that the motors gave in the last physics step, gravity compensation included; read-only."""
+        return self._effort
 
     def touches_table(self) -> bool:
         """Whether any part of the arm or gripper touched the table in the last physics step."""
@@ -92,11 +102,10 @@ class World:
 
     def set_joint_velocity_target(self, velocity: Floats, lasting_s: float) -> None:
         """Drive the joints at `velocity` (7,) rad/s for `lasting_s`, then hold, unless another target comes first."""
-        data = self.data
-        data.act[:] = np.clip(
-            data.act, data.qpos[:JOINTS] - PATH_LEAD_LIMIT_RAD, data.qpos[:JOINTS] + PATH_LEAD_LIMIT_RAD
-        )
-        data.ctrl[0::2] = data.ctrl[1::2] = velocity + self._speed_error
+        path, position = self._path, self._position
+        np.maximum(path, position - PATH_LEAD_LIMIT_RAD, out=path)
+        np.minimum(path, position + PATH_LEAD_LIMIT_RAD, out=path)
+        self._drives[:] = (velocity + self._speed_error)[:, None]
         self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))
 
     def hold(self) -> None:
@@ -115,7 +124,7 @@ class World:
         self.data.qvel[:JOINTS] = 0.0
         self.data.qacc_warmstart[:JOINTS] = 0.0
         self.brake()
-        self._effort[:] = 0.0
+        self._effort = _frozen(np.zeros(JOINTS))
         self._touches_table = False
         self._geometry_is_fresh = False
 
@@ -172,6 +181,6 @@ class World:
         if values.shape != (size + JOINTS + 2,):
             raise ValueError(f"a state of {state.nbytes} bytes does not belong to scene {self.config.sim.scene}")
         mujoco.mj_setState(self.model, self.data, values[:size].copy(), STATE)
-        self._effort = values[size : size + JOINTS].copy()
+        self._effort = _frozen(values[size : size + JOINTS])
         self._steps_to_hold, self._touches_table = int(values[-2]), bool(values[-1])
         self._geometry_is_fresh = False

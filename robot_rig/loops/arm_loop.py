@@ -120,7 +120,7 @@ class ArmLoop:
             mode=self._mode,
             state=state,
             executed=sent,
-            tool_velocity=pose.jacobian @ sent if any(sent.tolist()) else np.zeros(6),
+            tool_velocity=pose.jacobian.dot(sent) if any(sent.tolist()) else np.zeros(6),
             verdict=command.verdict,
             source=self._gate.source,
             action_seq=-1 if action is None else action.seq,
@@ -154,13 +154,12 @@ class ArmLoop:
     def _follow_up(self, now: float, state: ArmState, command: SafeCommand) -> None:
         """What this tick means for the next: a latch, a lapse of stale data, home reached."""
         verdict = command.verdict
-        resting = not any(command.command.velocity.tolist())
         if self._gate.latched:
             self._raise(Event.BROKEN, self._gate.latched)
         if verdict.outcome in (Outcome.HELD, Outcome.LATCHED) or self._mode is Mode.HOMING:
             self._servo.release()
         if self._mode is Mode.HOMING:
-            self._homing_progress(now, state, resting)
+            self._homing_progress(now, state, not any(command.command.velocity.tolist()))
         if self._mode in (Mode.ACTIVE, Mode.HOMING):
             self._closed_since = None
             self._held(now, verdict)

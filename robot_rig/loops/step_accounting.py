@@ -29,8 +29,10 @@ class StepAccount:
         """Count one tick in."""
         self._twist += status.tool_velocity
         self._ticks += 1
-        self._worst = max(self._worst, _SEVERITY.index(status.verdict.outcome))
-        self._reasons.update(dict.fromkeys(status.verdict.reasons))
+        verdict = status.verdict
+        self._worst = max(self._worst, _SEVERITY.index(verdict.outcome))
+        for reason in verdict.reasons:
+            self._reasons[reason] = None
         self._last = status
 
     def close(self) -> Executed:

@@ -52,30 +52,47 @@ class Barriers:
         self.slack: Floats = np.full(count, SPACE_SLACK_M)
         self.slack[JOINT_ROWS] = JOINT_SLACK_RAD
         self._ramp = np.tile(limits.joint_speed / max(limits.soft_width, 1e-6), 2)
+        self._make_room(count)
+
+    def _make_room(self, count: int) -> None:
+        """Buffers and the views of every part of the table, made once: a new view costs as much as a small product."""
+        rows, distance = self.rows, self.distance
+        self._faces_up, self._faces_down, self._falls = rows[14:17], rows[17:20], rows[TABLE_ROWS]
+        self._joints_up, self._joints_down = distance[:7], distance[7:14]
+        self._below_top, self._above_bottom, self._height = distance[14:17], distance[17:20], distance[TABLE_ROWS]
         self._floor: Floats = np.empty(SPHERES)
-        self._before: Floats = self.rows.copy()
+        self._radii: Floats | None = None
         self._bend: Floats = np.zeros(count)
+        self._room: Floats = np.zeros(count)
+        self._left: Floats = np.zeros(count)
+        self._reduced: Floats = np.zeros(count)
+        self._joint_room = self._room[JOINT_ROWS]
+        self._run_out: Floats = np.zeros(count)
 
     def measure(self, pose: ArmPose, velocity: Floats) -> None:
         """Take rows and distances from the measured `pose`.
 
-        The change of the rows in one period under the last sent `velocity` (7,) rad/s is the bend, in m/s^2.
+        The change of the approaches in one period under the last sent `velocity` (7,) rad/s is the bend: by the period
+        in m/s^2.
         """
-        np.copyto(self._before, self.rows)
-        limits, rows, distance = self._limits, self.rows, self.distance
-        np.subtract(limits.upper, pose.position, out=distance[:7])
-        np.subtract(pose.position, limits.lower, out=distance[7:14])
-        rows[14:17] = pose.jacobian[:3]
-        np.negative(pose.jacobian[:3], out=rows[17:20])
-        np.subtract(limits.box_high, pose.tool, out=distance[14:17])
-        np.subtract(pose.tool, limits.box_low, out=distance[17:20])
-        np.negative(pose.sphere_jacobians[:, 2], out=rows[TABLE_ROWS])
-        np.add(pose.radii, limits.floor, out=self._floor)
-        np.subtract(pose.spheres[:, 2], self._floor, out=distance[TABLE_ROWS])
+        limits, bend = self._limits, self._bend
+        before = self.rows.dot(velocity)
+        np.subtract(limits.upper, pose.position, out=self._joints_up)
+        np.subtract(pose.position, limits.lower, out=self._joints_down)
+        linear = pose.jacobian[:3]
+        self._faces_up[:] = linear
+        np.negative(linear, out=self._faces_down)
+        np.subtract(limits.box_high, pose.tool, out=self._below_top)
+        np.subtract(pose.tool, limits.box_low, out=self._above_bottom)
+        np.negative(pose.sphere_jacobians[:, 2], out=self._falls)
+        if pose.radii is not self._radii:
+            self._radii = pose.radii
+            np.add(pose.radii, limits.floor, out=self._floor)
+        np.subtract(pose.spheres[:, 2], self._floor, out=self._height)
         if len(self._boxes):
             self._measure_keep_outs(pose)
-        np.subtract(rows, self._before, out=self._before)
-        np.maximum(self._before.dot(velocity) / limits.period, 0.0, out=self._bend)
+        np.subtract(self.rows.dot(velocity), before, out=bend)
+        np.maximum(bend, 0.0, out=bend)
 
     def _measure_keep_outs(self, pose: ArmPose) -> None:
         """Distance of each sphere and the tip to each box along the shortest way; inside, out of the nearest face."""
@@ -104,12 +121,20 @@ class Barriers:
         `wish` (7,) rad/s wants anyway: a barrier does not move an arm that shall stand.
         """
         horizon, half = delay + stop_time, 0.5 * stop_time
-        distance = self.distance - self._bend * (0.5 * horizon * horizon)
-        room = np.maximum(distance, 0.0)
-        left = np.maximum(room - np.maximum(self.rows.dot(under_way), 0.0), 0.0)
-        allowed: Floats = np.minimum(room / (delay + half), left / (self._limits.period + half))
-        joints = allowed[JOINT_ROWS]
-        np.minimum(joints, room[JOINT_ROWS] * self._ramp, out=joints)
+        distance, room, left = self._reduced, self._room, self._left
+        np.multiply(self._bend, 0.5 * horizon * horizon / self._limits.period, out=distance)
+        np.subtract(self.distance, distance, out=distance)
+        np.maximum(distance, 0.0, out=room)
+        self.rows.dot(under_way, left)
+        np.maximum(left, 0.0, out=left)
+        np.subtract(room, left, out=left)
+        np.maximum(left, 0.0, out=left)
+        left /= self._limits.period + half
+        allowed: Floats = room / (delay + half)
+        np.minimum(allowed, left, out=allowed)
+        joints, joint_room = allowed[JOINT_ROWS], self._joint_room
+        joint_room *= self._ramp
+        np.minimum(joints, joint_room, out=joints)
         beyond = distance < 0.0
         if np.count_nonzero(beyond):
             rows = self.rows[beyond]
@@ -119,5 +144,9 @@ class Barriers:
 
     def overshoots(self, velocity: Floats, delay: float, stop_time: float) -> bool:
         """Whether an even stop from `velocity` (7,) rad/s would end beyond a barrier by more than its slack."""
-        run_out = self.rows.dot(velocity) * (delay + 0.5 * stop_time)
-        return bool(np.count_nonzero(run_out > np.maximum(self.distance, 0.0) + self.slack))
+        run_out, room = self._run_out, self._room
+        self.rows.dot(velocity, run_out)
+        run_out *= delay + 0.5 * stop_time
+        np.maximum(self.distance, 0.0, out=room)
+        room += self.slack
+        return bool(np.count_nonzero(run_out > room))

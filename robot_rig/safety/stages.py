@@ -7,6 +7,7 @@ Velocities are joint velocities (7,) rad/s. An empty tuple of reasons means that
 from __future__ import annotations
 
 import math
+from operator import truediv
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,8 +196,8 @@ def brake_if_needed(
 
 def seconds(velocity: Floats, rate: Floats) -> float:
     """The largest |velocity| / rate: the time to stop where `rate` (7,) is acceleration, the pace where it is speed."""
-    ratios: list[float] = [abs(v) / r for v, r in zip(velocity.tolist(), rate.tolist(), strict=True)]
-    return max(ratios)
+    longest: float = max(map(truediv, map(abs, velocity.tolist()), rate.tolist()))
+    return longest
 
 
 def tool_speed(jacobian: Floats, velocity: Floats) -> float:
