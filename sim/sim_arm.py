@@ -30,11 +30,12 @@ class SimArm:
     def state(self) -> ArmState:
         """What the arm reports now."""
         world = self._world
+        position, velocity, effort = world.report()
         return ArmState(
             stamp=self._clock.now(),
-            position=world.joint_position(),
-            velocity=world.joint_velocity(),
-            effort=world.joint_effort(),
+            position=position,
+            velocity=velocity,
+            effort=effort,
             enabled=self._enabled,
             stopped=self._stopped,
             error=False,

@@ -61,20 +61,21 @@ class World:
 
         Raises ValueError for any other duration and RuntimeError when the physics diverges.
         """
+        data = self.data
         steps = round(seconds / TIMESTEP_S)
         if steps < 1 or abs(steps - seconds / TIMESTEP_S) > _WHOLE * steps:
             raise ValueError(f"{seconds} s is not a whole number of steps of {TIMESTEP_S} s")
-        then = self.data.time + seconds
+        then = data.time + seconds
         streaming = min(steps, self._steps_to_hold)
         if streaming:
-            mujoco.mj_step(self.model, self.data, nstep=streaming)
+            mujoco.mj_step(self.model, data, nstep=streaming)
             self._steps_to_hold -= streaming
             if not self._steps_to_hold:
                 self.hold()
         if steps > streaming:
-            mujoco.mj_step(self.model, self.data, nstep=steps - streaming)
+            mujoco.mj_step(self.model, data, nstep=steps - streaming)
         # MuJoCo sets everything, its time too, back to the start when it meets a NaN.
-        if abs(self.data.time - then) > TIMESTEP_S / 2:
+        if abs(data.time - then) > TIMESTEP_S / 2:
             raise RuntimeError("the simulated physics diverged")
         self._report()
 
@@ -83,6 +84,10 @@ class World:
         self._effort = _frozen(self._force)
         # Robot 2 and table 1: only where those two meet does a contact sum to 3.
         self._touches_table = self.data.ncon > 0 and 3 in self._party[self.data.contact.geom].sum(axis=1)
+
+    def report(self) -> tuple[Floats, Floats, Floats]:
+        """Joint position, velocity and effort (7,) each, as views for a record to copy."""
+        return self._position, self._velocity, self._effort
 
     def joint_position(self) -> Floats:
         """(7,) rad."""

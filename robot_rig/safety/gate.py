@@ -49,6 +49,7 @@ class Gate:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._barriers = Barriers(limits)
+        self._conditions = stages.ConditionWatch()
         self._lease = Lease(limits.action_age)
         self._newest: dict[Source, tuple[int, float]] = {}
         self._latch: Codes = ()
@@ -175,7 +176,7 @@ class Gate:
             inside, speed_codes = stages.limit_speed(inside, pose.jacobian, limits, self._cap)
             reasons += speed_codes
         if mode is Mode.ACTIVE and any(inside.tolist()):
-            inside, singular_codes = stages.slow_near_singularity(inside, stages.condition_number(pose.jacobian))
+            inside, singular_codes = stages.slow_near_singularity(inside, self._conditions.condition(pose.jacobian))
             reasons += singular_codes
         velocity, slew_codes = stages.slew(last, inside, step)
         if slew_codes:

@@ -7,7 +7,7 @@ Velocities are joint velocities (7,) rad/s. An empty tuple of reasons means that
 from __future__ import annotations
 
 import math
-from operator import truediv
+from operator import sub, truediv
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,11 +75,31 @@ def wish_is_sane(wish: Floats) -> bool:
     return wish.shape == (7,) and all(abs(speed) <= IMPOSSIBLE_RAD_S for speed in wish.tolist())
 
 
-def condition_number(jacobian: Floats) -> float:
-    """Condition number of `jacobian` (6, 7), infinite at a singularity; from J J^T, which costs less than an SVD."""
-    squares = np.linalg.eigvalsh(jacobian @ jacobian.T)
-    smallest = float(squares[0])
-    return math.sqrt(float(squares[-1]) / smallest) if smallest > 1e-12 else math.inf
+def _extreme_singular_values(jacobian: Floats) -> tuple[float, float]:
+    smallest, *_, largest = np.linalg.eigvalsh(jacobian.dot(jacobian.T)).tolist()
+    return math.sqrt(max(smallest, 0.0)), math.sqrt(largest)
+
+
+class ConditionWatch:
+    """The condition number where it matters to stage 6, and a bound on it where it provably does not.
+
+    No singular value changes by more than the Frobenius norm of the matrix's change (Weyl), so the values computed last
+    vouch for a Jacobian near by; only when they no longer can, they are computed anew.
+    """
+
+    def __init__(self) -> None:
+        self._jacobian: Floats = np.zeros((6, 7))
+        self._smallest, self._largest = 0.0, math.inf
+
+    def condition(self, jacobian: Floats) -> float:
+        """The condition number of `jacobian` (6, 7), or `SLOW_CONDITION` where it is known to be at most that."""
+        change = (jacobian - self._jacobian).ravel()
+        moved = math.sqrt(change.dot(change)) + ROUNDING
+        if self._largest + moved <= SLOW_CONDITION * (self._smallest - moved):
+            return SLOW_CONDITION
+        self._jacobian = jacobian.copy()
+        self._smallest, self._largest = _extreme_singular_values(jacobian)
+        return self._largest / self._smallest if self._smallest > 1e-6 else math.inf
 
 
 def brake_joints(velocity: Floats, allowed: Floats) -> Shaped:
@@ -212,9 +232,9 @@ def broken_bounds(velocity: Floats, last: Floats, step: Floats, limits: Limits, 
     if not math.isfinite(sum(values)):
         return ("bound_finite",)
     codes = []
-    if any(abs(v) > most + ROUNDING for v, most in zip(values, limits.joint_speed.tolist(), strict=True)):
+    if max(map(sub, map(abs, values), limits.joint_speed.tolist())) > ROUNDING:
         codes.append("bound_joint_speed")
-    if any(abs(v - w) > s + ROUNDING for v, w, s in zip(values, last.tolist(), step.tolist(), strict=True)):
+    if max(map(sub, map(abs, map(sub, values, last.tolist())), step.tolist())) > ROUNDING:
         codes.append("bound_slew")
     if tool_speed(jacobian, velocity) > cap + 1e-6:
         codes.append("bound_tool_speed")

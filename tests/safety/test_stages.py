@@ -14,7 +14,7 @@ from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.kinematics import LINK_SPHERES
 from robot_rig.safety import stages
 from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, KEEP_OUT_ROWS, TABLE_ROWS, TIP_RADIUS_M, Barriers
-from robot_rig.safety.limits import Limits
+from robot_rig.safety.limits import SLOW_CONDITION, Limits
 from tests.safety.gate_bench import CONTROL, HOME, KINEMATICS, tool_wish
 
 GUARD = GuardConfig(keep_outs=(((0.5, 0.25, 0.1), (0.7, 0.5, 0.4)), ((0.2, -0.6, 0.0), (0.9, -0.3, 0.05))))
@@ -185,8 +185,28 @@ def test_the_condition_number_is_numpys() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         jacobian = KINEMATICS.pose(rng.uniform(-2, 2, JOINTS)).jacobian
-        assert stages.condition_number(jacobian) == pytest.approx(np.linalg.cond(jacobian), rel=1e-6)
-    assert stages.condition_number(np.zeros((6, 7))) == math.inf
+        assert stages.ConditionWatch().condition(jacobian) == pytest.approx(np.linalg.cond(jacobian), rel=1e-6)
+    assert stages.ConditionWatch().condition(np.zeros((6, 7))) == math.inf
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_known_of_a_near_jacobian_never_hides_a_condition_that_slows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    watch, computed, vouched = stages.ConditionWatch(), 0, 0
+    # From home into the wrist's singularity at joint 5 = 0 and on, in steps from a thousandth to a tenth of a radian.
+    position, drift = HOME.copy(), (np.eye(JOINTS)[5] * -HOME[5]) / 100.0
+    for _ in range(200):
+        position = position + drift + rng.uniform(-1.0, 1.0, JOINTS) * 10.0 ** rng.uniform(-4.0, -2.0)
+        jacobian = KINEMATICS.pose(position).jacobian
+        truth, answer = float(np.linalg.cond(jacobian)), watch.condition(jacobian)
+        if answer == SLOW_CONDITION:
+            vouched += 1
+            assert truth <= SLOW_CONDITION
+        else:
+            computed += 1
+            assert answer == pytest.approx(truth, rel=1e-6)
+    assert computed > 10
+    assert vouched > 10
 
 
 @settings(deadline=None)
