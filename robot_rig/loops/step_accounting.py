@@ -30,7 +30,8 @@ class StepAccount:
         self._twist += status.tool_velocity
         self._ticks += 1
         verdict = status.verdict
-        self._worst = max(self._worst, _SEVERITY.index(verdict.outcome))
+        if verdict.outcome is not Outcome.PASSED:
+            self._worst = max(self._worst, _SEVERITY.index(verdict.outcome))
         for reason in verdict.reasons:
             self._reasons[reason] = None
         self._last = status

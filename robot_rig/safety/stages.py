@@ -72,7 +72,11 @@ def state_is_finite(state: ArmState) -> bool:
 
 def wish_is_sane(wish: Floats) -> bool:
     """Stage 2 for the controller's answer: shape (7,), finite and physically conceivable."""
-    return wish.shape == (7,) and all(abs(speed) <= IMPOSSIBLE_RAD_S for speed in wish.tolist())
+    if wish.shape != (7,):
+        return False
+    speeds = wish.tolist()
+    # The sum first: the greatest of numbers with a NaN among them says nothing.
+    return math.isfinite(sum(speeds)) and max(map(abs, speeds)) <= IMPOSSIBLE_RAD_S
 
 
 def _extreme_singular_values(jacobian: Floats) -> tuple[float, float]:
@@ -122,7 +126,7 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     reasons = _space_codes(over > ROUNDING)
     faces = np.maximum(over[BOX_ROWS], 0.0)
     excess = faces[:3] - faces[3:]
-    if excess.any():
+    if np.count_nonzero(excess):
         excess += PUSH * np.sign(excess)
         jacobian = pose.jacobian
         square = jacobian @ jacobian.T
