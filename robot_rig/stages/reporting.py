@@ -15,7 +15,7 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Bytes
 from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
-from robot_rig.evaluation import Evaluation, Summary, summarise
+from robot_rig.evaluation import Evaluation, summarise
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.health import INVERSE_LIMIT, NOVELTY_LIMIT, RANK_LIMIT, HealthReport
@@ -102,14 +102,6 @@ def load_results(run: RunFolder, config: Config) -> dict[str, Evaluation]:
             next_step="run `rig eval` on it first",
         )
     return found
-
-
-def final_summary(run: RunFolder, config: Config) -> tuple[Summary, Summary]:
-    """The last checkpoint's result and the do-nothing baseline on the same goals."""
-    found = load_results(run, config)
-    last = list(checkpoints(run).values())[-1].name
-    success_m = config.evaluation.success_m
-    return summarise(found[last].final_m, success_m), summarise(found[DO_NOTHING].final_m, success_m)
 
 
 def gather(run: RunFolder, config: Config, wall_s: Mapping[str, float]) -> ReportData:
