@@ -1,4 +1,4 @@
-"""Where the Sawyer's tool and links are, and how joint speeds move them: numpy only.
+"""Where the Sawyer's tool and links are, and how joint speeds move them.
 
 Called by control (set-point servo), safety (box, table, keep-outs) and loops. The numbers are the published URDF table
 (RethinkRobotics/sawyer_robot d1ef3d0); a real arm carries its own calibrated ones, so drivers may build `Kinematics`
@@ -7,11 +7,13 @@ from another table of the same form. Frame of everything: `base`. Lengths m, ang
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from robot_rig.compiled import READ_1, READ_2, READ_3, WRITE_2, WRITE_3, compiled
 from robot_rig.datatypes import JOINTS, Floats
 
 JOINT_ORIGINS: tuple[tuple[tuple[float, float, float], tuple[float, float, float]], ...] = (
@@ -52,7 +54,8 @@ The gripper's fingers are not among them: the tool tip has its own box.
 """
 
 
-POINTS = len(LINK_SPHERES) + 1
+SPHERES = len(LINK_SPHERES)
+POINTS = SPHERES + 1
 """The spheres' centres and the tool tip."""
 
 
@@ -75,11 +78,50 @@ def _homogeneous(xyz: Sequence[float], rotation: Floats) -> Floats:
     return matrix
 
 
-_CROSS = np.zeros((3, 3, 3))
-for _i, _c, _b in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-    _CROSS[_i, _c, _b], _CROSS[_i, _b, _c] = 1.0, -1.0
-_CROSSES = np.vstack([_CROSS.reshape(9, 3), -_CROSS.reshape(9, 3)])
-"""(18, 3): `_CROSSES @ a` is row 3 i + c of the matrix of a x p for coordinate i of p, and then its negative."""
+@compiled(READ_1, READ_3, WRITE_3)
+def _place(position: Floats, fixed: Floats, frames: Floats) -> None:
+    """Fill `frames` (7, 3, 4), rotation and origin of each link in base, from joint `position` (7,) rad."""
+    for i in range(JOINTS):
+        cos, sin = math.cos(position[i]), math.sin(position[i])
+        for r in range(3):
+            x, y, z, origin = fixed[i, r, 0], fixed[i, r, 1], fixed[i, r, 2], fixed[i, r, 3]
+            if i > 0:
+                x, y, z, origin = 0.0, 0.0, 0.0, frames[i - 1, r, 3]
+                for k in range(3):
+                    share = frames[i - 1, r, k]
+                    x += share * fixed[i, k, 0]
+                    y += share * fixed[i, k, 1]
+                    z += share * fixed[i, k, 2]
+                    origin += share * fixed[i, k, 3]
+            frames[i, r, 0] = cos * x + sin * y
+            frames[i, r, 1] = cos * y - sin * x
+            frames[i, r, 2] = z
+            frames[i, r, 3] = origin
+
+
+@compiled(READ_3, READ_1, READ_2, WRITE_2, WRITE_3)
+def _move(frames: Floats, links: Floats, centres: Floats, points: Floats, moves: Floats) -> None:
+    """Fill `points` (P, 3), the `centres` (P, 3) fixed in `links` (P,) seen from base, and how joints move them.
+
+    `moves` (P + 1, 3, 7): the linear Jacobian of each point, a x (p - o) for the joints at or before its link; the last
+    block is the joints' axes a.
+    """
+    for p in range(points.shape[0]):
+        link = int(links[p])
+        for r in range(3):
+            here = frames[link, r, 3]
+            for k in range(3):
+                here += frames[link, r, k] * centres[p, k]
+            points[p, r] = here
+        for j in range(JOINTS):
+            reach = 1.0 if j <= link else 0.0
+            for r in range(3):
+                c, b = (r + 1) % 3, (r + 2) % 3
+                lever_b, lever_c = points[p, b] - frames[j, b, 3], points[p, c] - frames[j, c, 3]
+                moves[p, r, j] = reach * (frames[j, c, 2] * lever_b - frames[j, b, 2] * lever_c)
+    for j in range(JOINTS):
+        for r in range(3):
+            moves[points.shape[0], r, j] = frames[j, r, 2]
 
 
 class ArmPose(NamedTuple):
@@ -99,10 +141,7 @@ class ArmPose(NamedTuple):
 
 
 class Kinematics:
-    """Forward kinematics and geometric Jacobian of the seven-joint arm with a tool along the hand's z.
-
-    Works in buffers of its own: one thread at a time.
-    """
+    """Forward kinematics and geometric Jacobian of the seven-joint arm with a tool along the hand's z."""
 
     def __init__(
         self,
@@ -110,88 +149,42 @@ class Kinematics:
         origins: Sequence[tuple[Sequence[float], Sequence[float]]] = JOINT_ORIGINS,
         hand: tuple[Sequence[float], Sequence[float]] = HAND_ORIGIN,
     ) -> None:
-        fixed = np.stack([_homogeneous(xyz, rotation_from_rpy(rpy)) for xyz, rpy in origins])
-        # fixed_i Rz(q) = constant + cos(q) even + sin(q) odd: all local frames are one product with (1, cos q, sin q).
-        basis = np.zeros((JOINTS, 3, 4, 4))
-        basis[:, 0, :, 2:] = fixed[:, :, 2:]
-        basis[:, 1, :, :2] = fixed[:, :, :2]
-        basis[:, 2, :, 0] = fixed[:, :, 1]
-        basis[:, 2, :, 1] = -fixed[:, :, 0]
-        # Frames are kept transposed, one below the other: whatever is linear in them is then one product.
-        self._basis = np.ascontiguousarray(basis.transpose(0, 1, 3, 2)).reshape(JOINTS, 3, 16)
-        hand_in_link = _homogeneous(hand[0], rotation_from_rpy(hand[1]))
-        tool = hand_in_link @ np.array([0.0, 0.0, tool_offset_m, 1.0])
+        self._fixed = np.stack([_homogeneous(xyz, rotation_from_rpy(rpy)) for xyz, rpy in origins])
+        self._hand = _homogeneous(hand[0], rotation_from_rpy(hand[1]))
+        tool = self._hand @ np.array([0.0, 0.0, tool_offset_m, 1.0])
         # The tool tip is one more point that the joints move, fixed in the last link like a sphere's centre.
-        links = np.array([*(link for link, _, _ in LINK_SPHERES), JOINTS - 1])
-        points = np.vstack([[[*centre, 1.0] for _, centre, _ in LINK_SPHERES], tool])
-        gather = np.zeros((POINTS + 4, JOINTS, 4))
-        gather[range(POINTS), links] = points
-        gather[POINTS:, JOINTS - 1] = hand_in_link.T
-        self._gather = gather.reshape(POINTS + 4, -1)
+        self._links = np.array([*(link for link, _, _ in LINK_SPHERES), JOINTS - 1], dtype=np.float64)
+        self._centres = np.array([*(centre for _, centre, _ in LINK_SPHERES), tool[:3]])
+        self._turn = np.ascontiguousarray(self._hand[:3, :3])
         self._radii = np.array([radius for _, _, radius in LINK_SPHERES])
-        # A joint moves a point only when it lies at or before the point's link; the last block is the axes.
-        self._moves = np.ones((POINTS + 1, 3, JOINTS))
-        self._moves[:POINTS] = (np.arange(JOINTS)[None, :] <= links[:, None])[:, None, :]
-        self._make_room()
 
-    def _make_room(self) -> None:
-        """Buffers and every view of them, made once: in the tick a new view costs as much as a small product."""
-        self._terms = np.ones((JOINTS, 1, 3))
-        self._cos, self._sin = self._terms[:, 0, 1], self._terms[:, 0, 2]
-        self._local = np.empty((JOINTS, 1, 16))
-        local = self._local.reshape(JOINTS, 4, 4)
-        self._frames = np.empty((4 * JOINTS, 4))
-        self._links = self._frames.reshape(JOINTS, 4, 4)
-        self._first, self._first_local = self._links[0], local[0]
-        self._chain = [(local[i], self._links[i - 1], self._links[i]) for i in range(1, JOINTS)]
-        self._axes = self._links[:, 2, :3].T
-        self._origins = self._links[:, 3, :3].T[:, None, :]
-        self._lever = np.empty((18, JOINTS))
-        lever = self._lever.reshape(6, 3, JOINTS)
-        self._moments, self._moment_terms = lever[3:], (lever[3], lever[4], lever[5])
-        self._twists = lever[:4].reshape(4, 3 * JOINTS)
-
-    def _place(self, position: Floats) -> None:
-        """Fill `_links` with the transposed poses of the links at joint `position` (7,) rad."""
-        np.cos(position, out=self._cos)
-        np.sin(position, out=self._sin)
-        np.matmul(self._terms, self._basis, out=self._local)
-        self._first[:] = self._first_local
-        for local, parent, link in self._chain:
-            np.dot(local, parent, link)
+    def _frames(self, position: Floats) -> Floats:
+        frames: Floats = np.empty((JOINTS, 3, 4))
+        _place(position, self._fixed, frames)
+        return frames
 
     def links(self, position: Floats) -> Floats:
         """(7, 4, 4) poses of right_l0 .. right_l6 in base at joint `position` (7,) rad."""
-        self._place(position)
-        links: Floats = self._links.transpose(0, 2, 1).copy()
+        links = np.tile(np.eye(4), (JOINTS, 1, 1))
+        links[:, :3] = self._frames(position)
         return links
 
     def hand(self, position: Floats) -> Floats:
         """(4, 4) pose of right_hand in base."""
-        self._place(position)
-        hand: Floats = self._gather.dot(self._frames)[POINTS:].T
+        hand: Floats = self.links(position)[-1] @ self._hand
         return hand
 
     def pose(self, position: Floats) -> ArmPose:
         """Everything the tick needs at joint `position` (7,) rad."""
-        self._place(position)
-        points = self._gather.dot(self._frames)
-        # a x (p - o) is linear in (p, 1): three matrices a x, and the moments -(a x o), which the second half holds.
-        np.dot(_CROSSES, self._axes, out=self._lever)
-        np.multiply(self._moments, self._origins, out=self._moments)
-        moment, second, third = self._moment_terms
-        moment += second
-        moment += third
-        moves = np.empty((POINTS + 1, 3, JOINTS))
-        np.dot(points[:POINTS], self._twists, moves[:POINTS].reshape(POINTS, -1))
-        moves[POINTS] = self._axes
-        moves *= self._moves
+        frames = self._frames(position)
+        points, moves = np.empty((POINTS, 3)), np.empty((POINTS + 1, 3, JOINTS))
+        _move(frames, self._links, self._centres, points, moves)
         return ArmPose(
             position,
-            points[POINTS - 1, :3],
-            points[POINTS : POINTS + 3, :3].T,
-            moves[POINTS - 1 :].reshape(6, JOINTS),
-            points[: POINTS - 1, :3],
-            moves[: POINTS - 1],
+            points[SPHERES],
+            frames[JOINTS - 1, :, :3].dot(self._turn),
+            moves[SPHERES:].reshape(6, JOINTS),
+            points[:SPHERES],
+            moves[:SPHERES],
             self._radii,
         )

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from robot_rig.datatypes import Floats
+from robot_rig.compiled import NUMBER, READ_1, READ_2, WRITE_1, compiled
+from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.errors import UserError
 from robot_rig.kinematics import LOWER_LIMITS, UPPER_LIMITS, Kinematics
 
@@ -36,6 +39,36 @@ def rotation_error_terms(wanted: Floats, measured: Floats) -> tuple[float, float
     return 0.5 * (zy - yz), 0.5 * (xz - zx), 0.5 * (yx - xy)
 
 
+@compiled(READ_2, READ_1, NUMBER, WRITE_1)
+def _settle(jacobian: Floats, twist: Floats, damping: float, velocity: Floats) -> None:
+    """Add to `velocity` (7,) the least change that brings it to `twist` (6,): a damped 6x6 Cholesky solve.
+
+    Without damping a singular arm would give infinities; `damping` (lambda^2) > 0 keeps the factor regular.
+    """
+    factor, rest = np.empty((6, 6)), np.empty(6)
+    for i in range(6):
+        rest[i] = twist[i]
+        for j in range(JOINTS):
+            rest[i] -= jacobian[i, j] * velocity[j]
+        for k in range(i + 1):
+            product = damping if i == k else 0.0
+            for j in range(JOINTS):
+                product += jacobian[i, j] * jacobian[k, j]
+            for m in range(k):
+                product -= factor[i, m] * factor[k, m]
+            factor[i, k] = math.sqrt(product) if i == k else product / factor[k, k]
+    for i in range(6):
+        for m in range(i):
+            rest[i] -= factor[i, m] * rest[m]
+        rest[i] /= factor[i, i]
+    for i in range(5, -1, -1):
+        for m in range(i + 1, 6):
+            rest[i] -= factor[m, i] * rest[m]
+        rest[i] /= factor[i, i]
+        for j in range(JOINTS):
+            velocity[j] += jacobian[i, j] * rest[i]
+
+
 class DampedLeastSquares:
     """q' = J^T (J J^T + lambda^2 I)^-1 (t - J z) + z: the least joint velocity for a twist, beside a posture pull z.
 
@@ -43,17 +76,14 @@ class DampedLeastSquares:
     """
 
     def __init__(self, damping: float, posture: Floats, posture_gain: float) -> None:
-        self._damping = damping * damping * np.eye(6)
+        self._damping = damping * damping
         self._posture_pull = posture_gain * posture
         self._posture_gain = posture_gain
 
     def velocity(self, jacobian: Floats, position: Floats, twist: Floats) -> Floats:
         """Joint velocity (7,) rad/s for `twist` (6,) m/s and rad/s, given `jacobian` (6, 7) at `position` (7,) rad."""
-        pull = self._posture_pull - self._posture_gain * position
-        square = jacobian.dot(jacobian.T)
-        square += self._damping
-        velocity: Floats = np.linalg.solve(square, twist - jacobian.dot(pull)).dot(jacobian)
-        velocity += pull
+        velocity: Floats = self._posture_pull - self._posture_gain * position
+        _settle(jacobian, twist, self._damping, velocity)
         return velocity
 
 

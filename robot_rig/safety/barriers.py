@@ -15,8 +15,11 @@ turn evenly move the tool on an arc: what its bend adds towards a barrier until 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from robot_rig.compiled import NUMBER, READ_1, READ_2, READ_3, TRUTH, WRITE_1, WRITE_2, compiled
 from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.kinematics import LINK_SPHERES, ArmPose
 from robot_rig.safety.limits import Limits
@@ -38,36 +41,149 @@ JOINT_SLACK_RAD = 0.02
 """By how much a predicted stop may overshoot before it is a fault and not rounding."""
 
 
+@compiled(READ_2, READ_1, WRITE_1)
+def _approach(rows: Floats, velocity: Floats, speeds: Floats) -> None:
+    """Fill `speeds` (M,) with the speed of approach to each barrier under `velocity` (7,)."""
+    for k in range(rows.shape[0]):
+        speed = 0.0
+        for j in range(JOINTS):
+            speed += rows[k, j] * velocity[j]
+        speeds[k] = speed
+
+
+@compiled(READ_1, READ_1, READ_1, READ_1, READ_1, READ_1, READ_2, WRITE_2, WRITE_1)
+def _measure_limits(
+    position: Floats,
+    lower: Floats,
+    upper: Floats,
+    tool: Floats,
+    low: Floats,
+    high: Floats,
+    jacobian: Floats,
+    rows: Floats,
+    distance: Floats,
+) -> None:
+    """The joints' limits, whose rows never change, and the faces of the tool's box."""
+    for j in range(JOINTS):
+        distance[j] = upper[j] - position[j]
+        distance[JOINTS + j] = position[j] - lower[j]
+    for i in range(3):
+        distance[14 + i] = high[i] - tool[i]
+        distance[17 + i] = tool[i] - low[i]
+        for j in range(JOINTS):
+            rows[14 + i, j] = jacobian[i, j]
+            rows[17 + i, j] = -jacobian[i, j]
+
+
+@compiled(READ_2, READ_3, READ_1, NUMBER, WRITE_2, WRITE_1)
+def _measure_table(spheres: Floats, moves: Floats, radii: Floats, floor: float, rows: Floats, distance: Floats) -> None:
+    """The height of each sphere over the table."""
+    for k in range(SPHERES):
+        distance[20 + k] = spheres[k, 2] - (radii[k] + floor)
+        for j in range(JOINTS):
+            rows[20 + k, j] = -moves[k, 2, j]
+
+
+@compiled(READ_2, READ_3, READ_1, READ_2, WRITE_2, WRITE_1)
+def _measure_keep_out(
+    points: Floats, moves: Floats, radii: Floats, box: Floats, rows: Floats, distance: Floats
+) -> None:
+    """Distance of each point (K, 3) to `box` (2, 3) along the shortest way; inside, out of the nearest face."""
+    normal = np.empty(3)
+    for k in range(points.shape[0]):
+        gap, depth, nearest = 0.0, math.inf, 0
+        for i in range(3):
+            normal[i] = points[k, i] - min(max(points[k, i], box[0, i]), box[1, i])
+            gap += normal[i] * normal[i]
+            for side in range(2):
+                face = abs(points[k, i] - box[side, i])
+                if face < depth:
+                    depth, nearest = face, 3 * side + i
+        gap = math.sqrt(gap)
+        distance[k] = (gap if gap > 0.0 else -depth) - radii[k]
+        for i in range(3):
+            if gap > 0.0:
+                normal[i] /= gap
+            else:
+                normal[i] = 0.0 if i != nearest % 3 else -1.0 if nearest < 3 else 1.0
+        for j in range(JOINTS):
+            speed = 0.0
+            for i in range(3):
+                speed += normal[i] * moves[k, i, j]
+            rows[k, j] = -speed
+
+
+@compiled(READ_2, READ_1, READ_1, READ_1, READ_1, READ_1, NUMBER, NUMBER, NUMBER, WRITE_1)
+def _allow(
+    rows: Floats,
+    distance: Floats,
+    bend: Floats,
+    ramp: Floats,
+    under_way: Floats,
+    wish: Floats,
+    delay: float,
+    stop_time: float,
+    period: float,
+    allowed: Floats,
+) -> None:
+    """`Barriers.allowed` row by row; `bend` (M,) m/s^2 times `period`, `ramp` (7,) 1/s."""
+    half, horizon = 0.5 * stop_time, delay + stop_time
+    wanted = 0.0
+    for j in range(JOINTS):
+        wanted += wish[j] * wish[j]
+    for k in range(rows.shape[0]):
+        coming, size = 0.0, 0.0
+        for j in range(JOINTS):
+            coming += rows[k, j] * under_way[j]
+            size += rows[k, j] * rows[k, j]
+        room = distance[k] - max(bend[k], 0.0) * 0.5 * horizon * horizon / period
+        if room < 0.0:
+            allowed[k] = -min(-room / (delay + half), RETURN_SHARE * math.sqrt(size * wanted))
+            continue
+        left = max(room - max(coming, 0.0), 0.0)
+        allowed[k] = min(room / (delay + half), left / (period + half))
+        if k < 2 * JOINTS:
+            allowed[k] = min(allowed[k], room * ramp[k % JOINTS])
+
+
+@compiled(READ_2, READ_1, READ_1, returns=TRUTH)
+def _exceeds(rows: Floats, velocity: Floats, most: Floats) -> bool:
+    """Whether `velocity` (7,) approaches any barrier faster than `most` (M,); a NaN does."""
+    for k in range(rows.shape[0]):
+        speed = 0.0
+        for j in range(JOINTS):
+            speed += rows[k, j] * velocity[j]
+        if not speed <= most[k]:
+            return True
+    return False
+
+
+@compiled(READ_2, READ_1, READ_1, NUMBER, returns=TRUTH)
+def _overshoots(rows: Floats, distance: Floats, velocity: Floats, seconds: float) -> bool:
+    """Whether `seconds` of `velocity` (7,) lead beyond a barrier by more than its slack."""
+    for k in range(rows.shape[0]):
+        speed = 0.0
+        for j in range(JOINTS):
+            speed += rows[k, j] * velocity[j]
+        slack = JOINT_SLACK_RAD if k < 2 * JOINTS else SPACE_SLACK_M
+        if speed * seconds > max(distance[k], 0.0) + slack:
+            return True
+    return False
+
+
 class Barriers:
     """The table for one arm; `rows` (M, 7) and `distance` (M,) are overwritten by each `measure`."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._boxes = limits.keep_outs
-        count = 20 + SPHERES + len(self._boxes) * (SPHERES + 1)
+        count = 20 + SPHERES + len(limits.keep_outs) * (SPHERES + 1)
         self.rows: Floats = np.zeros((count, JOINTS))
         self.rows[:JOINTS] = np.eye(JOINTS)
         self.rows[JOINTS : 2 * JOINTS] = -np.eye(JOINTS)
         self.distance: Floats = np.zeros(count)
-        self.slack: Floats = np.full(count, SPACE_SLACK_M)
-        self.slack[JOINT_ROWS] = JOINT_SLACK_RAD
-        self._ramp = np.tile(limits.joint_speed / max(limits.soft_width, 1e-6), 2)
-        self._make_room(count)
-
-    def _make_room(self, count: int) -> None:
-        """Buffers and the views of every part of the table, made once: a new view costs as much as a small product."""
-        rows, distance = self.rows, self.distance
-        self._faces_up, self._faces_down, self._falls = rows[14:17], rows[17:20], rows[TABLE_ROWS]
-        self._joints_up, self._joints_down = distance[:7], distance[7:14]
-        self._below_top, self._above_bottom, self._height = distance[14:17], distance[17:20], distance[TABLE_ROWS]
-        self._floor: Floats = np.empty(SPHERES)
-        self._radii: Floats | None = None
+        self._ramp = limits.joint_speed / max(limits.soft_width, 1e-6)
+        self._before: Floats = np.zeros(count)
         self._bend: Floats = np.zeros(count)
-        self._room: Floats = np.zeros(count)
-        self._left: Floats = np.zeros(count)
-        self._reduced: Floats = np.zeros(count)
-        self._joint_room = self._room[JOINT_ROWS]
-        self._run_out: Floats = np.zeros(count)
 
     def measure(self, pose: ArmPose, velocity: Floats) -> None:
         """Take rows and distances from the measured `pose`.
@@ -75,42 +191,33 @@ class Barriers:
         The change of the approaches in one period under the last sent `velocity` (7,) rad/s is the bend: by the period
         in m/s^2.
         """
-        limits, bend = self._limits, self._bend
-        before = self.rows.dot(velocity)
-        np.subtract(limits.upper, pose.position, out=self._joints_up)
-        np.subtract(pose.position, limits.lower, out=self._joints_down)
-        linear = pose.jacobian[:3]
-        self._faces_up[:] = linear
-        np.negative(linear, out=self._faces_down)
-        np.subtract(limits.box_high, pose.tool, out=self._below_top)
-        np.subtract(pose.tool, limits.box_low, out=self._above_bottom)
-        np.negative(pose.sphere_jacobians[:, 2], out=self._falls)
-        if pose.radii is not self._radii:
-            self._radii = pose.radii
-            np.add(pose.radii, limits.floor, out=self._floor)
-        np.subtract(pose.spheres[:, 2], self._floor, out=self._height)
-        if len(self._boxes):
+        limits, rows, distance = self._limits, self.rows, self.distance
+        _approach(rows, velocity, self._before)
+        _measure_limits(
+            pose.position,
+            limits.lower,
+            limits.upper,
+            pose.tool,
+            limits.box_low,
+            limits.box_high,
+            pose.jacobian,
+            rows,
+            distance,
+        )
+        _measure_table(pose.spheres, pose.sphere_jacobians, pose.radii, limits.floor, rows, distance)
+        if len(limits.keep_outs):
             self._measure_keep_outs(pose)
-        np.subtract(self.rows.dot(velocity), before, out=bend)
-        np.maximum(bend, 0.0, out=bend)
+        _approach(rows, velocity, self._bend)
+        self._bend -= self._before
 
     def _measure_keep_outs(self, pose: ArmPose) -> None:
-        """Distance of each sphere and the tip to each box along the shortest way; inside, out of the nearest face."""
-        centres = np.vstack([pose.spheres, pose.tool])
+        points = np.vstack([pose.spheres, pose.tool])
         moves = np.concatenate([pose.sphere_jacobians, pose.jacobian[None, :3]])
         radii = np.append(pose.radii, TIP_RADIUS_M)
-        for k, (low, high) in enumerate(self._boxes):
-            away = centres - np.minimum(np.maximum(centres, low), high)
-            gap = np.sqrt((away * away).sum(axis=1))
-            faces = np.concatenate([centres - low, high - centres], axis=1)
-            nearest = faces.argmin(axis=1)
-            face_normals = np.eye(3)[nearest % 3] * np.where(nearest < 3, -1.0, 1.0)[:, None]
-            inside = gap == 0.0
-            normals = np.where(inside[:, None], face_normals, away / np.where(inside, 1.0, gap)[:, None])
+        for k, box in enumerate(self._limits.keep_outs):
             first = KEEP_OUT_ROWS.start + k * (SPHERES + 1)
             here = slice(first, first + SPHERES + 1)
-            self.rows[here] = -np.einsum("ki,kij->kj", normals, moves)
-            self.distance[here] = np.where(inside, -faces.min(axis=1), gap) - radii
+            _measure_keep_out(points, moves, radii, box, self.rows[here], self.distance[here])
 
     def allowed(self, delay: float, stop_time: float, under_way: Floats, wish: Floats) -> Floats:
         """(M,) greatest speed of approach to each barrier; negative beyond it, where motion must lessen the violation.
@@ -120,33 +227,15 @@ class Barriers:
         what is left of the ring. The way back that is asked for is never more than a share of the motion that
         `wish` (7,) rad/s wants anyway: a barrier does not move an arm that shall stand.
         """
-        horizon, half = delay + stop_time, 0.5 * stop_time
-        distance, room, left = self._reduced, self._room, self._left
-        np.multiply(self._bend, 0.5 * horizon * horizon / self._limits.period, out=distance)
-        np.subtract(self.distance, distance, out=distance)
-        np.maximum(distance, 0.0, out=room)
-        self.rows.dot(under_way, left)
-        np.maximum(left, 0.0, out=left)
-        np.subtract(room, left, out=left)
-        np.maximum(left, 0.0, out=left)
-        left /= self._limits.period + half
-        allowed: Floats = room / (delay + half)
-        np.minimum(allowed, left, out=allowed)
-        joints, joint_room = allowed[JOINT_ROWS], self._joint_room
-        joint_room *= self._ramp
-        np.minimum(joints, joint_room, out=joints)
-        beyond = distance < 0.0
-        if np.count_nonzero(beyond):
-            rows = self.rows[beyond]
-            most = RETURN_SHARE * np.sqrt((rows * rows).sum(axis=1) * (wish @ wish))
-            allowed[beyond] = -np.minimum(-distance[beyond] / (delay + half), most)
+        allowed: Floats = np.empty(len(self.distance))
+        period = self._limits.period
+        _allow(self.rows, self.distance, self._bend, self._ramp, under_way, wish, delay, stop_time, period, allowed)
         return allowed
+
+    def exceeded(self, velocity: Floats, allowed: Floats) -> bool:
+        """Whether `velocity` (7,) rad/s approaches any barrier faster than `allowed` (M,)."""
+        return bool(_exceeds(self.rows, velocity, allowed))
 
     def overshoots(self, velocity: Floats, delay: float, stop_time: float) -> bool:
         """Whether an even stop from `velocity` (7,) rad/s would end beyond a barrier by more than its slack."""
-        run_out, room = self._run_out, self._room
-        self.rows.dot(velocity, run_out)
-        run_out *= delay + 0.5 * stop_time
-        np.maximum(self.distance, 0.0, out=room)
-        room += self.slack
-        return bool(np.count_nonzero(run_out > room))
+        return bool(_overshoots(self.rows, self.distance, velocity, delay + 0.5 * stop_time))

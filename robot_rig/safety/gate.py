@@ -167,7 +167,7 @@ class Gate:
         allowed = self._barriers.allowed(delay, stop_time, under_way, paced)
         inside = paced
         # Stages 4 and 5 change nothing where no row is over; far from everything one comparison says so for both.
-        if np.count_nonzero(self._barriers.rows.dot(paced) <= allowed) < allowed.size:
+        if self._barriers.exceeded(paced, allowed):
             braked, joint_codes = stages.brake_joints(paced, allowed)
             inside, space_codes = stages.keep_inside(braked, pose, self._barriers, allowed)
             reasons += joint_codes + space_codes

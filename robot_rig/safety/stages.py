@@ -7,11 +7,11 @@ Velocities are joint velocities (7,) rad/s. An empty tuple of reasons means that
 from __future__ import annotations
 
 import math
-from operator import sub, truediv
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rig.compiled import NUMBER, READ_1, READ_2, compiled
 from robot_rig.datatypes import Action, ArmState, Floats, Mode
 from robot_rig.kinematics import ArmPose
 from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, KEEP_OUT_ROWS, TABLE_ROWS, Barriers
@@ -218,27 +218,44 @@ def brake_if_needed(
     return velocity + share * (brake - velocity), ("brake",)
 
 
+@compiled(READ_1, READ_1, returns=NUMBER)
 def seconds(velocity: Floats, rate: Floats) -> float:
     """The largest |velocity| / rate: the time to stop where `rate` (7,) is acceleration, the pace where it is speed."""
-    longest: float = max(map(truediv, map(abs, velocity.tolist()), rate.tolist()))
+    longest = 0.0
+    for j in range(velocity.shape[0]):
+        longest = max(longest, abs(velocity[j]) / rate[j])
     return longest
 
 
+@compiled(READ_1, READ_1, returns=NUMBER)
+def excess(values: Floats, bounds: Floats) -> float:
+    """The largest |value| - bound; not positive where all of `values` keep to their `bounds`."""
+    most = -math.inf
+    for j in range(values.shape[0]):
+        most = max(most, abs(values[j]) - bounds[j])
+    return most
+
+
+@compiled(READ_2, READ_1, returns=NUMBER)
 def tool_speed(jacobian: Floats, velocity: Floats) -> float:
     """Speed of the tool tip, m/s."""
-    x, y, z, *_ = jacobian.dot(velocity).tolist()
-    return math.sqrt(x * x + y * y + z * z)
+    square = 0.0
+    for i in range(3):
+        speed = 0.0
+        for j in range(velocity.shape[0]):
+            speed += jacobian[i, j] * velocity[j]
+        square += speed * speed
+    return math.sqrt(square)
 
 
 def broken_bounds(velocity: Floats, last: Floats, step: Floats, limits: Limits, jacobian: Floats, cap: float) -> Codes:
     """Stage 8 without space: finite, joint speed, slew and tool speed, each asserted on what is about to be sent."""
-    values = velocity.tolist()
-    if not math.isfinite(sum(values)):
+    if not math.isfinite(sum(velocity.tolist())):
         return ("bound_finite",)
     codes = []
-    if max(map(sub, map(abs, values), limits.joint_speed.tolist())) > ROUNDING:
+    if excess(velocity, limits.joint_speed) > ROUNDING:
         codes.append("bound_joint_speed")
-    if max(map(sub, map(abs, map(sub, values, last.tolist())), step.tolist())) > ROUNDING:
+    if excess(velocity - last, step) > ROUNDING:
         codes.append("bound_slew")
     if tool_speed(jacobian, velocity) > cap + 1e-6:
         codes.append("bound_tool_speed")
