@@ -74,6 +74,15 @@ class ControlConfig(Section):
         return self
 
 
+class ToolConfig(Section):
+    """What is fixed to the robot's hand; the robot must know it too. Its tip lies at control.tool_offset_m."""
+
+    kind: Literal["none", "electric", "custom"] = Field(
+        "electric", description="bare flange, the vendor's electric gripper, or something else"
+    )
+    mass_kg: float = Field(0.47, ge=0, le=4, description="mass of the tool, kg (electric gripper: 0.47)")
+
+
 class GuardConfig(Section):
     """Limits of the guard. Each may only be tighter than the hard ceiling in safety/limits.py."""
 
@@ -202,6 +211,7 @@ class Config(Section):
     threads: int = Field(1, ge=1, le=64, description="torch threads of the trainer")
     camera: CameraConfig = CameraConfig()
     control: ControlConfig = ControlConfig()
+    tool: ToolConfig = ToolConfig()
     guard: GuardConfig = GuardConfig()
     sim: SimConfig = SimConfig()
     collect: CollectConfig = CollectConfig()
@@ -209,6 +219,12 @@ class Config(Section):
     agent: AgentConfig = AgentConfig()
     practice: PracticeConfig = PracticeConfig()
     evaluation: EvalConfig = EvalConfig()
+
+    @model_validator(mode="after")
+    def _bare_flange_has_no_tool(self) -> Config:
+        if self.tool.kind == "none" and (self.control.tool_offset_m > 0 or self.tool.mass_kg > 0):
+            raise ValueError("tool.kind none needs control.tool_offset_m 0 and tool.mass_kg 0")
+        return self
 
     def hash(self) -> str:
         """The first 16 hex digits of SHA-256 over the canonical JSON of all values."""

@@ -155,7 +155,8 @@ def _explain(error: ValidationError, leaves: Leaves) -> UserError:
     named = {key: entry for key, entry in inside.items() if key[-1] in first["msg"]} or inside
     places = ", ".join(dict.fromkeys(entry.where for entry in named.values()))
     message = first["msg"].removeprefix("Value error, ")
-    return UserError(f"{places}: {'.'.join(location)}: {message}", next_step="change these keys together")
+    about = ": ".join(filter(None, [places, ".".join(location), message]))
+    return UserError(about, next_step="change these keys together")
 
 
 def _unknown(key: Key, schema: type[BaseModel], where: str) -> UserError:

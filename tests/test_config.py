@@ -370,3 +370,11 @@ def test_what_is_dumped_is_what_is_read(beta: float, rate: float, mesh_dir: str,
     again = load_config([written(folder, dump_config(config))], [])
     assert again == config
     assert again.hash() == config.hash()
+
+
+def test_a_bare_flange_has_neither_tip_nor_mass() -> None:
+    said = refusal([], ["tool.kind=none"])
+    assert "control.tool_offset_m 0" in said
+    assert ": :" not in said
+    bare = load_config([], ["tool.kind=none", "tool.mass_kg=0", "control.tool_offset_m=0"])
+    assert bare.tool.kind == "none"
