@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_rig.compiled import READ_1, READ_2, READ_3, WRITE_2, WRITE_3, compiled
+from robot_rig.compiled import NUMBER, READ_1, READ_2, READ_3, WRITE_1, WRITE_2, WRITE_3, compiled
 from robot_rig.datatypes import JOINTS, Floats
 
 JOINT_ORIGINS: tuple[tuple[tuple[float, float, float], tuple[float, float, float]], ...] = (
@@ -122,6 +122,36 @@ def _move(frames: Floats, links: Floats, centres: Floats, points: Floats, moves:
     for j in range(JOINTS):
         for r in range(3):
             moves[points.shape[0], r, j] = frames[j, r, 2]
+
+
+@compiled(READ_2, READ_1, NUMBER, WRITE_1)
+def settle(jacobian: Floats, twist: Floats, damping: float, velocity: Floats) -> None:
+    """Add to `velocity` (7,) the least change that brings it to `twist` (6,): a damped 6x6 Cholesky solve.
+
+    Without damping a singular arm would give infinities; `damping` (lambda^2) > 0 keeps the factor regular.
+    """
+    factor, rest = np.empty((6, 6)), np.empty(6)
+    for i in range(6):
+        rest[i] = twist[i]
+        for j in range(JOINTS):
+            rest[i] -= jacobian[i, j] * velocity[j]
+        for k in range(i + 1):
+            product = damping if i == k else 0.0
+            for j in range(JOINTS):
+                product += jacobian[i, j] * jacobian[k, j]
+            for m in range(k):
+                product -= factor[i, m] * factor[k, m]
+            factor[i, k] = math.sqrt(product) if i == k else product / factor[k, k]
+    for i in range(6):
+        for m in range(i):
+            rest[i] -= factor[i, m] * rest[m]
+        rest[i] /= factor[i, i]
+    for i in range(5, -1, -1):
+        for m in range(i + 1, 6):
+            rest[i] -= factor[m, i] * rest[m]
+        rest[i] /= factor[i, i]
+        for j in range(JOINTS):
+            velocity[j] += jacobian[i, j] * rest[i]
 
 
 class ArmPose(NamedTuple):

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from robot_rig.compiled import NUMBER, READ_1, READ_2, WRITE_1, compiled
-from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.compiled import READ_2, WRITE_1, compiled
+from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
-from robot_rig.kinematics import LOWER_LIMITS, UPPER_LIMITS, Kinematics
+from robot_rig.kinematics import LOWER_LIMITS, UPPER_LIMITS, Kinematics, settle
 
 TOOL_DOWN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 TOOL_DOWN.setflags(write=False)
@@ -25,48 +23,17 @@ ITERATIONS = 200
 LARGEST_STEP_RAD = 0.3
 
 
-def rotation_error(wanted: Floats, measured: Floats) -> Floats:
-    """(3,) axis times sine of the angle that turns rotation `measured` (3, 3) into `wanted` (3, 3), in base.
+@compiled(READ_2, READ_2, WRITE_1)
+def rotation_error(wanted: Floats, measured: Floats, error: Floats) -> None:
+    """Fill `error` (3,): axis times sine of the angle that turns `measured` (3, 3) into `wanted` (3, 3), in base.
 
     The rotation vector itself for small angles; it fades beyond a right angle and is zero at half a turn.
     """
-    return np.array(rotation_error_terms(wanted, measured))
-
-
-def rotation_error_terms(wanted: Floats, measured: Floats) -> tuple[float, float, float]:
-    """`rotation_error` as plain numbers, for the arm loop."""
-    (_, xy, xz), (yx, _, yz), (zx, zy, _) = wanted.dot(measured.T).tolist()
-    return 0.5 * (zy - yz), 0.5 * (xz - zx), 0.5 * (yx - xy)
-
-
-@compiled(READ_2, READ_1, NUMBER, WRITE_1)
-def _settle(jacobian: Floats, twist: Floats, damping: float, velocity: Floats) -> None:
-    """Add to `velocity` (7,) the least change that brings it to `twist` (6,): a damped 6x6 Cholesky solve.
-
-    Without damping a singular arm would give infinities; `damping` (lambda^2) > 0 keeps the factor regular.
-    """
-    factor, rest = np.empty((6, 6)), np.empty(6)
-    for i in range(6):
-        rest[i] = twist[i]
-        for j in range(JOINTS):
-            rest[i] -= jacobian[i, j] * velocity[j]
-        for k in range(i + 1):
-            product = damping if i == k else 0.0
-            for j in range(JOINTS):
-                product += jacobian[i, j] * jacobian[k, j]
-            for m in range(k):
-                product -= factor[i, m] * factor[k, m]
-            factor[i, k] = math.sqrt(product) if i == k else product / factor[k, k]
-    for i in range(6):
-        for m in range(i):
-            rest[i] -= factor[i, m] * rest[m]
-        rest[i] /= factor[i, i]
-    for i in range(5, -1, -1):
-        for m in range(i + 1, 6):
-            rest[i] -= factor[m, i] * rest[m]
-        rest[i] /= factor[i, i]
-        for j in range(JOINTS):
-            velocity[j] += jacobian[i, j] * rest[i]
+    for i in range(3):
+        b, c = (i + 1) % 3, (i + 2) % 3
+        error[i] = 0.0
+        for k in range(3):
+            error[i] += 0.5 * (wanted[c, k] * measured[b, k] - wanted[b, k] * measured[c, k])
 
 
 class DampedLeastSquares:
@@ -83,7 +50,7 @@ class DampedLeastSquares:
     def velocity(self, jacobian: Floats, position: Floats, twist: Floats) -> Floats:
         """Joint velocity (7,) rad/s for `twist` (6,) m/s and rad/s, given `jacobian` (6, 7) at `position` (7,) rad."""
         velocity: Floats = self._posture_pull - self._posture_gain * position
-        _settle(jacobian, twist, self._damping, velocity)
+        settle(jacobian, twist, self._damping, velocity)
         return velocity
 
 
@@ -96,9 +63,11 @@ def solve_position(kinematics: Kinematics, tool: Floats, rotation: Floats, seed:
     solver = DampedLeastSquares(1e-3, seed, 0.1)
     low, high = LOWER_LIMITS + MARGIN_RAD, UPPER_LIMITS - MARGIN_RAD
     position: Floats = np.minimum(np.maximum(seed, low), high)
+    error = np.empty(6)
     for _ in range(ITERATIONS):
         pose = kinematics.pose(position)
-        error = np.concatenate([tool - pose.tool, rotation_error(rotation, pose.rotation)])
+        error[:3] = tool - pose.tool
+        rotation_error(rotation, pose.rotation, error[3:])
         aligned = float((rotation * pose.rotation).sum()) > 0.0
         if aligned and np.abs(error[:3]).max() < POSITION_TOLERANCE_M and np.abs(error[3:]).max() < ROTATION_TOLERANCE:
             return position

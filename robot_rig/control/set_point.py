@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
+from robot_rig.compiled import NUMBER, READ_1, READ_2, WRITE_1, compiled
 from robot_rig.config import ControlConfig
 from robot_rig.control.action_map import ActionMap
-from robot_rig.control.ik import TOOL_DOWN, rotation_error_terms
+from robot_rig.control.ik import TOOL_DOWN, rotation_error
 from robot_rig.datatypes import Float32s, Floats
 from robot_rig.kinematics import ArmPose
 
@@ -19,8 +20,44 @@ ACCELERATION_M_S2 = 2.5
 """How fast the set-point changes its speed; a step of the action would only meet the guard's slew limit."""
 
 
-Vector = tuple[float, float, float]
-"""Three plain numbers: at this size numpy's calls cost ten times the arithmetic."""
+@compiled(READ_1, NUMBER, returns=NUMBER)
+def _share(vector: Floats, longest: float) -> float:
+    """The greatest share of `vector` (3,), at most all, that is no longer than `longest`."""
+    length = math.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2])
+    return 1.0 if length <= longest else longest / length
+
+
+@compiled(READ_1, READ_2, READ_1, NUMBER, NUMBER, NUMBER, WRITE_1, WRITE_1, WRITE_1)
+def _follow(
+    tool: Floats,
+    axes: Floats,
+    wanted: Floats,
+    period: float,
+    reach: float,
+    gain: float,
+    speed: Floats,
+    point: Floats,
+    twist: Floats,
+) -> None:
+    """Slew `speed` (3,) towards `wanted` (3,), move `point` (3,) by it inside the box, and fill the linear `twist`.
+
+    `axes` (3, 3): per axis the low face, the high face and the fixed coordinate, NaN where the policy commands it.
+    """
+    change, lead, ahead = np.empty(3), np.empty(3), np.empty(3)
+    for i in range(3):
+        change[i] = wanted[i] - speed[i]
+    share = _share(change, ACCELERATION_M_S2 * period)
+    for i in range(3):
+        speed[i] += share * change[i]
+        start = point[i] if math.isnan(axes[i, 2]) else axes[i, 2]
+        start = min(max(start, axes[i, 0]), axes[i, 1])
+        end = min(max(start + speed[i] * period, axes[i, 0]), axes[i, 1])
+        lead[i], ahead[i] = start - tool[i], end - tool[i]
+        twist[i] = (end - start) / period
+    led, drawn = _share(lead, reach), _share(ahead, reach)
+    for i in range(3):
+        twist[i] += gain * led * lead[i]
+        point[i] = tool[i] + drawn * ahead[i]
 
 
 class SetPointServo:
@@ -33,27 +70,25 @@ class SetPointServo:
 
     def __init__(self, control: ControlConfig, box_low: Floats, box_high: Floats) -> None:
         self._map = ActionMap(control)
-        fixed = (control.home_tool_m[0], control.home_tool_m[1], control.tool_height_m)
-        self._axes = tuple(
-            (None if axis in self._map.axes else fixed[axis], low, high)
-            for axis, (low, high) in enumerate(zip(box_low.tolist(), box_high.tolist(), strict=True))
-        )
+        fixed = np.array([control.home_tool_m[0], control.home_tool_m[1], control.tool_height_m])
+        fixed[self._map.axes] = np.nan
+        self._axes = np.column_stack([box_low, box_high, fixed])
         self._reach = control.set_point_reach_m
         self._position_gain = control.position_gain_hz
         self._rotation_gain = control.rotation_gain_hz
         self._period = 1.0 / control.arm_rate_hz
-        self._point: Vector | None = None
-        self._speed: Vector = (0.0, 0.0, 0.0)
+        self._point: Floats | None = None
+        self._speed: Floats = np.zeros(3)
 
     @property
     def point(self) -> Floats | None:
         """The set-point (3,) m, or None until the next tick seeds it."""
-        return None if self._point is None else np.array(self._point)
+        return None if self._point is None else self._point.copy()
 
     def release(self) -> None:
         """Forget the set-point: the next tick starts from the measured tool."""
         self._point = None
-        self._speed = (0.0, 0.0, 0.0)
+        self._speed[:] = 0.0
 
     def twist(self, pose: ArmPose, action: Float32s) -> Floats:
         """Wanted tool twist (6,) m/s and rad/s for the normalised `action` (A,) at the measured `pose`.
@@ -61,45 +96,20 @@ class SetPointServo:
         The feed-forward is the set-point's own motion along the box, not what the lead limit drags it by: an arm that
         is pushed aside must not help the push.
         """
-        period, gain, turn = self._period, self._position_gain, self._rotation_gain
-        tool: Vector = tuple(pose.tool.tolist())
-        x, y, z = self._map.tool_velocity(action).tolist()
-        u, v, w = self._speed
-        x, y, z = _shortened((x - u, y - v, z - w), ACCELERATION_M_S2 * period)
-        self._speed = speed = (u + x, v + y, w + z)
-        start, wanted = self._advanced(tool if self._point is None else self._point, speed)
-        (x, y, z), (a, b, c), (u, v, w) = tool, start, wanted
-        leads = _shortened((a - x, b - y, c - z), self._reach)
-        ahead = _shortened((u - x, v - y, w - z), self._reach)
-        self._point = (x + ahead[0], y + ahead[1], z + ahead[2])
-        rx, ry, rz = rotation_error_terms(TOOL_DOWN, pose.rotation)
-        return np.array(
-            [
-                (u - a) / period + gain * leads[0],
-                (v - b) / period + gain * leads[1],
-                (w - c) / period + gain * leads[2],
-                turn * rx,
-                turn * ry,
-                turn * rz,
-            ]
+        if self._point is None:
+            self._point = pose.tool.copy()
+        twist: Floats = np.empty(6)
+        _follow(
+            pose.tool,
+            self._axes,
+            self._map.tool_velocity(action),
+            self._period,
+            self._reach,
+            self._position_gain,
+            self._speed,
+            self._point,
+            twist,
         )
-
-    def _advanced(self, point: Vector, speed: Vector) -> tuple[list[float], list[float]]:
-        """Where the set-point starts from, `point` with the uncommanded axes put right, and where `speed` takes it."""
-        starts, ends = [], []
-        for (fixed, low, high), here, pace in zip(self._axes, point, speed, strict=True):
-            start = here if fixed is None else fixed
-            start = low if start < low else min(start, high)
-            end = start + pace * self._period
-            starts.append(start)
-            ends.append(low if end < low else min(end, high))
-        return starts, ends
-
-
-def _shortened(vector: Vector, longest: float) -> Vector:
-    x, y, z = vector
-    length = math.sqrt(x * x + y * y + z * z)
-    if length <= longest:
-        return vector
-    share = longest / length
-    return x * share, y * share, z * share
+        rotation_error(TOOL_DOWN, pose.rotation, twist[3:])
+        twist[3:] *= self._rotation_gain
+        return twist

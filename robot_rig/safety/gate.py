@@ -7,7 +7,6 @@ and trusts nobody above it: it starts closed, every doubt is zero velocity, and 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -57,7 +56,7 @@ class Gate:
         self._last_time: float | None = None
         self._cap = limits.slow_speed
         longest = math.ceil((limits.reaction + limits.state_age) / limits.period)
-        self._moves = deque([(0.0,) * JOINTS] * longest, maxlen=longest)
+        self._moves = np.zeros((longest, JOINTS))
 
     @property
     def latched(self) -> Codes:
@@ -119,7 +118,8 @@ class Gate:
         """Seconds that stage 7 may use: never more than one period, and none for a clock that stood still."""
         since = self._limits.period if self._last_time is None else now - self._last_time
         self._last_time = now
-        self._moves.append(tuple((self._last * min(max(since, 0.0), ROBOT_TIMEOUT_S)).tolist()))
+        self._moves[:-1] = self._moves[1:]
+        np.multiply(self._last, min(max(since, 0.0), ROBOT_TIMEOUT_S), out=self._moves[-1])
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
         return min(max(since, 0.0), self._limits.period)
@@ -162,8 +162,7 @@ class Gate:
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
         stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
         # Summed anew each tick: a running total would round differently after a resume, and for ever.
-        recent = list(self._moves)[-math.ceil(delay / limits.period) :]
-        under_way = np.array([sum(moves) for moves in zip(*recent, strict=True)])
+        under_way = np.add.reduce(self._moves[-math.ceil(delay / limits.period) :])
         allowed = self._barriers.allowed(delay, stop_time, under_way, paced)
         inside = paced
         # Stages 4 and 5 change nothing where no row is over; far from everything one comparison says so for both.

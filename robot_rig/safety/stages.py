@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robot_rig.compiled import NUMBER, READ_1, READ_2, compiled
 from robot_rig.datatypes import Action, ArmState, Floats, Mode
-from robot_rig.kinematics import ArmPose
+from robot_rig.kinematics import ArmPose, settle
 from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, KEEP_OUT_ROWS, TABLE_ROWS, Barriers
 from robot_rig.safety.limits import SLOW_CONDITION, STOP_CONDITION, Limits
 
@@ -79,6 +79,16 @@ def wish_is_sane(wish: Floats) -> bool:
     return math.isfinite(sum(speeds)) and max(map(abs, speeds)) <= IMPOSSIBLE_RAD_S
 
 
+@compiled(READ_2, READ_2, returns=NUMBER)
+def _distance(one: Floats, other: Floats) -> float:
+    """The Frobenius norm of the difference of two matrices."""
+    square = 0.0
+    for i in range(one.shape[0]):
+        for j in range(one.shape[1]):
+            square += (one[i, j] - other[i, j]) ** 2
+    return math.sqrt(square)
+
+
 def _extreme_singular_values(jacobian: Floats) -> tuple[float, float]:
     smallest, *_, largest = np.linalg.eigvalsh(jacobian.dot(jacobian.T)).tolist()
     return math.sqrt(max(smallest, 0.0)), math.sqrt(largest)
@@ -97,8 +107,7 @@ class ConditionWatch:
 
     def condition(self, jacobian: Floats) -> float:
         """The condition number of `jacobian` (6, 7), or `SLOW_CONDITION` where it is known to be at most that."""
-        change = (jacobian - self._jacobian).ravel()
-        moved = math.sqrt(change.dot(change)) + ROUNDING
+        moved = _distance(jacobian, self._jacobian) + ROUNDING
         if self._largest + moved <= SLOW_CONDITION * (self._smallest - moved):
             return SLOW_CONDITION
         self._jacobian = jacobian.copy()
@@ -125,13 +134,12 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
         return velocity, ()
     reasons = _space_codes(over > ROUNDING)
     faces = np.maximum(over[BOX_ROWS], 0.0)
-    excess = faces[:3] - faces[3:]
-    if np.count_nonzero(excess):
-        excess += PUSH * np.sign(excess)
-        jacobian = pose.jacobian
-        square = jacobian @ jacobian.T
-        square.flat[::7] += PROJECTION_DAMPING
-        velocity = velocity - jacobian.T @ np.linalg.solve(square, np.concatenate([excess, np.zeros(3)]))
+    outward = faces[:3] - faces[3:]
+    if np.count_nonzero(outward):
+        outward += PUSH * np.sign(outward)
+        wanted, velocity = pose.jacobian.dot(velocity), velocity.copy()
+        wanted[:3] -= outward
+        settle(pose.jacobian, wanted, PROJECTION_DAMPING, velocity)
     start, near = velocity, np.zeros(len(over), dtype=bool)
     for _ in range(ROUNDS):
         over = barriers.rows.dot(velocity) - allowed
@@ -184,17 +192,13 @@ def slew(last: Floats, target: Floats, step: Floats) -> Shaped:
     The whole change is scaled, so the result lies between two velocities that respect convex bounds, and so does it.
     """
     change = target - last
-    size = np.abs(change)
-    if not np.count_nonzero(size > step):
-        return target, ()
-    share = float((step / np.maximum(size, 1e-300)).min())
-    return last + share * change, ("slew",)
+    share = slew_share(change, step)
+    return (target, ()) if share == 1.0 else (last + share * change, ("slew",))
 
 
 def full_brake(last: Floats, step: Floats) -> Floats:
     """The last velocity shrunk evenly as far as `step` (7,) rad/s permits: the fallback that every barrier respects."""
-    share = float((step / np.maximum(np.abs(last), 1e-300)).min())
-    return last * max(0.0, 1.0 - share)
+    return last * (1.0 - slew_share(last, step))
 
 
 def brake_if_needed(
@@ -234,6 +238,16 @@ def excess(values: Floats, bounds: Floats) -> float:
     for j in range(values.shape[0]):
         most = max(most, abs(values[j]) - bounds[j])
     return most
+
+
+@compiled(READ_1, READ_1, returns=NUMBER)
+def slew_share(values: Floats, bounds: Floats) -> float:
+    """The greatest share of `values`, at most all, whose every |value| keeps to `bounds`."""
+    share = 1.0
+    for j in range(values.shape[0]):
+        if abs(values[j]) > bounds[j]:
+            share = min(share, bounds[j] / abs(values[j]))
+    return share
 
 
 @compiled(READ_2, READ_1, returns=NUMBER)
