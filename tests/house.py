@@ -39,6 +39,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.interfaces": _room(0, "contracts", "numpy"),
     "robot_rig.clock": _room(0, "contracts"),
     "robot_rig.errors": _room(0, "contracts"),
+    "robot_rig.compiled": _room(0, "contracts", "numba"),
     "robot_rig.kinematics": _room(0, "contracts", "numpy"),
     "robot_rig.config": _room(0, "contracts", "pydantic"),
     "robot_rig.config_files": _room(0, "contracts", "pydantic yaml"),
