@@ -1,3 +1,16 @@
-"""For all tests: `sim` comes before anything that imports MuJoCo, because it chooses the GL library to bind."""
+"""For all tests: `sim` comes before anything that imports MuJoCo, because it chooses the GL library to bind.
+
+Tests that need ROS are not collected where it is missing; tests/test_ros_presence.py says whether it should be there.
+"""
+
+from pathlib import Path
 
 import sim  # noqa: F401
+from tests.ros_graph import HAS_ROS, needs_ros, ros_master, ros_node
+
+__all__ = ["ros_master", "ros_node"]
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    is_test = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    return True if is_test and not HAS_ROS and needs_ros(collection_path) else None

@@ -33,6 +33,11 @@ def _room(floor: int, name: str, third_party: str = "", siblings: bool = False) 
 
 
 ANYTHING = "*"
+WITH_ROS = (
+    "rospy rosgraph genpy genmsg std_msgs sensor_msgs geometry_msgs diagnostic_msgs trajectory_msgs actionlib_msgs "
+    "rosgraph_msgs std_srvs intera_core_msgs intera_motion_msgs motor_control_msgs control_msgs"
+)
+ROS = frozenset(WITH_ROS.split())
 ROOMS: dict[str, Room] = {
     "robot_rig": _room(0, "contracts"),
     "robot_rig.datatypes": _room(0, "contracts", "numpy"),
@@ -62,10 +67,19 @@ ROOMS: dict[str, Room] = {
     "robot_rig.report_data": _room(2, "report", "numpy"),
     "robot_rig.report_film": _room(2, "report", "numpy av matplotlib"),
     "robot_rig.report_plots": _room(2, "report", "numpy matplotlib"),
+    "robot_rig.ros": _room(3, "ros", f"numpy yaml {WITH_ROS}"),
     "drivers": _room(3, "drivers", "numpy", siblings=True),
+    "drivers.ros_camera": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
+    "drivers.sawyer_wire": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
+    "drivers.sawyer_intera": _room(3, "drivers", f"numpy intera_interface {WITH_ROS}", siblings=True),
     "sim": _room(3, "sim", "numpy mujoco", siblings=True),
+    "sim.wire": _room(3, "sim", f"numpy {WITH_ROS}", siblings=True),
     "calibration": _room(3, "calibration", "numpy scipy cv2", siblings=True),
     "robot_rig.cli": _room(4, "cli", "numpy tyro rich psutil"),
+    "robot_rig.nodes": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
+    "drivers.camera_node": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
+    "drivers.arm_node": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
+    "sim.sim_node": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
     "benchmarks": _room(5, "benchmarks", ANYTHING),
     "tests": _room(5, "tests", ANYTHING),
 }
@@ -166,7 +180,7 @@ def imports_point_down(source: Source, modules: set[str]) -> Iterator[str]:
             yield f"{where}, which has no floor"
         elif other.floor > room.floor and (room.name, other.name) != ("cli", "benchmarks"):
             yield f"{where}, floor {other.floor}, from floor {room.floor}"
-        elif other.floor == room.floor and other.name != room.name and (room.siblings or other.siblings):
+        elif other.floor == room.floor and other.name != room.name and room.siblings and other.siblings:
             yield f"{where}: {room.name} and {other.name} are siblings and never meet"
         elif source.top == "robot_rig" and room.name != "cli" and name.split(".")[0] != "robot_rig":
             yield f"{where}: the library knows no hardware and no simulator"

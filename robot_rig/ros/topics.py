@@ -1,0 +1,75 @@
+"""The one table of this rig's own ROS topics and services. Called by every node, by the doctor and by the launch files.
+
+Headers: `stamp` is wall time (exposure of a picture, making of an action or report) and is mapped to the local
+monotonic clock on arrival; numbers that must arrive travel in `frame_id` and `buttons`, because rospy rewrites
+`header.seq`. See `robot_rig.ros.convert` for what each message carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import Image, JointState, Joy
+from std_msgs.msg import Bool
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic.
+
+    rate_hz: nominal rate, None where it is sent on an event. stale_after_s: silence after which whoever shows or checks
+    the topic calls it dead (the guard has its own, configured limits), None where silence says nothing. queue_size: for
+    publisher and subscriber; 1 where only the newest counts.
+    """
+
+    name: str
+    message: Any
+    rate_hz: float | None
+    stale_after_s: float | None
+    latched: bool = False
+    queue_size: int = 1
+
+
+CAMERA_FRAME = Topic("/rig/camera/frame", Image, 30.0, 0.25)
+CAMERA_RAW = Topic("/rig/camera/raw", Image, 5.0, 2.0)
+ACTION = Topic("/rig/action", Joy, 10.0, 0.25)
+TELEOP = Topic("/rig/teleop", Joy, 10.0, 0.25)
+ARM_STATE = Topic("/rig/arm/state", JointState, 100.0, 0.15)
+ARM_EXECUTED = Topic("/rig/arm/executed", JointState, 100.0, 0.15)
+# A recorder must not lose a policy period's report while it writes to disk.
+ARM_STATUS = Topic("/rig/arm/status", DiagnosticArray, 10.0, 0.5, queue_size=20)
+GOAL = Topic("/rig/goal", Image, None, None, latched=True)
+GOAL_DECODED = Topic("/rig/goal/decoded", Image, None, None, latched=True)
+RECONSTRUCTION = Topic("/rig/view/reconstruction", Image, 2.0, 5.0)
+# Never one press lost behind another.
+ESTOP = Topic("/rig/estop", Bool, None, None, queue_size=20)
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        CAMERA_FRAME,
+        CAMERA_RAW,
+        ACTION,
+        TELEOP,
+        ARM_STATE,
+        ARM_EXECUTED,
+        ARM_STATUS,
+        GOAL,
+        GOAL_DECODED,
+        RECONSTRUCTION,
+        ESTOP,
+    )
+}
+
+ARM_NODE = "rig_arm"
+ARM_SERVICES = ("enable", "home", "hold", "reset", "stop")
+"""Private services of the arm node, all std_srvs/Trigger."""
+
+
+def arm_service(name: str) -> str:
+    """The full name of one of `ARM_SERVICES`: /rig_arm/enable and so on."""
+    if name not in ARM_SERVICES:
+        raise ValueError(f"the arm node has no service {name!r}")
+    return f"/{ARM_NODE}/{name}"
