@@ -42,6 +42,9 @@ class World:
         self._position, self._velocity = self.data.qpos[:JOINTS], self.data.qvel[:JOINTS]
         self._force, self._path = self.data.qfrc_actuator[:JOINTS], self.data.act
         self._drives = self.data.ctrl.reshape(JOINTS, 2)
+        self._servo_gain, self._servo_bias = self.model.actuator_gainprm.copy(), self.model.actuator_biasprm.copy()
+        self._servos_are_on = True
+        self._compensation = self.model.body_gravcomp.copy()
         self._tool = self.model.site("tool").id
         self._has_puck = config.sim.scene == "push"
         self._party = np.where(self.model.geom_contype == ROBOT_BIT, 2, 0)
@@ -105,16 +108,59 @@ class World:
         """Whether any part of the arm or gripper touched the table in the last physics step."""
         return self._touches_table
 
+    def joint_path(self) -> tuple[Floats, Floats]:
+        """Where the servos want the joints now, (7,) rad and (7,) rad/s; what is measured while the servos are off."""
+        if not self._servos_are_on:
+            return np.array(self._position), np.array(self._velocity)
+        return np.array(self._path), np.array(self._drives[:, 1])
+
+    def compensation_torque(self) -> Floats:
+        """(7,) N·m that the motors gave against gravity in the last physics step."""
+        return np.array(self.data.qfrc_gravcomp[:JOINTS])
+
     def set_joint_velocity_target(self, velocity: Floats, lasting_s: float) -> None:
         """Drive the joints at `velocity` (7,) rad/s for `lasting_s`, then hold, unless another target comes first."""
+        self._switch_servos_on()
         path, position = self._path, self._position
         np.maximum(path, position - PATH_LEAD_LIMIT_RAD, out=path)
         np.minimum(path, position + PATH_LEAD_LIMIT_RAD, out=path)
         self._drives[:] = (velocity + self._speed_error)[:, None]
         self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))
 
+    def set_joint_path(self, position: Floats, velocity: Floats) -> None:
+        """Pull the joints to `position` (7,) rad with `velocity` (7,) rad/s fed forward, until another target comes.
+
+        The path may lead a joint by 0.05 rad, as in velocity; no speed error, because the position is what is tracked.
+        """
+        self._switch_servos_on()
+        measured = self._position
+        self._path[:] = np.minimum(np.maximum(position, measured - PATH_LEAD_LIMIT_RAD), measured + PATH_LEAD_LIMIT_RAD)
+        self._drives[:, 0], self._drives[:, 1] = 0.0, velocity
+        self._steps_to_hold = 0
+
+    def set_joint_torque(self, effort: Floats) -> None:
+        """Switch the servos off: motors give `effort` (7,) N·m and gravity compensation, clamped to their limits."""
+        self._servos_are_on = False
+        self._steps_to_hold = 0
+        self.data.ctrl[:] = 0.0
+        self.model.actuator_gainprm[:] = 0.0
+        self.model.actuator_biasprm[:] = 0.0
+        # A constant force; the actuator's own limits are speeds and angles and would clamp it wrongly.
+        self.model.actuator_biasprm[1::2, 0] = effort
+
+    def _switch_servos_on(self) -> None:
+        if not self._servos_are_on:
+            self._servos_are_on = True
+            self.model.actuator_gainprm[:], self.model.actuator_biasprm[:] = self._servo_gain, self._servo_bias
+            self._path[:] = self._position
+
+    def compensate_gravity(self, share: float) -> None:
+        """Let the motors carry `share` (0 none, 1 all) of the weight that the robot believes to have."""
+        self.model.body_gravcomp[:] = share * self._compensation
+
     def hold(self) -> None:
         """End the motion and keep the position that was commanded last; no speed error, so no creep."""
+        self._switch_servos_on()
         self.data.ctrl[:] = 0.0
         self._steps_to_hold = 0
 
@@ -169,7 +215,12 @@ class World:
         return np.array(self.data.qpos[address : address + 3])
 
     def save_state(self) -> Bytes:
-        """Everything that decides what happens next, as uint8 (N,): the physics continue from it bit for bit."""
+        """Everything that decides what happens next, as uint8 (N,): the physics continue from it bit for bit.
+
+        Raises RuntimeError while the servos are off: a torque is no part of MuJoCo's state.
+        """
+        if not self._servos_are_on:
+            raise RuntimeError("a world under a torque drive cannot be saved; hold it first")
         size = mujoco.mj_stateSize(self.model, STATE)
         state = np.empty(size + JOINTS + 2)
         physics = np.empty(size)
@@ -185,6 +236,7 @@ class World:
         values = np.frombuffer(state.tobytes(), np.float64) if state.nbytes % 8 == 0 else np.empty(0)
         if values.shape != (size + JOINTS + 2,):
             raise ValueError(f"a state of {state.nbytes} bytes does not belong to scene {self.config.sim.scene}")
+        self._switch_servos_on()
         mujoco.mj_setState(self.model, self.data, values[:size].copy(), STATE)
         self._effort = _frozen(values[size : size + JOINTS])
         self._steps_to_hold, self._touches_table = int(values[-2]), bool(values[-1])
