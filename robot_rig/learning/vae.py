@@ -67,6 +67,11 @@ class VaeEncoder:
         self._id: str | None = None
 
     @property
+    def net(self) -> VaeNet:
+        """The networks, for `tick_folding`, which writes them anew without BatchNorm."""
+        return self._net
+
+    @property
     def latent_dim(self) -> int:
         """Z: numbers in a latent."""
         return self._net.mean.out_features

@@ -50,7 +50,12 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
 
 
 def load_policy(folder: Path) -> LatentPolicy:
-    """The policy in the checkpoint `folder`, after its self-test.
+    """The policy in the checkpoint `folder`, after its self-test; raises as `load_checkpoint` does."""
+    return load_checkpoint(folder)[0]
+
+
+def load_checkpoint(folder: Path) -> tuple[LatentPolicy, Manifest]:
+    """The policy in the checkpoint `folder`, after its self-test, and the manifest with that test.
 
     Raises UserError when any byte, size or answer is not what was shipped.
     """
@@ -62,4 +67,4 @@ def load_policy(folder: Path) -> LatentPolicy:
             next_step="choose another checkpoint",
         )
     verify_golden(policy, manifest)
-    return policy
+    return policy, manifest

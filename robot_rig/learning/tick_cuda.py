@@ -1,0 +1,108 @@
+"""The policy's tick as one captured CUDA graph: copy in, encode, act, copy out. Called by `runtime` where a GPU is.
+
+At batch one the GPU spends its time on launching; a captured graph is launched as a whole. Inputs and outputs are
+pinned host memory at fixed places, so a tick is: fill, replay, wait.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
+from robot_rig.learning.tick_plan import Dense, TickPlan
+
+WARM_UPS = 3
+"""Runs before capture, in which libraries choose their kernels and take their workspace."""
+
+
+class PlanNet:
+    """A tick plan as torch operations on `device`."""
+
+    def __init__(self, plan: TickPlan, device: torch.device) -> None:
+        def there(array: Float32s) -> Tensor:
+            return torch.from_numpy(array.copy()).to(device)
+
+        def dense(layer: Dense) -> tuple[Tensor, Tensor]:
+            return there(layer.weight), there(layer.bias)
+
+        self._convolutions = [
+            (there(layer.weight), there(layer.bias), layer.stride, layer.padding) for layer in plan.convolutions
+        ]
+        self._linear = [dense(layer) for layer in (*plan.trunk, plan.features)]
+        self._actor = [dense(layer) for layer in plan.actor]
+
+    def features(self, picture: Tensor) -> Tensor:
+        """Features (1, F) of `picture` uint8 (84, 84, 3)."""
+        value = picture.permute(2, 0, 1)[None].float()
+        for weight, bias, stride, padding in self._convolutions:
+            value = F.relu(F.conv2d(value, weight, bias, stride, padding))
+        value = value.flatten(1)
+        for weight, bias in self._linear:
+            value = F.linear(value, weight, bias)
+        return value
+
+    def action(self, features: Tensor, goal: Tensor) -> Tensor:
+        """Action (1, A) for features of frame and goal (1, F)."""
+        value = torch.cat([features, goal], dim=1)
+        for weight, bias in self._actor[:-1]:
+            value = F.relu(F.linear(value, weight, bias))
+        return torch.tanh(F.linear(value, *self._actor[-1]))
+
+
+class CudaGraphPolicy:
+    """A tick plan as a captured CUDA graph; implements `interfaces.Policy`.
+
+    Single precision throughout: TensorFloat-32 would be off by 1e-3. Not for use from two threads at once.
+    """
+
+    def __init__(self, plan: TickPlan) -> None:
+        device = torch.device("cuda")
+        self.action_dim = plan.action_dim
+        self._net = PlanNet(plan, device)
+        self._host_picture = torch.zeros(IMAGE_SHAPE, dtype=torch.uint8).pin_memory()
+        self._host_action = torch.zeros(1, plan.action_dim).pin_memory()
+        self._picture = torch.zeros(IMAGE_SHAPE, dtype=torch.uint8, device=device)
+        self._goal = torch.zeros(1, plan.feature_dim, device=device)
+        self._fill, self._answer = self._host_picture.numpy(), self._host_action.numpy()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._begun = False
+        with torch.cuda.stream(self._stream):
+            for _ in range(WARM_UPS):
+                self._run()
+        self._stream.synchronize()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, stream=self._stream):
+            self._run()
+
+    @torch.no_grad()
+    def _run(self) -> None:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            self._picture.copy_(self._host_picture, non_blocking=True)
+            action = self._net.action(self._net.features(self._picture), self._goal)
+            self._host_action.copy_(action, non_blocking=True)
+
+    @torch.no_grad()
+    def begin(self, goal: Goal) -> None:
+        """Encode the goal picture once (R7, R20)."""
+        np.copyto(self._fill, goal.image)
+        with (
+            torch.cuda.stream(self._stream),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            self._goal.copy_(self._net.features(self._host_picture.to(self._goal.device)))
+        self._stream.synchronize()
+        self._begun = True
+
+    def act(self, frame: Frame) -> Float32s:
+        """The action float32 (A,) in [-1, 1] for this frame. Raises RuntimeError before `begin`."""
+        if not self._begun:
+            raise RuntimeError("a policy must begin with a goal before it acts")
+        np.copyto(self._fill, frame.rgb)
+        with torch.cuda.stream(self._stream):
+            self._graph.replay()
+        self._stream.synchronize()
+        action: Float32s = self._answer[0].copy()
+        return action

@@ -1,0 +1,130 @@
+"""The policy's tick in ONNX Runtime on one CPU core. Called by `runtime`; imports no torch.
+
+The graph is written from a `TickPlan` in process; no file and no exporter is involved. It has two outputs, so that the
+goal picture passes the very layers that frames pass: `features` (F,) of a picture, and `action` (A,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
+from robot_rig.learning.tick_plan import Dense, TickPlan
+
+OPSET = 17
+IR_VERSION = 8
+"""Understood by every ONNX Runtime since 1.14."""
+
+ERRORS_ONLY = 3
+
+
+class OnnxPolicy:
+    """A tick plan in ONNX Runtime; implements `interfaces.Policy`. One thread, which never spins.
+
+    `graph` is what `tick_graph` returns. Not for use from two threads at once.
+    """
+
+    def __init__(self, graph: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = ERRORS_ONLY
+        # With one thread there is no pool to spin; said anyway, for the day that a default changes.
+        for pool in ("intra_op", "inter_op"):
+            options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        shapes = {value.name: value.shape for value in [*self._session.get_inputs(), *self._session.get_outputs()]}
+        self.action_dim = int(shapes["action"][1])
+        self._picture = np.zeros(IMAGE_SHAPE, np.uint8)
+        self._goal = np.zeros(shapes["goal"], np.float32)
+        self._features = np.zeros(shapes["features"], np.float32)
+        self._action = np.zeros(shapes["action"], np.float32)
+        self._encoding, self._acting = self._bound("features", self._features), self._bound("action", self._action)
+        self._begun = False
+
+    def _bound(self, output: str, array: Float32s) -> onnxruntime.IOBinding:
+        """Inputs and one output tied to arrays of ours, so that a tick allocates nothing."""
+        binding = self._session.io_binding()
+        for name, value in (("picture", self._picture), ("goal", self._goal)):
+            binding.bind_input(name, "cpu", 0, value.dtype.type, value.shape, value.ctypes.data)
+        binding.bind_output(output, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        return binding
+
+    def begin(self, goal: Goal) -> None:
+        """Encode the goal picture once (R7, R20)."""
+        np.copyto(self._picture, goal.image)
+        self._session.run_with_iobinding(self._encoding)
+        np.copyto(self._goal, self._features)
+        self._begun = True
+
+    def act(self, frame: Frame) -> Float32s:
+        """The action float32 (A,) in [-1, 1] for this frame. Raises RuntimeError before `begin`."""
+        if not self._begun:
+            raise RuntimeError("a policy must begin with a goal before it acts")
+        np.copyto(self._picture, frame.rgb)
+        self._session.run_with_iobinding(self._acting)
+        action: Float32s = self._action[0].copy()
+        return action
+
+
+def tick_graph(plan: TickPlan) -> bytes:
+    """`plan` as a serialized ONNX model with inputs `picture` uint8 (84, 84, 3) and `goal` float32 (1, F)."""
+    graph = _Graph()
+    value = graph.add("Cast", "picture", to=TensorProto.FLOAT)
+    value = graph.add("Transpose", value, perm=[2, 0, 1])
+    value = graph.add("Unsqueeze", value, graph.constant(np.array([0], np.int64)))
+    for layer in plan.convolutions:
+        inputs = (value, graph.constant(layer.weight), graph.constant(layer.bias))
+        value = graph.add("Conv", *inputs, strides=2 * [layer.stride], pads=4 * [layer.padding])
+        value = graph.add("Relu", value)
+    value = graph.add("Flatten", value, axis=1)
+    for dense in plan.trunk:
+        value = graph.dense(value, dense)
+    features = graph.dense(value, plan.features, name="features")
+    value = graph.add("Concat", features, "goal", axis=1)
+    for dense in plan.actor[:-1]:
+        value = graph.add("Relu", graph.dense(value, dense))
+    graph.add("Tanh", graph.dense(value, plan.actor[-1]), name="action")
+    return graph.model(plan)
+
+
+class _Graph:
+    """Nodes and constants under names made up on the way."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        output = name or f"{operator.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def constant(self, array: NDArray[Any]) -> str:
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def dense(self, value: str, layer: Dense, name: str = "") -> str:
+        return self.add("Gemm", value, self.constant(layer.weight), self.constant(layer.bias), name=name, transB=1)
+
+    def model(self, plan: TickPlan) -> bytes:
+        picture = helper.make_tensor_value_info("picture", TensorProto.UINT8, IMAGE_SHAPE)
+        inputs = [picture, _floats("goal", (1, plan.feature_dim))]
+        outputs = [_floats("features", (1, plan.feature_dim)), _floats("action", (1, plan.action_dim))]
+        graph = helper.make_graph(self._nodes, "tick", inputs, outputs, self._constants)
+        opset = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="robot_rig")
+        onnx.checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString())
+
+
+def _floats(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
