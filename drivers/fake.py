@@ -18,11 +18,14 @@ COMMAND_TIMEOUT_S = 0.2
 
 
 class FakeArm:
-    """A perfect integrator of the commanded velocity on `clock`, between the joint limits. Comes up disabled."""
+    """A perfect integrator of the commanded velocity on `clock`, between the joint limits. Comes up disabled.
 
-    def __init__(self, clock: Clock) -> None:
+    It begins at joint `position` (7,) rad.
+    """
+
+    def __init__(self, clock: Clock, position: Floats = NEUTRAL) -> None:
         self._clock = clock
-        self._position = NEUTRAL.copy()
+        self._position = position.copy()
         self._velocity: Floats = np.zeros(JOINTS)
         self._followed_to = clock.now()
         self._hold_at = clock.now()

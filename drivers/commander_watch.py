@@ -1,0 +1,47 @@
+"""Who else may command the arm. Asked by arm_node some times a second, outside the tick.
+
+ROS lets anybody publish joint commands and mixes them; so the guard looks at the master's list of publishers. What was
+there at the start may be confirmed by a person; whoever comes later is a second commander.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from robot_rig.errors import UserError
+
+
+class CommanderWatch:
+    """Compares the publishers of joint commands with `own`, this node's name, and those a person `confirmed`.
+
+    `topic` is what it says in a refusal.
+    """
+
+    def __init__(self, own: str, confirmed: Iterable[str], topic: str) -> None:
+        self._allowed = frozenset({_slashed(own), *(_slashed(name) for name in confirmed)})
+        self._topic = topic
+        self._strangers: tuple[str, ...] = ()
+
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """The other commanders seen last, by node name."""
+        return self._strangers
+
+    def look(self, publishers: Collection[str]) -> tuple[str, ...]:
+        """The strangers among `publishers` that the look before this one had not seen."""
+        strangers = tuple(sorted({_slashed(name) for name in publishers} - self._allowed))
+        fresh = tuple(name for name in strangers if name not in self._strangers)
+        self._strangers = strangers
+        return fresh
+
+    def check(self) -> None:
+        """Raise UserError while there is another commander."""
+        if self._strangers:
+            raise UserError(
+                f"{', '.join(self._strangers)} can also command the arm over {self._topic}",
+                next_step=f"stop it, or start arm_node with --confirm-publisher {self._strangers[0]}",
+            )
+
+
+def _slashed(name: str) -> str:
+    return name if name.startswith("/") else f"/{name}"

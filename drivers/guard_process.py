@@ -1,0 +1,216 @@
+"""The guard process without ROS: one arm, its loop ticking on a thread of its own, and the orders of people.
+
+Called by `drivers.arm_node`, which connects it to topics and services. Every command, stop and order passes one lock,
+so that nothing is sent after a stop that was decided before it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from drivers.action_choice import ActionChoice
+from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch, LatenessWatch
+from drivers.commander_watch import CommanderWatch
+from robot_rig.clock import Clock
+from robot_rig.datatypes import ArmStatus, Floats, Mode, Source
+from robot_rig.errors import UserError
+from robot_rig.interfaces import Arm
+from robot_rig.loops.arm_loop import ArmLoop
+
+EARLY_SPACING_S = 0.05
+"""A new action is answered at once instead of at the next deadline, but no oftener than this."""
+
+LOCK_WAIT_S = 0.02
+"""How long a stop waits for the tick to finish sending; a tick that hangs must not keep the arm from stopping."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What one tick left for those who tell others: built by the tick, read by the reporting thread."""
+
+    status: ArmStatus
+    why: tuple[str, ...]
+    at_home: bool
+
+
+class GuardProcess:
+    """Owns `arm`: nobody else may command it. Comes up DISABLED and sends nothing before the first `enable`.
+
+    `take` gets every tick's report on the tick's thread and must return at once. `home_poses` are the via poses, each
+    (7,) rad, of `home`; `period_s` is the arm loop's.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        loop: ArmLoop,
+        choice: ActionChoice,
+        commanders: CommanderWatch,
+        clock: Clock,
+        home_poses: Sequence[Floats],
+        period_s: float,
+        take: Callable[[TickReport], None],
+    ) -> None:
+        self._arm, self._loop, self._choice, self._commanders = arm, loop, choice, commanders
+        self._clock, self._home_poses, self._period_s, self._take = clock, home_poses, period_s, take
+        self._lock = threading.Lock()
+        self._orders = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._failed = threading.Event()
+        self._holder: Source | None = None
+        self._commanding = False
+        self._beats = 0
+        self._last_early = -EARLY_SPACING_S
+        self.lateness = LatenessWatch(period_s)
+
+    @property
+    def mode(self) -> Mode:
+        """The guard's mode now."""
+        return self._loop.mode
+
+    @property
+    def failed(self) -> bool:
+        """Whether the tick has died or hung; the arm was stopped then and this process should end."""
+        return self._failed.is_set()
+
+    # --- the tick ---------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """One round at `now` (s): report in, command out."""
+        with self._lock:
+            action = self._choice.choose(now, self._holder)
+            command, status = self._loop.tick(now, self._arm.state(), action)
+            if self._commanding and self._loop.streaming(now):
+                self._arm.send(command)
+            report = TickReport(status, self._loop.why, self._loop.at_home)
+        self._holder = status.source
+        self._beats += 1
+        self._take(report)
+
+    def new_action(self) -> None:
+        """An action has come: answer it now rather than up to a period later."""
+        self._wake.set()
+
+    def run(self) -> None:
+        """Tick until `close`, at absolute deadlines; whatever ends this otherwise stops the arm first."""
+        try:
+            deadline = self._clock.now()
+            while not self._closing.is_set():
+                deadline = self._wait(deadline)
+                self.tick(self._clock.now())
+        finally:
+            if not self._closing.is_set():
+                self._fail("the tick has failed")
+
+    def _wait(self, deadline: float) -> float:
+        """Sleep until `deadline` or a new action, and return the deadline after that."""
+        remaining = deadline - self._clock.now()
+        early = remaining > 0 and self._wake.wait(remaining)
+        now = self._clock.now()
+        self._wake.clear()
+        if early and now < deadline:
+            if now - self._last_early >= EARLY_SPACING_S:
+                # The grid moves with the actions: they come periodically, so the next one finds a tick at its door.
+                self._last_early = now
+                return now + self._period_s
+            self._closing.wait(deadline - now)
+            now = self._clock.now()
+        lag = now - deadline
+        if self.lateness.late(lag):
+            self._rest_overrun()
+        return deadline + self._period_s if lag <= self._period_s else now + self._period_s
+
+    def _rest_overrun(self) -> None:
+        if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
+            log.error("overrun: the tick was late three times in a row; the arm comes to rest and holds")
+            with self._lock:
+                self._loop.hold()
+
+    def watch(self) -> None:
+        """The watchdog's thread: stop the arm when the tick is dead though this process is not."""
+        beats = BeatWatch()
+        while not self._closing.wait(CHECK_PERIOD_S):
+            if beats.dead(self._clock.now(), self._beats) and not self.failed:
+                self._fail("the tick hangs")
+
+    def _fail(self, why: str) -> None:
+        self.stop()
+        self._failed.set()
+        log.critical("%s: the arm was stopped; this process ends", why)
+
+    # --- people's orders: called from other threads -----------------------------------------------------------------
+
+    def enable(self) -> None:
+        """Motors on, guard open. Raises UserError with a second commander about, in FAULT, or when the arm refuses."""
+        with self._orders:
+            self._commanders.check()
+            if self._loop.mode is Mode.FAULT:
+                self._loop.enable()
+            self._arm.enable()
+            with self._lock:
+                self._loop.enable()
+                self._commanding = True
+
+    def home(self) -> None:
+        """Send the arm home through the gate. Raises UserError while disabled or in FAULT."""
+        with self._orders, self._lock:
+            self._loop.home(self._home_poses)
+
+    def hold(self) -> None:
+        """Come to rest and stay there."""
+        with self._lock:
+            self._loop.hold()
+
+    def stop(self) -> None:
+        """Zero at once and motors off, latched until `reset`; does not wait for anybody."""
+        mine = self._lock.acquire(timeout=LOCK_WAIT_S)
+        try:
+            self._loop.stop()
+            self._arm.stop()
+        finally:
+            if mine:
+                self._lock.release()
+
+    def reset(self) -> None:
+        """Clear a fault; the arm is disabled then. Raises UserError while it may move, or when the arm refuses."""
+        with self._orders:
+            if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
+                raise UserError("the arm may move, there is nothing to reset", next_step="hold or stop it first")
+            self._arm.reset()
+            with self._lock:
+                self._loop.reset()
+
+    # --- others -----------------------------------------------------------------------------------------------------
+
+    def see_commanders(self, publishers: Sequence[str]) -> None:
+        """Take the list of those who may publish joint commands; a newcomer takes the motors' power away."""
+        fresh = self._commanders.look(publishers)
+        if fresh and self._commanding:
+            log.error("%s can also command the arm: its motors are switched off", ", ".join(fresh))
+            self.disarm()
+
+    def disarm(self) -> None:
+        """Switch the motors off, or stop the arm where they do not obey; a person must enable it again.
+
+        Raises UserError after the stop in the second case.
+        """
+        with self._lock:
+            self._loop.hold()
+        try:
+            self._arm.disable()
+        except UserError:
+            self.stop()
+            raise
+
+    def close(self) -> None:
+        """End the threads' loops and release the arm; may be called twice."""
+        self._closing.set()
+        self._wake.set()
+        with self._lock:
+            self._arm.close()

@@ -1,0 +1,50 @@
+"""Whoever may command the arm is known by name, or the guard does not open."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.commander_watch import CommanderWatch
+from robot_rig.errors import UserError
+
+TOPIC = "/robot/limb/right/joint_command"
+
+
+def watch(*confirmed: str) -> CommanderWatch:
+    return CommanderWatch("/rig_arm", confirmed, TOPIC)
+
+
+def test_alone_is_fine() -> None:
+    alone = watch()
+    assert alone.look([]) == ()
+    assert alone.look(["/rig_arm"]) == ()
+    alone.check()
+
+
+def test_a_stranger_is_refused_by_name_until_it_is_gone() -> None:
+    seen = watch()
+    assert seen.look(["/rig_arm", "/wobbler", "/keyboard"]) == ("/keyboard", "/wobbler")
+    with pytest.raises(UserError, match="/keyboard, /wobbler can also command") as refusal:
+        seen.check()
+    assert "--confirm-publisher /keyboard" in refusal.value.next_step
+    assert TOPIC in str(refusal.value)
+    seen.look(["/rig_arm"])
+    seen.check()
+
+
+def test_a_confirmed_one_may_stay_with_or_without_its_slash() -> None:
+    for name in ("trajectory_server", "/trajectory_server"):
+        seen = watch(name)
+        assert seen.look(["/rig_arm", "/trajectory_server"]) == ()
+        seen.check()
+        assert seen.look(["/trajectory_server", "/trajectory_server2"]) == ("/trajectory_server2",)
+
+
+def test_a_newcomer_is_told_once_and_again_after_it_was_gone() -> None:
+    seen = watch()
+    assert seen.look(["/a"]) == ("/a",)
+    assert seen.look(["/a"]) == ()
+    assert seen.look(["/a", "/b"]) == ("/b",)
+    assert seen.look([]) == ()
+    assert seen.look(["/a"]) == ("/a",)
+    assert seen.strangers == ("/a",)
