@@ -31,8 +31,8 @@ class ArmReport:
     """How the guard stands, and what came of the last action.
 
     `why`: the codes that ended motion last; `verdict`: that of the newest tick; `source` and `action_seq`: whose action
-    it answers; `executed`: what came of action `executed_seq` (None and -1 before there was one); `master`: the state of
-    the ROS master in a word or a sentence.
+    it answers; `executed`: what came of action `executed_seq` (None and -1 before there was one); `master`: the state
+    of the ROS master in a word or a sentence.
     """
 
     stamp: float
@@ -107,8 +107,8 @@ def read_report(message: DiagnosticArray, stamps: HostStamps) -> ArmReport | Ref
 
 def _executed(values: Mapping[str, Any]) -> Executed:
     value = np.array(_floats(values["executed"]), dtype=np.float32)
-    if not 0 < len(value) <= MAX_ACTION_DIM:
-        raise ValueError(f"an executed action of {len(value)} axes")
+    if not 0 < len(value) <= MAX_ACTION_DIM or not np.isfinite(value).all():
+        raise ValueError(f"an executed action {str(values['executed'])[:60]}")
     position = np.array(_floats(values["position"]), dtype=np.float64)
     if position.shape != (JOINTS,):
         raise ValueError(f"a position of {len(position)} joints")

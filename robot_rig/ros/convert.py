@@ -71,10 +71,12 @@ def read_frame(message: Image, stamps: HostStamps) -> Frame | Refused:
     seq = _count(number)
     if name != CAMERA_ID or seq is None:
         return Refused(f"a picture from {message.header.frame_id[:40]!r}, not from {CAMERA_ID}:<number>")
-    rgb = pixels(message)
     stamp = stamps.local(message.header.stamp.to_sec())
-    if isinstance(rgb, Refused) or isinstance(stamp, Refused):
-        return rgb if isinstance(rgb, Refused) else stamp
+    if isinstance(stamp, Refused):
+        return stamp
+    rgb = pixels(message)
+    if isinstance(rgb, Refused):
+        return rgb
     if rgb.shape != IMAGE_SHAPE:
         return Refused(
             f"a picture of {rgb.shape[1]}x{rgb.shape[0]} pixels where {IMAGE_SHAPE[1]}x{IMAGE_SHAPE[0]} belong"
@@ -102,9 +104,11 @@ def read_action(message: Joy, stamps: HostStamps) -> Action | Refused:
     if min(seq, frame_seq, secs, nsecs) < 0 or nsecs >= 10**9:
         return Refused(f"an action numbered {seq} for frame {frame_seq} of {secs} s {nsecs} ns")
     stamp = stamps.local(message.header.stamp.to_sec())
+    if isinstance(stamp, Refused):
+        return stamp
     frame_stamp = stamps.local(genpy.Time(secs, nsecs).to_sec())
-    if isinstance(stamp, Refused) or isinstance(frame_stamp, Refused):
-        return stamp if isinstance(stamp, Refused) else frame_stamp
+    if isinstance(frame_stamp, Refused):
+        return frame_stamp
     return Action(seq, stamp, _float32s(message.axes), source, frame_seq, frame_stamp)
 
 

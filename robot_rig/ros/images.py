@@ -1,4 +1,4 @@
-"""Pictures <-> sensor_msgs/Image, byte for byte, without cv_bridge. Called by `convert`, the ROS camera and the nodes."""
+"""Pictures <-> sensor_msgs/Image, byte for byte, without cv_bridge. Called by `convert` and the ROS camera."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class ClockLimits:
 
 @dataclass(slots=True)
 class _Slice:
-    """Arrivals within a tenth of the window: the first one's delay, the least, and the sum of what exceeds the first."""
+    """Arrivals within a tenth of the window: the first one's delay, the least, and the sum of all above the first."""
 
     begin: float
     least: float
@@ -186,7 +186,7 @@ class LowerEnvelope:
         newest.count += 1
 
     def _settled(self, arrival: float) -> bool:
-        """Whether what is in the window is enough to know the shortest delay; old knowledge counts while it is there."""
+        """Whether what is in the window is enough to know the shortest delay; old knowledge counts while it lasts."""
         count = sum(one.count for one in self._slices)
         return count >= self._limits.settle_count and arrival - self._slices[0].begin >= self._limits.settle
 
