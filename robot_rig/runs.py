@@ -69,6 +69,8 @@ class RunFolder:
         section may differ), for one that another process works in, and for a disk that cannot be written.
         """
         folder = Path(path)
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file, and a run is a folder", next_step="choose a folder with --run")
         run = cls(folder, config)
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
-    with pytest.raises(UserError, match="cannot write"):
+    with pytest.raises(UserError, match=r"is a file, and a run is a folder.*--run"):
         RunFolder.claim(tmp_path / "run", CONFIG)
 
 

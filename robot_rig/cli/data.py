@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from robot_rig.data.check import Finding, inspect
+from robot_rig.data.check import Finding, inspect, survey
 from robot_rig.data.log import read_episode
 from robot_rig.datatypes import Bytes, Episode
 from robot_rig.errors import UserError
@@ -25,9 +25,13 @@ def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
     """Print a table of the episode files in `paths` (files or folders) and what is wrong with each.
 
     `rate_hz` is the rate that the steps should have. Returns the exit code: 0 when all is well, else 1. Raises
-    UserError when there is nothing to look at.
+    UserError when there is nothing to look at, or a file named here is missing or no episode.
     """
-    findings = [inspect(path, rate_hz) for path in _files(paths)]
+    findings: list[Finding] = []
+    for path in paths:
+        findings += survey(path, rate_hz) if path.is_dir() else [inspect(path, rate_hz)]
+    if not findings:
+        raise UserError("no episode to check", next_step="name .mcap files, or a folder that `rig collect` has filled")
     console = Console()
     table = Table(title="Episodes")
     table.add_column("file")
@@ -83,13 +87,6 @@ def _film(episode: Episode) -> Bytes:
 def _rate(episode: Episode) -> float:
     intervals = np.diff(episode.stamps)
     return float(np.clip(1.0 / np.median(intervals), 1.0, 60.0)) if len(intervals) and np.median(intervals) > 0 else 1.0
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    found = [file for path in paths for file in (sorted(path.rglob("*.mcap")) if path.is_dir() else [path])]
-    if not found:
-        raise UserError("no episode to check", next_step="name .mcap files, or a folder that `rig collect` has filled")
-    return found
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_rig.data.log import read_episode
-from robot_rig.datatypes import Bytes, Episode
+from robot_rig.datatypes import Bytes
 from robot_rig.errors import UserError
 
 FROZEN_FRAMES = 5
@@ -41,16 +41,23 @@ class Finding:
     faults: tuple[str, ...]
 
 
+def survey(folder: Path, rate_hz: float) -> list[Finding]:
+    """Look at every episode file in and below `folder`, by name; an unreadable one is a finding like any other."""
+    found = []
+    for path in sorted(folder.rglob("*.mcap")):
+        try:
+            found.append(inspect(path, rate_hz))
+        except UserError as error:
+            found.append(Finding(path, 0, True, 0, 0, 0, 0, 0.0, (str(error),)))
+    return found
+
+
 def inspect(path: Path, rate_hz: float) -> Finding:
-    """Look at the episode file `path`, which should hold `rate_hz` steps a second. An unreadable file is a finding."""
-    try:
-        episode = read_episode(path)
-    except UserError as error:
-        return Finding(path, 0, True, 0, 0, 0, 0, 0.0, (str(error),))
-    return _finding(path, episode, rate_hz)
+    """Look at the episode file `path`, which should hold `rate_hz` steps a second.
 
-
-def _finding(path: Path, episode: Episode, rate_hz: float) -> Finding:
+    Raises UserError, as `read_episode` does, when it is missing or holds no episode.
+    """
+    episode = read_episode(path)
     repeats, frozen = _identical(episode.frames)
     dark = int((episode.frames.mean(axis=(1, 2, 3)) < DARK_MEAN).sum())
     intervals = np.diff(episode.stamps)

@@ -128,6 +128,9 @@ def test_data_check_reads_a_fresh_run_and_finds_damage(capsys: Capture, copied: 
 
 def test_data_check_of_nothing_says_what_to_name(capsys: Capture, tmp_path: Path) -> None:
     assert "rig collect" in refused(capsys, ["data", "check", str(tmp_path)])
+    assert "check the name" in refused(capsys, ["data", "check", str(tmp_path / "absent.mcap")]).lower()
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "rig collect" in refused(capsys, ["data", "check", str(tmp_path / "thesis.tex")])
 
 
 def test_data_view_draws_a_sheet_and_a_film(capsys: Capture, demo: Demo, tmp_path: Path) -> None:
