@@ -21,6 +21,7 @@ class CommanderWatch:
         self._allowed = frozenset({_slashed(own), *(_slashed(name) for name in confirmed)})
         self._topic = topic
         self._strangers: tuple[str, ...] = ()
+        self._blind = "the ROS master has not been asked yet"
 
     @property
     def strangers(self) -> tuple[str, ...]:
@@ -31,15 +32,22 @@ class CommanderWatch:
         """The strangers among `publishers` that the look before this one had not seen."""
         strangers = tuple(sorted({_slashed(name) for name in publishers} - self._allowed))
         fresh = tuple(name for name in strangers if name not in self._strangers)
-        self._strangers = strangers
+        self._strangers, self._blind = strangers, ""
         return fresh
 
+    def lose_sight(self, why: str) -> None:
+        """Nobody can be seen now, because of `why`."""
+        self._blind = why
+
     def check(self) -> None:
-        """Raise UserError while there is another commander."""
+        """Raise UserError while there is another commander, or no telling whether there is."""
+        if self._blind:
+            raise UserError(f"who else commands the arm cannot be seen: {self._blind}", next_step="see `rig doctor`")
         if self._strangers:
+            first = self._strangers[0]
             raise UserError(
                 f"{', '.join(self._strangers)} can also command the arm over {self._topic}",
-                next_step=f"stop it, or start arm_node with --confirm-publisher {self._strangers[0]}",
+                next_step=f"stop it (`rosnode cleanup` if it is dead), or start with --confirm-publisher {first}",
             )
 
 

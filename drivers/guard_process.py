@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from drivers.action_choice import ActionChoice
@@ -24,7 +25,7 @@ EARLY_SPACING_S = 0.05
 """A new action is answered at once instead of at the next deadline, but no oftener than this."""
 
 LOCK_WAIT_S = 0.02
-"""How long a stop waits for the tick to finish sending; a tick that hangs must not keep the arm from stopping."""
+"""How long a stop waits for the tick to finish sending."""
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class GuardProcess:
     def tick(self, now: float) -> None:
         """One round at `now` (s): report in, command out."""
         with self._lock:
+            if self._closing.is_set():
+                return
             action = self._choice.choose(now, self._holder)
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
@@ -169,13 +172,9 @@ class GuardProcess:
 
     def stop(self) -> None:
         """Zero at once and motors off, latched until `reset`; does not wait for anybody."""
-        mine = self._lock.acquire(timeout=LOCK_WAIT_S)
-        try:
+        with self._lock_or_hurry():
             self._loop.stop()
             self._arm.stop()
-        finally:
-            if mine:
-                self._lock.release()
 
     def reset(self) -> None:
         """Clear a fault; the arm is disabled then. Raises UserError while it may move, or when the arm refuses."""
@@ -212,5 +211,15 @@ class GuardProcess:
         """End the threads' loops and release the arm; may be called twice."""
         self._closing.set()
         self._wake.set()
-        with self._lock:
+        with self._lock_or_hurry():
             self._arm.close()
+
+    @contextmanager
+    def _lock_or_hurry(self) -> Iterator[None]:
+        """The tick's lock if it is to be had soon; a tick that hangs must not keep the arm from stopping."""
+        mine = self._lock.acquire(timeout=LOCK_WAIT_S)
+        try:
+            yield
+        finally:
+            if mine:
+                self._lock.release()

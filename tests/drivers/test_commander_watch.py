@@ -40,6 +40,19 @@ def test_a_confirmed_one_may_stay_with_or_without_its_slash() -> None:
         assert seen.look(["/trajectory_server", "/trajectory_server2"]) == ("/trajectory_server2",)
 
 
+def test_who_cannot_see_does_not_open() -> None:
+    seen = watch()
+    with pytest.raises(UserError, match="not been asked"):
+        seen.check()
+    seen.look(["/rig_arm"])
+    seen.check()
+    seen.lose_sight("the master does not answer")
+    with pytest.raises(UserError, match="does not answer"):
+        seen.check()
+    seen.look(["/rig_arm"])
+    seen.check()
+
+
 def test_a_newcomer_is_told_once_and_again_after_it_was_gone() -> None:
     seen = watch()
     assert seen.look(["/a"]) == ("/a",)

@@ -75,6 +75,7 @@ class Bench:
             period_s=period,
             take=self.reports.append,
         )
+        self.process.see_commanders([])
         self.seq = 0
 
     def ask(self, x: float, source: Source = Source.POLICY) -> None:
