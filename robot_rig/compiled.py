@@ -33,6 +33,13 @@ WRITE_1, WRITE_2, WRITE_3 = (_array(dimensions, False) for dimensions in (1, 2, 
 """The same, written to."""
 
 
+BYTES_READ_2 = types.Array(types.uint8, 2, "C", readonly=True)
+BYTES_WRITE_2 = types.Array(types.uint8, 2, "C")
+"""A C-contiguous uint8 array of two dimensions that is only read, and one that is written to."""
+
+NATURAL = types.int64
+
+
 def compiled(*arguments: Any, returns: Any = types.void) -> Callable[[Function], Function]:
     """Translate a function of these `arguments` (the types above) that `returns` a type, none by default."""
     decorate: Callable[[Function], Function] = numba.njit(returns(*arguments), cache=True, error_model="numpy")

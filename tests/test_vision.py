@@ -43,6 +43,28 @@ def test_each_pixel_is_the_mean_of_its_five_by_five() -> None:
     assert np.abs(preprocess(raw, CONFIG).rgb - means).max() <= 0.5
 
 
+@pytest.mark.parametrize("side", [420, 252, 300])
+def test_every_window_is_shrunk_as_opencv_does_it(side: int) -> None:
+    rng = np.random.default_rng(side)
+    for trial in range(40):
+        top, left = int(rng.integers(0, 481 - side)), int(rng.integers(0, 641 - side))
+        camera = CameraConfig(crop_px=side, crop_left_px=left, crop_top_px=top)
+        noise = rng.integers(0, 256, (480, 640, 3), np.uint8)
+        raw = RawFrame(trial, 0.0, noise if trial % 2 else np.where(noise > 127, 255 - trial, trial).astype(np.uint8))
+        window = raw.rgb[top : top + side, left : left + side]
+        expected = cv2.resize(window, (84, 84), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(preprocess(raw, camera).rgb, expected)
+
+
+def test_a_picture_that_lies_otherwise_in_memory_looks_the_same() -> None:
+    raw = patterned_raw()
+    grey = np.broadcast_to(raw.rgb[..., :1], raw.rgb.shape)
+    turned = np.asfortranarray(grey)
+    assert np.array_equal(
+        preprocess(RawFrame(0, 0.0, grey), CONFIG).rgb, preprocess(RawFrame(0, 0.0, turned), CONFIG).rgb
+    )
+
+
 def test_window_is_where_the_configuration_says() -> None:
     camera = CameraConfig(crop_left_px=200, crop_top_px=10)
     rgb = np.zeros((480, 640, 3), np.uint8)
