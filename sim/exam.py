@@ -63,7 +63,7 @@ class SimExam:
         rig = self._rig
         rig.load_state(self._start)
         goal = Goal(case.image, case.id, rig.now(), calibration_id="", source="evaluation")
-        loop = PolicyLoop(self._config.guard.image_age_limit_s)
+        loop = PolicyLoop(self._config.guard.image_age_limit_s, 1.0 / self._config.control.policy_rate_hz)
         frames, places = [], [self._truth()]
         for step in play(rig, loop, policy, goal, Source.POLICY, steps):
             frames.append(step.frame.rgb)

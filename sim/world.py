@@ -179,6 +179,15 @@ class World:
         self._touches_table = False
         self._geometry_is_fresh = False
 
+    def positions(self) -> Floats:
+        """(N,) where everything that can move is, for `mirror`."""
+        return np.array(self.data.qpos)
+
+    def mirror(self, positions: Floats) -> None:
+        """Look like another world of the same config whose `positions()` these are: to draw it in another thread."""
+        self.data.qpos[:] = positions
+        self._geometry_is_fresh = False
+
     def place_puck(self, x: float, y: float) -> None:
         """Put the puck at rest at (x, y) m in base, as a person does. Raises ValueError in a scene without one."""
         address = self._puck_address()

@@ -1,0 +1,139 @@
+"""The services IKService and FKService of the simulated robot. Called by `sim.wire.robot`.
+
+Both answer from rospy's own threads; what they need of the moving arm is the joint position of the newest snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import genpy
+import numpy as np
+import rospy
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.ros.intera_messages import InteraTypes
+from sim.wire.ik_service import (
+    DEFAULT_NULLSPACE_GAIN,
+    NullspaceGoal,
+    PoseQuery,
+    PositionKinematics,
+    Result,
+    SeedMode,
+)
+from sim.wire.joint_command import JOINT_NAMES
+from sim.wire.reports import BASE, pose_message
+from sim.wire.tips import rotation_of
+
+NODE = "/ExternalTools/right/PositionKinematicsNode"
+IK_SERVICE, FK_SERVICE = f"{NODE}/IKService", f"{NODE}/FKService"
+
+
+def joints_by_name(message: JointState, rest: Floats) -> Floats:
+    """(7,) rad: the arm joints that `message` names, `rest` (7,) for the others. Joints of other parts are ignored.
+
+    Raises ValueError when positions are missing.
+    """
+    if len(message.position) < len(message.name):
+        raise ValueError(f"{len(message.name)} joints are named, {len(message.position)} positions are given")
+    position = np.array(rest)
+    for name, value in zip(message.name, message.position, strict=False):
+        if name in JOINT_NAMES:
+            position[JOINT_NAMES.index(name)] = value
+    return position
+
+
+class KinematicsServices:
+    """Serves `kinematics`; `current` gives the arm's joint position (7,) rad, `now` the robot's time for headers."""
+
+    def __init__(
+        self,
+        types: InteraTypes,
+        kinematics: PositionKinematics,
+        current: Callable[[], Floats],
+        now: Callable[[], genpy.Time],
+    ) -> None:
+        self._types, self._kinematics, self._current, self._now = types, kinematics, current, now
+        self._services = [
+            rospy.Service(IK_SERVICE, types.SolvePositionIK, self.solve),
+            rospy.Service(FK_SERVICE, types.SolvePositionFK, self.forward),
+        ]
+
+    def close(self) -> None:
+        """Withdraw both services."""
+        for service in self._services:
+            service.shutdown("the robot shuts down")
+
+    def solve(self, request: Any) -> Any:
+        """SolvePositionIKResponse: one solution and one result for each pose."""
+        joints, results = [], []
+        for index in range(len(request.pose_stamp)):
+            try:
+                answer = self._kinematics.solve(self._query(request, index), self._current())
+                result, found = answer.result, answer.joints
+            except ValueError as reason:
+                rospy.logwarn("IK request refused: %s", reason)
+                result, found = Result.FAILED, None
+            joints.append(self._joint_state(found))
+            results.append(int(result))
+        return self._types.SolvePositionIKResponse(joints, results)
+
+    def _joint_state(self, position: Floats | None) -> JointState:
+        if position is None:
+            return JointState()
+        return JointState(header=Header(stamp=self._now()), name=list(JOINT_NAMES), position=position.tolist())
+
+    def _query(self, request: Any, index: int) -> PoseQuery:
+        stamped = request.pose_stamp[index]
+        if stamped.header.frame_id.lstrip("/") not in ("", BASE):
+            raise ValueError(f"poses are taken in {BASE}, not in {stamped.header.frame_id}")
+        point, turn = stamped.pose.position, stamped.pose.orientation
+        seed = _at(request.seed_angles, index)
+        position = np.array([point.x, point.y, point.z])
+        if not np.isfinite(position).all():
+            raise ValueError("a position holds a number that is not finite")
+        return PoseQuery(
+            tip=_at(request.tip_names, index) or "",
+            position=position,
+            rotation=rotation_of(turn.w, turn.x, turn.y, turn.z),
+            seed_mode=SeedMode(request.seed_mode),
+            seed=joints_by_name(seed, self._current()) if seed is not None and seed.name else None,
+            nullspace_goal=self._nullspace_goal(request, index),
+        )
+
+    def _nullspace_goal(self, request: Any, index: int) -> NullspaceGoal | None:
+        goal = _at(request.nullspace_goal, index)
+        if not _at(request.use_nullspace_goal, index) or goal is None:
+            return None
+        gain = _at(request.nullspace_gain, index)
+        free = np.full(JOINTS, np.nan)
+        return NullspaceGoal(
+            joints_by_name(goal, free), min(max(DEFAULT_NULLSPACE_GAIN if gain is None else gain, 0.0), 1.0)
+        )
+
+    def forward(self, request: Any) -> Any:
+        """SolvePositionFKResponse: one pose for each configuration; joints that it does not name are where they are."""
+        poses, valid, colliding = [], [], []
+        for index, configuration in enumerate(request.configuration):
+            stamped = PoseStamped(header=Header(stamp=self._now(), frame_id=BASE))
+            try:
+                position = joints_by_name(configuration, self._current())
+                pose = self._kinematics.forward(_at(request.tip_names, index) or "", position)
+            except ValueError as reason:
+                rospy.logwarn("FK request refused: %s", reason)
+                pose = None
+            if pose is not None:
+                stamped.pose = pose_message(pose.position, pose.rotation)
+            poses.append(stamped)
+            valid.append(pose is not None)
+            colliding.append(pose is not None and self._kinematics.in_collision(position))
+        return self._types.SolvePositionFKResponse(poses, valid, colliding)
+
+
+def _at(values: Sequence[Any], index: int) -> Any:
+    """Entry `index`, or None where a client left the list short."""
+    return values[index] if index < len(values) else None

@@ -1,0 +1,41 @@
+"""A thread that sends, so that the one that steps the physics never waits for the network. Called by `sim.sim_node`."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+CAPACITY = 100
+"""About half a second of reports: whoever is further behind sends old news."""
+
+
+class Outbox:
+    """Calls what is put into it, in order, in a thread of its own, until `close`."""
+
+    def __init__(self) -> None:
+        self._letters: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._is_full = False
+        self._thread = threading.Thread(target=self._send, name="outbox", daemon=True)
+        self._thread.start()
+
+    def put(self, letter: Callable[[], None]) -> None:
+        """Have `letter` called soon; thrown away, with a warning, when the thread has fallen behind."""
+        if self._letters.qsize() < CAPACITY:
+            self._is_full = False
+            self._letters.put(letter)
+        elif not self._is_full:
+            self._is_full = True
+            log.warning("reports are made faster than they can be sent: some are lost")
+
+    def _send(self) -> None:
+        while (letter := self._letters.get()) is not None:
+            letter()
+
+    def close(self) -> None:
+        """Send what is in it and end."""
+        self._letters.put(None)
+        self._thread.join()

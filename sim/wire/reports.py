@@ -1,0 +1,128 @@
+"""Snapshots of the simulated robot as the messages of the Intera interface. Called by `sim.wire.robot`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import genpy
+import numpy as np
+from geometry_msgs.msg import Point, Pose, Quaternion, Twist, Vector3, Wrench
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from robot_rig.config import Config
+from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
+from robot_rig.ros.intera_messages import InteraTypes
+from sim.dynamics import BodyModel
+from sim.model import EFFORT_LIMITS
+from sim.wire import head
+from sim.wire.joint_command import JOINT_NAMES
+from sim.wire.parameters import ACCELERATION_LIMITS
+from sim.wire.sawyer import Snapshot
+from sim.wire.tips import TipFrames, TipPose, quaternion
+
+BASE = "base"
+ACTIVE_PAN_MODE = 1
+TORSO = "torso_t0"
+ZEROS = [0.0] * JOINTS
+
+
+def pose_message(position: Floats, rotation: Floats) -> Pose:
+    """A pose in base of `position` (3,) m and `rotation` (3, 3)."""
+    w, x, y, z = quaternion(rotation)
+    return Pose(Point(*map(float, position)), Quaternion(x, y, z, w))
+
+
+class Reports:
+    """Makes the messages of one robot; every method takes the snapshot and the stamp of its headers."""
+
+    def __init__(self, types: InteraTypes, config: Config) -> None:
+        self._types = types
+        self._frames = TipFrames(config)
+        self._body = BodyModel(config)
+
+    def robot_state(self, snapshot: Snapshot, _: genpy.Time) -> Any:
+        """RobotAssemblyState."""
+        state = snapshot.state
+        return self._types.RobotAssemblyState(
+            homed=state.homed,
+            ready=state.ready,
+            enabled=state.enabled,
+            stopped=state.stopped,
+            error=state.error,
+            lowVoltage=state.low_voltage,
+            estop_button=int(state.estop_button),
+            estop_source=int(state.estop_source),
+        )
+
+    def joint_states(self, snapshot: Snapshot, stamp: genpy.Time) -> JointState:
+        """JointState of head, arm and torso: a client must go by name."""
+        return JointState(
+            Header(stamp=stamp),
+            [head.HEAD_PAN, *JOINT_NAMES, TORSO],
+            [snapshot.head_pan, *snapshot.position.tolist(), 0.0],
+            [snapshot.head_speed, *snapshot.velocity.tolist(), 0.0],
+            [0.0, *snapshot.effort.tolist(), 0.0],
+        )
+
+    def endpoint_state(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
+        """EndpointState of the active tip. The wrench is zero: this robot feels nothing at its tip."""
+        pose = self._frames.pose(self._frames.active, snapshot.position)
+        return self._tip(pose, snapshot, Header(stamp=stamp, frame_id=BASE))
+
+    def tip_states(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
+        """EndpointStates of all tips."""
+        poses = self._frames.poses(snapshot.position)
+        header = Header(stamp=stamp, frame_id=BASE)
+        states = [self._tip(pose, snapshot, header) for pose in poses.values()]
+        return self._types.EndpointStates(header, list(poses), states)
+
+    def _tip(self, pose: TipPose, snapshot: Snapshot, header: Header) -> Any:
+        twist = (pose.jacobian @ snapshot.velocity).tolist()
+        return self._types.EndpointState(
+            header,
+            pose_message(pose.position, pose.rotation),
+            Twist(Vector3(*twist[:3]), Vector3(*twist[3:])),
+            Wrench(),
+            True,
+        )
+
+    def collision_detection(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
+        """CollisionDetectionState: contact with the table since the last report."""
+        return self._types.CollisionDetectionState(Header(stamp=stamp), snapshot.collided)
+
+    def gravity_compensation(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
+        """SEAJointState, with what the robot believes that its weight needs."""
+        message = self._types.SEAJointState(header=Header(stamp=stamp), name=list(JOINT_NAMES))
+        for field, kind in zip(message.__slots__, message._slot_types, strict=True):
+            if kind == "float64[]":
+                setattr(message, field, ZEROS)
+        message.commanded_position = snapshot.wanted_position.tolist()
+        message.commanded_velocity = snapshot.wanted_velocity.tolist()
+        message.commanded_effort = message.actual_effort = snapshot.effort.tolist()
+        message.actual_position = snapshot.position.tolist()
+        message.actual_velocity = snapshot.velocity.tolist()
+        message.gravity_model_effort = self._body.model_torque(snapshot.position, snapshot.velocity).tolist()
+        message.gravity_only = self._body.gravity_torque(snapshot.position).tolist()
+        return message
+
+    def head_state(self, snapshot: Snapshot, _: genpy.Time) -> Any:
+        """HeadState."""
+        return self._types.HeadState(snapshot.head_pan, snapshot.head_is_turning, False, ACTIVE_PAN_MODE)
+
+    def joint_limits(self) -> Any:
+        """JointLimits of arm and head."""
+
+        def listed(arm: Iterable[float], of_head: float) -> list[float]:
+            return [*np.asarray(arm, dtype=np.float64).tolist(), of_head]
+
+        return self._types.JointLimits(
+            joint_names=[*JOINT_NAMES, head.HEAD_PAN],
+            position_lower=listed(LOWER_LIMITS, head.LOWER_LIMIT_RAD),
+            position_upper=listed(UPPER_LIMITS, head.UPPER_LIMIT_RAD),
+            velocity=listed(RATED_SPEEDS, head.RATED_SPEED_RAD_S),
+            accel=listed(ACCELERATION_LIMITS, head.RATED_ACCELERATION_RAD_S2),
+            effort=listed(EFFORT_LIMITS, head.RATED_EFFORT_NM),
+        )
