@@ -124,6 +124,25 @@ def test_ctrl_c_says_how_to_go_on_and_what_it_leaves_goes_on(
     capsys.readouterr()
 
 
+INTERRUPTED = """
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == {name!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+"""
+
+
+@pytest.mark.parametrize("name", ["robot_rig.cli.dispatch", "tyro", "robot_rig.cli.session"])
+def test_ctrl_c_during_the_imports_is_one_line(tmp_path: Path, name: str) -> None:
+    child = start(words("collect", tmp_path / "run"), before=INTERRUPTED.format(name=name))
+    _, error = child.communicate(timeout=LIMIT_S)
+    assert child.returncode == 130, error
+    (line,) = error.split("\n")[1:-1]
+    assert line.startswith("rig: stopped")
+    assert not (tmp_path / "run").exists()
+
+
 FULL = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from robot_rig.cli.main import GROUPS, STAGES, main
+from robot_rig import __version__
+from robot_rig.cli.dispatch import GROUPS, STAGES
+from robot_rig.cli.main import main
 from tests.cli.conftest import Demo
 from tests.tiny_run import words
 
@@ -53,6 +56,35 @@ def test_half_a_command_is_answered_with_its_other_half(capsys: Capture, argumen
     line = refused(capsys, arguments)
     for word in GROUPS[arguments[0]]:
         assert f"rig {arguments[0]} {word}" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["demo", "--sed", "3"], ("--sed", "--seed")),
+        (["demo", "--seed", "three"], ("--seed", "INT", "three")),
+        (["demo", "--seed"], ("--seed", "--goal-seed")),
+        (["collect", "--run", "a", "--frobnicate"], ("--frobnicate", "--config")),
+        (["collect"], ("--run PATH",)),
+        (["data", "view"], ("PATH",)),
+        (["bench", "sim", "--rounds", "many"], ("--rounds INT", "many")),
+    ],
+)
+def test_a_mistyped_option_is_one_line_with_what_there_is(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: list[str], names: tuple[str, ...]
+) -> None:
+    line = refused(capsys, arguments)
+    command = " ".join(["rig", *arguments[: 1 + (arguments[0] in GROUPS)]])
+    for name in (*names, f"`{command} --help`"):
+        assert name in line
+    # A terminal in colours and boxes is told the same.
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert refused(capsys, arguments) == line
+
+
+def test_the_version_is_told(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"rig {__version__}\n"
 
 
 def test_a_mistyped_setting_is_named_with_its_nearest(capsys: Capture, tmp_path: Path) -> None:

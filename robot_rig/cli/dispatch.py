@@ -1,0 +1,111 @@
+"""Which words `rig` knows, and what is said to one that it does not know. Called by `robot_rig.cli.main`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import tyro
+from rich.console import Console
+
+from robot_rig import __version__
+from robot_rig.cli import commands
+from robot_rig.errors import UserError
+
+GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
+    "data": {"check": commands.data_check, "view": commands.data_view},
+    "bench": {"sim": commands.bench_sim, "seeds": commands.bench_seeds},
+}
+
+STAGES: Mapping[str, Callable[..., int]] = {
+    "demo": commands.demo,
+    "collect": commands.collect,
+    "train": commands.train,
+    "practice": commands.practice,
+    "eval": commands.evaluate,
+    "report": commands.report,
+    "reach": commands.reach,
+    "config": commands.config,
+}
+
+LESSON = """\
+[bold]rig[/bold] teaches an arm to reach pictures. Show it one picture of where its hand should be; it goes there.
+
+  [bold]rig demo[/bold]                 all of the below in the simulator, with a report at the end (about 4 minutes)
+
+  [bold]rig collect --run runs/a[/bold]   1. the arm plays at random; every step goes to runs/a/episodes
+  [bold]rig train --run runs/a[/bold]     2. a beta-VAE learns what pictures mean, and is checked before use
+  [bold]rig practice --run runs/a[/bold]  3. the arm imagines goals, tries them, and learns from what happened
+  [bold]rig eval --run runs/a[/bold]      4. 50 pictures it has never seen, with do-nothing and random play beside it
+  [bold]rig report --run runs/a[/bold]    5. one HTML file with the curve, films and the table
+
+  [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
+
+  [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
+  [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
+  [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop
+
+Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
+Everything here moves a simulated arm. This software is not safety-rated."""
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Do what `words` say and return the exit code; no words, or a call for help, are answered with the lesson.
+
+    Raises UserError for words and options that there are not.
+    """
+    if not words or words[0] in ("-h", "--help", "help"):
+        Console().print(LESSON, highlight=False)
+        return 0
+    head, *rest = words
+    if head == "--version":
+        print(f"rig {__version__}")
+        return 0
+    if head in STAGES:
+        return _bound(STAGES[head], f"rig {head}", rest)()
+    if head in GROUPS:
+        group = GROUPS[head]
+        if not rest or rest[0] not in group:
+            wrong = f"rig {head} {rest[0]} is not a command" if rest else f"rig {head} needs one more word"
+            raise UserError(wrong, choices=[f"rig {head} {word}" for word in group], next_step="try one with --help")
+        return _bound(group[rest[0]], f"rig {head} {rest[0]}", rest[1:])()
+    raise UserError(f"there is no command {head!r}", choices=[*STAGES, *GROUPS], next_step="run rig alone for a tour")
+
+
+def _bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> Callable[[], int]:
+    """`command` with its `arguments`, not yet run. Raises UserError for arguments that it cannot take."""
+
+    @functools.wraps(command)
+    def bind(*values: object, **named: object) -> Callable[[], int]:
+        return functools.partial(command, *values, **named)
+
+    def parse(words: Sequence[str]) -> Callable[[], int]:
+        return tyro.cli(bind, prog=name, args=words)
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return parse(arguments)
+    except SystemExit as left:
+        if left.code == 0:
+            raise
+    _title, _rule, *lines = _said(lambda: parse(arguments))
+    problem, *hints = [list(part) for speaks, part in itertools.groupby(lines, _speaks) if speaks]
+    near = [line for hint in hints for line in hint if line.startswith("--")]
+    known = re.findall(r"--[a-z][a-z-]*", " ".join(_said(lambda: parse(["--help"]))))
+    raise UserError(" ".join(problem), choices=near or dict.fromkeys(known), next_step=f"see `{name} --help`")
+
+
+def _said(parse: Callable[[], object]) -> list[str]:
+    """The lines that tyro says in its box, which it draws with blanks and dashes where there is no terminal."""
+    drawn = io.StringIO()
+    with contextlib.redirect_stdout(drawn), contextlib.redirect_stderr(drawn), contextlib.suppress(SystemExit):
+        parse()
+    return [line.strip() for line in drawn.getvalue().splitlines()]
+
+
+def _speaks(line: str) -> bool:
+    return bool(line.strip("-"))
