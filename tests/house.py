@@ -67,7 +67,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.report_data": _room(2, "report", "numpy"),
     "robot_rig.report_film": _room(2, "report", "numpy av matplotlib"),
     "robot_rig.report_plots": _room(2, "report", "numpy matplotlib"),
-    "robot_rig.ros": _room(3, "ros", f"numpy yaml {WITH_ROS}"),
+    "robot_rig.ros": _room(3, "ros", f"numpy yaml tyro {WITH_ROS}"),
     "drivers": _room(3, "drivers", "numpy", siblings=True),
     "drivers.ros_camera": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_wire": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
@@ -243,7 +243,7 @@ def no_branch_on_simulation(source: Source, _: set[str]) -> Iterator[str]:
 
 
 def only_people_facing_code_prints(source: Source, _: set[str]) -> Iterator[str]:
-    if source.is_test or source.under("robot_rig.cli", "benchmarks"):
+    if source.is_test or source.under("robot_rig.cli", "robot_rig.ros.node", "benchmarks"):
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "sys.stdout.write", "sys.stderr.write"}:

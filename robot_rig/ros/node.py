@@ -1,0 +1,130 @@
+"""The life of a node: options, the master, the name's lease, then ROS; and how its end and its errors reach a person.
+
+Every node's module has `main()` that returns `run(...)`. Nothing here knows what the node does.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TypeVar
+
+import rosgraph.names
+import rospy
+import tyro
+
+from robot_rig.errors import UserError
+from robot_rig.ros.master import Master, MasterSilent, answer_within, master_uri
+from robot_rig.ros.node_lease import NodeLease
+from robot_rig.ros.stamps import HostStamps
+
+Options = TypeVar("Options")
+
+MASTER_LIMIT_S = 1.5
+"""How long a node waits for the master's answer before it says that there is none."""
+
+
+class Node:
+    """What the wiring of a node gets to work with. `name` is the full one; `stamps` is the process's one HostStamps."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stamps = HostStamps()
+        self.error: UserError | None = None
+        self._failed = threading.Event()
+        self._ends = ExitStack()
+        rospy.on_shutdown(self._ends.close)
+
+    def closing(self, close: Callable[[], object]) -> None:
+        """Call `close` when the node ends, the last one first, while its topics still work; however it ends but killed.
+
+        For whatever moves or writes. One that raises does not keep the others from being called.
+        """
+        self._ends.callback(close)
+
+    def fail(self, error: UserError) -> None:
+        """End the node from any thread with `error` for a person and exit code 2; the first error counts.
+
+        Returns at once: the main thread ends the node, so that a thread may report its own death.
+        """
+        self.error = self.error or error
+        self._failed.set()
+
+    def spin(self) -> None:
+        """Wait in the main thread until ROS, a signal or `fail` ends the node."""
+        while not (rospy.is_shutdown() or self._failed.wait(0.05)):
+            pass
+
+
+def run(
+    name: str, options: type[Options], wire: Callable[[Options, Node], None], arguments: Sequence[str] | None = None
+) -> int:
+    """Be the node `name` until ROS or Ctrl-C ends it; returns the process's exit code.
+
+    `options`: a dataclass that tyro fills from `arguments` (the process's own by default; ROS's own `a:=b` are for
+    ROS). `wire` gets them and the Node, connects everything and returns; callbacks then do the work. A UserError
+    becomes one line on stderr and exit code 2. A second node of the same name in the same graph on this machine is
+    refused before the master hears of it: the one that runs is not disturbed.
+    """
+    argv = [sys.argv[0], *(sys.argv[1:] if arguments is None else arguments)]
+    chosen = tyro.cli(options, prog=name, args=rospy.myargv(argv)[1:])
+    try:
+        uri = master_uri()
+        await_master(uri)
+        lease = NodeLease(uri, full_name(name, argv))
+    except UserError as error:
+        return _told(name, error)
+    try:
+        return _live(name, argv, lambda node: wire(chosen, node))
+    finally:
+        lease.close()
+
+
+def await_master(uri: str) -> None:
+    """Return when the master at `uri` answers. Raises UserError within 2 s when it does not."""
+    try:
+        answer_within(MASTER_LIMIT_S, Master(uri, timeout=MASTER_LIMIT_S).pid)
+    except MasterSilent as error:
+        raise UserError(
+            f"the ROS master does not answer (ROS_MASTER_URI is {uri}): {error}",
+            next_step="start it with roscore or roslaunch, or set ROS_MASTER_URI to the robot's",
+        ) from error
+
+
+def full_name(name: str, argv: Sequence[str]) -> str:
+    """The name that ROS will give to node `name`: `__name:=` and `__ns:=` in `argv` and ROS_NAMESPACE count."""
+    base = rosgraph.names.load_mappings(argv).get("__name", name)
+    return str(rosgraph.names.ns_join(rosgraph.names.get_ros_namespace(argv=argv), base))
+
+
+def _live(name: str, argv: list[str], wire: Callable[[Node], None]) -> int:
+    try:
+        rospy.init_node(name, argv=argv)
+        _log_like_rospy()
+        node = Node(rospy.get_name())
+    except rospy.ROSException as error:
+        return _told(name, UserError(f"cannot join the ROS graph: {error}", next_step="check ROS_IP and the network"))
+    try:
+        wire(node)
+        node.spin()
+    except UserError as error:
+        node.fail(error)
+    except (rospy.ROSInterruptException, KeyboardInterrupt):
+        pass  # the ordinary end: ROS was shut down, or Ctrl-C, whose handler has done so already
+    finally:
+        rospy.signal_shutdown("the node has ended")
+    return _told(name, node.error) if node.error is not None else 0
+
+
+def _log_like_rospy() -> None:
+    """What the house's modules log goes where rospy's own log goes: the terminal, the node's log file and /rosout."""
+    for top in ("robot_rig", "drivers", "sim"):
+        logging.getLogger(top).parent = logging.getLogger("rosout")
+
+
+def _told(name: str, error: UserError) -> int:
+    sys.stderr.write(f"{name}: {error}\n")
+    return 2
