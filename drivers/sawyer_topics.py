@@ -24,7 +24,9 @@ from drivers.sawyer_tool import check_tool
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
-from robot_rig.ros.intera_messages import InteraTypes
+from robot_rig.ros.intera_messages import InteraTypes, load
+from robot_rig.ros.intera_release import robot_release
+from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.stamps import LowerEnvelope, Refused
 
 FIRST_REPORT_S = 10.0
@@ -119,6 +121,23 @@ class SawyerTopics:
         """Unsubscribe; may be called twice."""
         for subscriber in self._subscribers:
             subscriber.unregister()
+
+
+def released_types() -> tuple[InteraTypes, str]:
+    """The message classes of the robot's release, told by md5 sums, and the name of the type of /robot/state.
+
+    Raises UserError when no robot is there, or one of an unknown release.
+    """
+    try:
+        master = Master(master_uri())
+        release = robot_release(master)
+        state_type = master.topic_types()[ROBOT_STATE].rpartition("/")[2]
+    except MasterSilent as error:
+        raise UserError(f"the robot cannot be found: {error}", next_step="see `rosnode list` and ROS_IP") from error
+    except KeyError as error:
+        raise UserError(f"nobody has ever published {ROBOT_STATE}", next_step="start the robot") from error
+    log.info("the robot speaks Intera %s", release)
+    return load(release), state_type
 
 
 def _arm_table() -> ArmTable:

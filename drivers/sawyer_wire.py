@@ -14,8 +14,9 @@ import rospy
 from std_msgs.msg import Bool, Empty
 
 from drivers.arm_description import JOINT_NAMES
-from drivers.sawyer import JOINT_COMMAND, insist
-from drivers.sawyer_topics import SawyerTopics
+from drivers.sawyer import JOINT_COMMAND, Sawyer, insist
+from drivers.sawyer_topics import SawyerTopics, released_types
+from robot_rig.config import Config
 from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import InteraTypes
@@ -98,3 +99,22 @@ class WireLink:
         self._topics.close()
         for publisher in self._publishers:
             publisher.unregister()
+
+
+class SawyerWire(Sawyer):
+    """The robot of this ROS graph as an arm; implements `interfaces.Arm`. `table` is its own kinematic table.
+
+    Raises UserError when there is no robot, when it is of an unknown release, or has another tool than `config` says.
+    """
+
+    def __init__(self, config: Config) -> None:
+        types, state_type = released_types()
+        topics = SawyerTopics(config, types, state_type)
+        link = WireLink(types, topics)
+        try:
+            link.wait()
+        except UserError:
+            link.close()
+            raise
+        self.table = topics.table
+        super().__init__(link, topics.reports)

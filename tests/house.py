@@ -70,6 +70,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.ros": _room(3, "ros", f"numpy yaml tyro {WITH_ROS}"),
     "drivers": _room(3, "drivers", "numpy", siblings=True),
     "drivers.ros_camera": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
+    "drivers.sawyer_topics": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_wire": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_intera": _room(3, "drivers", f"numpy intera_interface {WITH_ROS}", siblings=True),
     "sim": _room(3, "sim", "numpy mujoco", siblings=True),
