@@ -137,16 +137,21 @@ class RunFolder:
                     np.lib.format.write_array(entry, value, allow_pickle=False)
         write_atomically(self._arrays(name), buffer.getvalue())
 
-    def load_arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """What `save_arrays` kept under `name`; empty when it kept nothing. Raises UserError when it is damaged."""
+    def load_arrays(self, name: str, next_step: str) -> dict[str, NDArray[Any]]:
+        """What `save_arrays` kept under `name`; empty when it kept nothing.
+
+        Raises UserError, which advises `next_step`, when it is damaged.
+        """
         path = self._arrays(name)
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return dict(archive)
+            with zipfile.ZipFile(path) as archive:
+                # Read whole, so that its checksum is compared before anything in it is believed.
+                contents = {entry.removesuffix(".npy"): io.BytesIO(archive.read(entry)) for entry in archive.namelist()}
+            return {key: np.lib.format.read_array(data, allow_pickle=False) for key, data in contents.items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path} is damaged: {error}", next_step="delete it to begin this stage anew") from error
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
+            raise UserError(f"{path} is damaged", next_step=next_step) from error
 
     def close(self) -> None:
         """Let other processes claim the run; may be called twice."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +61,11 @@ def test_the_same_run_goes_on(tmp_path: Path) -> None:
         assert run.progress("collect") == {"episodes": 4}
         assert run.progress("train") == {"updates": 10}
         assert run.progress("practice") == {}
-        arrays = run.load_arrays("plant")
+        arrays = run.load_arrays("plant", "start anew")
         assert arrays.keys() == {"q", "bytes", "n"}
         np.testing.assert_array_equal(arrays["q"], np.arange(7.0))
         assert arrays["bytes"].tobytes() == b"\x00\xff"
-        assert run.load_arrays("absent") == {}
+        assert run.load_arrays("absent", "start anew") == {}
 
 
 def test_another_exam_may_be_set_on_a_finished_run(tmp_path: Path) -> None:
@@ -140,11 +142,17 @@ def test_damaged_arrays_are_named_and_never_unpickled(tmp_path: Path) -> None:
         whole = path.read_bytes()
         for cut in (0, 10, len(whole) // 2, len(whole) - 1):
             path.write_bytes(whole[:cut])
-            with pytest.raises(UserError, match=r"plant\.npz is damaged"):
-                run.load_arrays("plant")
-        path.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
-        with pytest.raises(UserError, match=r"plant\.npz is damaged"):
-            run.load_arrays("plant")
+            with pytest.raises(UserError, match=r"plant\.npz is damaged\. Start anew\.$"):
+                run.load_arrays("plant", "start anew")
+        pickled = io.BytesIO()
+        np.save(pickled, np.array([{}], dtype=object), allow_pickle=True)
+        with zipfile.ZipFile(tmp_path / "pickled.npz", "w") as archive:
+            archive.writestr("q.npy", pickled.getvalue())
+        flipped = whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]
+        for damaged in (flipped, b"neither", pickled.getvalue(), (tmp_path / "pickled.npz").read_bytes()):
+            path.write_bytes(damaged)
+            with pytest.raises(UserError, match=r"plant\.npz is damaged\. Start anew\.$"):
+                run.load_arrays("plant", "start anew")
         with pytest.raises(ValueError, match="no name"):
             run.save_arrays("../escape", {})
 

@@ -22,7 +22,7 @@ from robot_rig.metrics import MetricsLog
 from robot_rig.report import write_report
 from robot_rig.report_film import Film, thirds, write_film
 from robot_rig.runs import RunFolder
-from robot_rig.stages.collect import collect
+from robot_rig.stages.collect import collect, where_play_ended
 from robot_rig.stages.examine import candidates, examine, results
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.practice import Practice
@@ -90,7 +90,7 @@ class Session:
                 learning.begin_practice(self._logging("td3", advance, "critic_loss"))
             rig = SimRig(self.config, self.config.seed)
             try:
-                rig.load_state(self.run.load_arrays("collect"))
+                rig.load_state(where_play_ended(self.run))
                 practice = Practice(self.config, rig, learning)
                 ship(self.run, self.config, learning.trainer, practice.steps)
                 with stage_bar(self._console, "3 practice", settings.steps) as advance:

@@ -6,11 +6,15 @@ The arm is not reset between episodes: an episode is only a file, so that a powe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
 
 from robot_rig.config import Config
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Source
+from robot_rig.errors import UserError
 from robot_rig.interfaces import Plant
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.loops.policy_loop import PolicyLoop
@@ -22,7 +26,9 @@ HELD_OUT = "heldout"
 """Stage names in the log: frames to learn from, and frames that the VAE does not see before its health check."""
 
 CONTINUATION = "collect"
-"""Name of the saved arrays from which an interrupted collection goes on."""
+"""Name of the saved arrays from which an interrupted collection, and later practice, goes on."""
+
+ANEW = "begin a new run with another --run"
 
 
 def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[int], None]) -> None:
@@ -51,9 +57,21 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
         run.save_arrays(CONTINUATION, {**plant.state(), **policy.state(), "episodes": [index + 1]})
 
 
+def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:
+    """The saved plant and policy, from which play or practice goes on; empty where nothing has been played.
+
+    Raises UserError when they are damaged, or lost although the log holds play: it cannot be continued then.
+    """
+    saved = run.load_arrays(CONTINUATION, next_step=ANEW)
+    # One whole episode may lie there: a kill between the end of the first and its save.
+    if not saved and sum(not episode.truncated for episode in EpisodeStore(run.episodes).read_new(())) > 1:
+        raise UserError(f"the run in {run.path} has lost where its random play ended (state)", next_step=ANEW)
+    return saved
+
+
 def _continue(run: RunFolder, plant: Plant, policy: RandomPolicy) -> int:
     """Episodes that are whole already; plant and policy are put where the last of them ended."""
-    saved = run.load_arrays(CONTINUATION)
+    saved = where_play_ended(run)
     if not saved:
         return 0
     plant.load_state(saved)

@@ -45,7 +45,7 @@ class Learning:
         self._run = run
         self.trainer = Trainer(config, Replay(_capacity(config), len(config.control.axes), None))
         self._ids: list[str] = []
-        self.extra = run.load_arrays(SAVED)
+        self.extra = run.load_arrays(SAVED, next_step="delete it and run `rig train` to learn anew from the log")
         ids = self.extra.pop("episodes", None)
         for episode in self._read(self._whole(PLAY) if ids is None else ids.tolist()):
             self.ingest(episode)
@@ -92,6 +92,8 @@ class Learning:
         The held-out episodes have done their duty and join the replay.
         """
         trainer, goal = self.trainer, self.config.practice.pretrain_updates
+        if trainer.vae_updates < self.config.vae.updates:
+            raise UserError(f"the VAE in {self._run.path} is not trained", next_step="run `rig train` on it first")
         if not trainer.practising:
             for episode in self._read(self._whole(HELD_OUT)):
                 self.ingest(episode)

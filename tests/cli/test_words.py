@@ -131,6 +131,14 @@ def test_a_stage_before_its_time_names_the_one_to_run_first(
     assert f"`{first}`" in refused(capsys, words(command, tmp_path / "run"))
 
 
+def test_a_run_that_lost_where_its_play_ended_goes_on_nowhere(capsys: Capture, copied: Path) -> None:
+    (copied / "state" / "collect.npz").unlink()
+    logs = sorted(path.name for path in (copied / "episodes").iterdir())
+    for command in ("collect", "practice"):
+        assert "another --run" in refused(capsys, words(command, copied))
+    assert sorted(path.name for path in (copied / "episodes").iterdir()) == logs
+
+
 def test_another_configuration_on_the_same_run_is_refused_by_its_keys(capsys: Capture, copied: Path) -> None:
     line = refused(capsys, words("practice", copied, "vae.beta=7", "seed=4"))
     assert "vae.beta 1.0 -> 7.0" in line

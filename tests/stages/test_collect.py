@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
+from robot_rig.errors import UserError
 from robot_rig.interfaces import Plant
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT, PLAY, collect
@@ -17,6 +19,8 @@ from robot_rig.stages.reporting import count_steps
 from sim.rig import SimRig
 from tests.stages.conftest import no_progress
 from tests.tiny_run import tiny_config
+
+CopyOf = Callable[[Path], RunFolder]
 
 
 def whole(folder: Path, stage: str) -> list[Episode]:
@@ -80,6 +84,17 @@ def test_an_interrupted_collection_ends_with_the_same_episodes(collected: Path, 
         # The lost attempt was motion too: all of it but the step whose next picture was never taken is counted.
         lost = (stop_at - 1) % 50
         assert sum(count_steps(run).values()) == 150 + lost
+
+
+def test_a_lost_or_damaged_end_of_play_is_refused_and_nothing_is_played_twice(copy_of: CopyOf, collected: Path) -> None:
+    with copy_of(collected) as run:
+        before = sorted(path.name for path in run.episodes.iterdir())
+        (run.path / "state" / "collect.npz").write_bytes(b"damaged")
+        for match in ("damaged", "lost"):
+            with pytest.raises(UserError, match=rf"{match}.*new run with another --run"):
+                collect(run, tiny_config(), pytest.fail, pytest.fail)
+            (run.path / "state" / "collect.npz").unlink(missing_ok=True)
+        assert sorted(path.name for path in run.episodes.iterdir()) == before
 
 
 def test_another_seed_plays_otherwise(collected: Path, tmp_path: Path) -> None:

@@ -70,6 +70,21 @@ def test_without_held_out_play_there_is_no_check(collected: Path, copy_of: CopyO
             Learning(run, CONFIG).check_health()
 
 
+def test_a_lost_learner_is_trained_anew_before_it_practises(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as run, copy_of(trained) as whole:
+        path = run.path / "state" / "learning.npz"
+        path.write_bytes(b"damaged")
+        with pytest.raises(UserError, match=r"learning\.npz is damaged\. Delete it and run `rig train`"):
+            Learning(run, CONFIG)
+        path.unlink()
+        with pytest.raises(UserError, match=r"not trained.*`rig train`"):
+            Learning(run, CONFIG).begin_practice(no_progress)
+        learning = Learning(run, CONFIG)
+        learning.train_vae(no_progress)
+        learning.begin_practice(no_progress)
+        assert state_bytes(learning) == state_bytes(Learning(whole, CONFIG))
+
+
 def test_training_reaches_its_goal_and_no_further(trained: Path, copy_of: CopyOf) -> None:
     with copy_of(trained) as run:
         learning = Learning(run, CONFIG)

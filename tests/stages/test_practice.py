@@ -13,6 +13,7 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
 from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import where_play_ended
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.practice import PRACTICE, Practice
 from robot_rig.stages.reporting import count_steps
@@ -30,7 +31,7 @@ class Attempt:
     def __init__(self, run: RunFolder) -> None:
         self.learning = Learning(run, CONFIG)
         self.rig = SimRig(CONFIG, CONFIG.seed)
-        self.rig.load_state(run.load_arrays("collect"))
+        self.rig.load_state(where_play_ended(run))
         self.practice = Practice(CONFIG, self.rig, self.learning)
         self.told: list[tuple[int, dict[str, float]]] = []
 
