@@ -141,7 +141,7 @@ class DoNothing:
     def begin(self, goal: Goal) -> None:
         """Take no notice."""
 
-    def act(self, frame: Frame) -> Float32s:
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """Zero, float32 (A,)."""
         return np.zeros(self.action_dim, np.float32)
 

@@ -69,8 +69,12 @@ class Policy(Protocol):
         """Start an episode towards `goal`; encodes the goal once."""
         ...
 
-    def act(self, frame: Frame) -> Float32s:
-        """The action float32 (A,) in [-1, 1] for this frame."""
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
+        """The action float32 (A,) in [-1, 1] for this frame.
+
+        `under_way` float32 (UNDER_WAY_ROWS, 1 + A) is the policy's own motion since the frame was exposed, oldest
+        first: rows (share of a policy period, action), zero where unused; None for a picture of now.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from robot_rig.data.replay import Replay
 from robot_rig.datatypes import Bytes, Episode, Goal
 from robot_rig.learning.goals import GoalSampler
 from robot_rig.learning.metric import LatentSpace
+from robot_rig.learning.motion import MotionModel
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.relabel import relabel
 from robot_rig.learning.td3 import TD3
@@ -26,6 +27,9 @@ from robot_rig.learning.vae import Vae
 
 ENCODE_BLOCK = 256
 """Pictures encoded at once: more do not fit into a core's cache."""
+
+MOTION_EVERY = 2
+"""TD3 updates to one of the motion model, which has far less to learn."""
 
 OnUpdate = Callable[[Mapping[str, float]], None]
 """Told the metrics of each gradient step."""
@@ -53,6 +57,7 @@ class Trainer:
         self._sampler = GoalSampler(config.agent.goals, config.seed)
         self._space: LatentSpace | None = None
         self._agent: TD3 | None = None
+        self._motion: MotionModel | None = None
 
     @property
     def updates(self) -> int:
@@ -96,18 +101,22 @@ class Trainer:
         """Fix the latent space on the frames so far and make the agent."""
         means, log_variances = self._moments(self._replay.pictures(self._replay.frame_rows))
         self._space = LatentSpace.fit(self._config.agent.metric, means, log_variances)
-        self._agent = self._new_agent(self._space)
+        self._agent, self._motion = self._new_agent(self._space), self._new_motion(self._space)
         self._encode()
 
     def update(self, updates: int, on_update: OnUpdate = ignore_update) -> None:
         """`updates` TD3 steps on freshly relabelled batches (R9, R15)."""
-        agent, space = self._learner()
+        agent, space, motion = self._learner()
         config = self._config.agent
         mix = (config.mix_rollout, config.mix_imagined, config.mix_future)
         latents = torch.from_numpy(self._replay.latents)
         for _ in range(updates):
             transitions = self._replay.transitions(self._rng, config.batch, mix)
-            on_update(agent.update(relabel(transitions, latents, self._sampler, space, config.discount)))
+            batch = relabel(transitions, latents, self._sampler, space, config.discount)
+            metrics = agent.update(batch)
+            if agent.updates % MOTION_EVERY == 0:
+                metrics["motion_loss"] = motion.update(batch)
+            on_update(metrics)
 
     def imagine_goal(self, goal_id: str, stamp: float) -> Goal:
         """A goal for the robot to set itself, z_g ~ p(z), as the picture it stands for (R3, R8, R19)."""
@@ -119,16 +128,16 @@ class Trainer:
 
     def acting_policy(self) -> LatentPolicy:
         """A frozen copy of the policy as it is learning now; what practice explores with."""
-        agent, space = self._learner()
-        return LatentPolicy(self.vae, space, agent.actor)
+        agent, space, motion = self._learner()
+        return LatentPolicy(self.vae, space, agent.actor, motion.net)
 
     def averaged_policy(self) -> LatentPolicy:
         """A frozen copy of the target actor, TD3's running average of the policy; what is examined and shipped.
 
         The average forgets the jitter of the last updates.
         """
-        agent, space = self._learner()
-        return LatentPolicy(self.vae, space, agent.target_actor)
+        agent, space, motion = self._learner()
+        return LatentPolicy(self.vae, space, agent.target_actor, motion.net)
 
     def sample_pictures(self) -> tuple[Bytes, Bytes]:
         """Two frames of the replay, uint8 (84, 84, 3): the first and the last, for a checkpoint's self-test."""
@@ -143,8 +152,9 @@ class Trainer:
         state = {"vae_updates": torch.tensor(self.vae_updates), "rng": _rng_tensor(self._rng)}
         state |= prefixed("vae", self.vae.state_dict())
         state |= prefixed("sampler", self._sampler.state_dict())
-        if self._agent is not None and self._space is not None:
+        if self._agent is not None and self._space is not None and self._motion is not None:
             state |= prefixed("agent", self._agent.state_dict())
+            state |= prefixed("motion", self._motion.state_dict())
             state |= prefixed("space", self._space.state_dict())
         return state
 
@@ -159,14 +169,19 @@ class Trainer:
             self._space = LatentSpace.from_state(space)
             self._agent = self._new_agent(self._space)
             self._agent.load_state_dict(under("agent", state))
+            self._motion = self._new_motion(self._space)
+            self._motion.load_state_dict(under("motion", state))
             self._encode()
 
     # Inside.
 
-    def _learner(self) -> tuple[TD3, LatentSpace]:
-        if self._agent is None or self._space is None:
+    def _learner(self) -> tuple[TD3, LatentSpace, MotionModel]:
+        if self._agent is None or self._space is None or self._motion is None:
             raise RuntimeError("call begin_practice first")
-        return self._agent, self._space
+        return self._agent, self._space, self._motion
+
+    def _new_motion(self, space: LatentSpace) -> MotionModel:
+        return MotionModel(space.feature_dim, len(self._config.control.axes), self._config.seed)
 
     def _new_agent(self, space: LatentSpace) -> TD3:
         agent = self._config.agent

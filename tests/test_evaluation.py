@@ -39,7 +39,7 @@ class PaperExam:
 class Eastward(DoNothing):
     """One centimetre along x a step, whatever the goal."""
 
-    def act(self, frame: Frame) -> np.ndarray:
+    def act(self, frame: Frame, under_way: np.ndarray | None = None) -> np.ndarray:
         return np.array([1.0, 0.0], np.float32)
 
 

@@ -19,17 +19,19 @@ from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.metric import LatentSpace
+from robot_rig.learning.motion import MotionNet, motion_from_weights
 from robot_rig.learning.td3 import Actor, actor_from_weights
 from robot_rig.learning.vae import encoder_from_weights
 
 
 class LatentPolicy:
-    """pi(e(s), e(g)): frozen copies of encoder, latent space and actor, which no later training changes."""
+    """pi(e(s), e(g)): frozen copies of encoder, latent space, actor and motion net, which no later training changes."""
 
-    def __init__(self, encoder: Encoder, space: LatentSpace, actor: Actor) -> None:
+    def __init__(self, encoder: Encoder, space: LatentSpace, actor: Actor, motion: MotionNet) -> None:
         self.encoder = encoder.frozen()
         self.space = space
         self.actor = copy.deepcopy(actor).requires_grad_(False).eval()
+        self.motion = copy.deepcopy(motion).requires_grad_(False).eval()
         self.action_dim = self.actor.action_dim
         self._goal: Tensor | None = None
 
@@ -37,11 +39,17 @@ class LatentPolicy:
         """z_g = e(g): encode the goal picture once (R7, R20)."""
         self._goal = self.encoder.encode(goal.image[None])[0]
 
-    def act(self, frame: Frame) -> Float32s:
-        """The action float32 (A,) in [-1, 1] for this frame. Raises RuntimeError before `begin`."""
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
+        """The action float32 (A,) in [-1, 1] for this frame, moved ahead by what is `under_way`.
+
+        Raises RuntimeError before `begin`.
+        """
         latent = self.encoder.encode(frame.rgb[None])[0]
         with torch.inference_mode():
-            action: Float32s = self.actor(self.space.features(latent), self.space.features(self._aim()))[0].numpy()
+            features = self.space.features(latent)
+            if under_way is not None:
+                features = self.motion.ahead(features, under_way)
+            action: Float32s = self.actor(features, self.space.features(self._aim()))[0].numpy()
         return action
 
     def goal_distance(self, frame: Frame) -> float:
@@ -49,11 +57,12 @@ class LatentPolicy:
         return self.space.distance(self.encoder.encode(frame.rgb[None])[0], self._aim()).item()
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Everything the policy is, as the groups `encoder`, `space` and `actor` of a checkpoint."""
+        """Everything the policy is, as the groups `encoder`, `space`, `actor` and `motion` of a checkpoint."""
         return {
             "encoder": self.encoder.weights(),
             "space": self.space.state_dict(),
             "actor": {name: value.clone() for name, value in self.actor.state_dict().items()},
+            "motion": {name: value.clone() for name, value in self.motion.state_dict().items()},
         }
 
     def _aim(self) -> Tensor:
@@ -64,12 +73,12 @@ class LatentPolicy:
 
 def policy_from_tensors(groups: Mapping[str, Mapping[str, Tensor]]) -> LatentPolicy:
     """The policy whose `tensors()` these are. Raises UserError when a group is missing or does not fit the others."""
-    missing = [name for name in ("encoder", "space", "actor") if name not in groups]
+    missing = [name for name in ("encoder", "space", "actor", "motion") if name not in groups]
     if missing:
         raise UserError(f"the checkpoint holds no {' and no '.join(missing)}", next_step="choose another checkpoint")
     encoder = encoder_from_weights(groups["encoder"])
     space = LatentSpace.from_state(groups["space"])
-    return LatentPolicy(encoder, space, actor_from_weights(groups["actor"]))
+    return LatentPolicy(encoder, space, actor_from_weights(groups["actor"]), motion_from_weights(groups["motion"]))
 
 
 class OrnsteinUhlenbeck:
@@ -114,9 +123,9 @@ class NoisyPolicy:
         self._noise.restart()
         self._policy.begin(goal)
 
-    def act(self, frame: Frame) -> Float32s:
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """The policy's action plus noise, clipped to [-1, 1]."""
-        action: Float32s = np.clip(self._policy.act(frame) + self._noise.sample(), -1.0, 1.0)
+        action: Float32s = np.clip(self._policy.act(frame, under_way) + self._noise.sample(), -1.0, 1.0)
         return action
 
 
@@ -130,7 +139,7 @@ class RandomPolicy:
     def begin(self, goal: Goal) -> None:
         """Nothing: random play has no goal."""
 
-    def act(self, frame: Frame) -> Float32s:
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """Noise float32 (A,) clipped to [-1, 1], whatever the frame shows."""
         action: Float32s = np.clip(self._noise.sample(), -1.0, 1.0)
         return action

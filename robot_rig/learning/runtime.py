@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from robot_rig.datatypes import Bytes, Float32s, Floats, Frame, Goal
+from robot_rig.datatypes import UNDER_WAY_ROWS, Bytes, Float32s, Floats, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.checkpoint import Manifest
@@ -111,10 +111,11 @@ def agreement(reference: LatentPolicy, engines: Mapping[str, Policy], manifest: 
 def measure(engines: Mapping[str, Policy], frame: Frame, ticks: int) -> dict[str, Floats]:
     """Seconds of `ticks` ticks of each engine, in turn, after a warm-up; every one must have begun."""
     times = {name: np.empty(ticks) for name in engines}
+    moving = {name: under_way(engine.action_dim) for name, engine in engines.items()}
     for tick in range(-WARM_UP_TICKS, ticks):
         for name, engine in engines.items():
             started = time.perf_counter()
-            engine.act(frame)
+            engine.act(frame, moving[name])
             if tick >= 0:
                 times[name][tick] = time.perf_counter() - started
     return times
@@ -122,4 +123,13 @@ def measure(engines: Mapping[str, Policy], frame: Frame, ticks: int) -> dict[str
 
 def _answers(policy: Policy, goal: Bytes, pictures: Sequence[Bytes]) -> Float32s:
     policy.begin(Goal(goal, "golden", 0.0, calibration_id="", source="imported"))
-    return np.stack([policy.act(Frame(0, 0.0, picture)) for picture in pictures])
+    motions = (None, under_way(policy.action_dim))
+    return np.stack([policy.act(Frame(0, 0.0, picture), motion) for picture in pictures for motion in motions])
+
+
+def under_way(action_dim: int) -> Float32s:
+    """What is under way when a picture of a D4xx camera is answered: 140 ms of motion at 10 Hz."""
+    motion = np.zeros((UNDER_WAY_ROWS, 1 + action_dim), np.float32)
+    motion[-2:, 0] = (0.4, 1.0)
+    motion[-2:, 1:] = ((0.5,), (-0.8,))
+    return motion

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
+from robot_rig.datatypes import IMAGE_SHAPE, UNDER_WAY_ROWS, Float32s, Frame, Goal
 from robot_rig.learning.tick_plan import Dense, TickPlan
 
 WARM_UPS = 3
@@ -32,6 +32,7 @@ class PlanNet:
             (there(layer.weight), there(layer.bias), layer.stride, layer.padding) for layer in plan.convolutions
         ]
         self._linear = [dense(layer) for layer in (*plan.trunk, plan.features)]
+        self._motion = [dense(layer) for layer in plan.motion]
         self._actor = [dense(layer) for layer in plan.actor]
 
     def features(self, picture: Tensor) -> Tensor:
@@ -43,6 +44,17 @@ class PlanNet:
         for weight, bias in self._linear:
             value = F.linear(value, weight, bias)
         return value
+
+    def ahead(self, features: Tensor, under_way: Tensor) -> Tensor:
+        """Features (1, F) after the motion `under_way` (UNDER_WAY_ROWS, 1 + A); unused rows change nothing."""
+        for row in under_way:
+            action = torch.stack([row[1:], torch.zeros_like(row[1:])])
+            value = torch.cat([features.expand(2, -1), action], dim=1)
+            for weight, bias in self._motion[:-1]:
+                value = torch.tanh(F.linear(value, weight, bias))
+            value = F.linear(value, *self._motion[-1])
+            features = features + row[0] * (value[:1] - value[1:])
+        return features
 
     def action(self, features: Tensor, goal: Tensor) -> Tensor:
         """Action (1, A) for features of frame and goal (1, F)."""
@@ -65,7 +77,10 @@ class CudaGraphPolicy:
         self._host_picture = torch.zeros(IMAGE_SHAPE, dtype=torch.uint8).pin_memory()
         self._host_action = torch.zeros(1, plan.action_dim).pin_memory()
         self._picture = torch.zeros(IMAGE_SHAPE, dtype=torch.uint8, device=device)
+        self._host_under_way = torch.zeros(UNDER_WAY_ROWS, 1 + plan.action_dim).pin_memory()
+        self._under_way = torch.zeros_like(self._host_under_way, device=device)
         self._goal = torch.zeros(1, plan.feature_dim, device=device)
+        self._moves = self._host_under_way.numpy()
         self._fill, self._answer = self._host_picture.numpy(), self._host_action.numpy()
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._begun = False
@@ -81,7 +96,9 @@ class CudaGraphPolicy:
     def _run(self) -> None:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             self._picture.copy_(self._host_picture, non_blocking=True)
-            action = self._net.action(self._net.features(self._picture), self._goal)
+            self._under_way.copy_(self._host_under_way, non_blocking=True)
+            features = self._net.ahead(self._net.features(self._picture), self._under_way)
+            action = self._net.action(features, self._goal)
             self._host_action.copy_(action, non_blocking=True)
 
     @torch.no_grad()
@@ -96,11 +113,15 @@ class CudaGraphPolicy:
         self._stream.synchronize()
         self._begun = True
 
-    def act(self, frame: Frame) -> Float32s:
-        """The action float32 (A,) in [-1, 1] for this frame. Raises RuntimeError before `begin`."""
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
+        """The action float32 (A,) in [-1, 1] for this frame, moved ahead by what is `under_way`.
+
+        Raises RuntimeError before `begin`.
+        """
         if not self._begun:
             raise RuntimeError("a policy must begin with a goal before it acts")
         np.copyto(self._fill, frame.rgb)
+        self._moves[:] = 0.0 if under_way is None else under_way
         with torch.cuda.stream(self._stream):
             self._graph.replay()
         self._stream.synchronize()

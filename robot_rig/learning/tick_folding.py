@@ -31,9 +31,12 @@ def fold(policy: LatentPolicy) -> TickPlan:
     space = {name: _numbers(value) for name, value in policy.space.state_dict().items()}
     kept, scale = policy.space.dimensions, space["scale"]
     features = _dense(weight[kept] * scale[:, None], (bias[kept] - space["shift"]) * scale)
-    layers = [cast(nn.Linear, layer) for layer in policy.actor.layers]
-    actor = tuple(_dense(_numbers(layer.weight), _numbers(layer.bias)) for layer in layers)
-    return TickPlan(convolutions, trunk, features, actor)
+    return TickPlan(convolutions, trunk, features, _layers(policy.motion.layers), _layers(policy.actor.layers))
+
+
+def _layers(modules: nn.ModuleList) -> tuple[Dense, ...]:
+    layers = [cast(nn.Linear, module) for module in modules]
+    return tuple(_dense(_numbers(layer.weight), _numbers(layer.bias)) for layer in layers)
 
 
 def _trunk(trunk: nn.Module) -> tuple[tuple[Convolution, ...], tuple[Dense, ...]]:

@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
+from robot_rig.datatypes import IMAGE_SHAPE, UNDER_WAY_ROWS, Float32s, Frame, Goal
 from robot_rig.learning.tick_plan import Dense, TickPlan
 
 OPSET = 17
@@ -44,6 +44,7 @@ class OnnxPolicy:
         self.action_dim = int(shapes["action"][1])
         self._picture = np.zeros(IMAGE_SHAPE, np.uint8)
         self._goal = np.zeros(shapes["goal"], np.float32)
+        self._under_way = np.zeros(shapes["under_way"], np.float32)
         self._features = np.zeros(shapes["features"], np.float32)
         self._action = np.zeros(shapes["action"], np.float32)
         self._encoding, self._acting = self._bound("features", self._features), self._bound("action", self._action)
@@ -52,7 +53,7 @@ class OnnxPolicy:
     def _bound(self, output: str, array: Float32s) -> onnxruntime.IOBinding:
         """Inputs and one output tied to arrays of ours, so that a tick allocates nothing."""
         binding = self._session.io_binding()
-        for name, value in (("picture", self._picture), ("goal", self._goal)):
+        for name, value in (("picture", self._picture), ("goal", self._goal), ("under_way", self._under_way)):
             binding.bind_input(name, "cpu", 0, value.dtype.type, value.shape, value.ctypes.data)
         binding.bind_output(output, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         return binding
@@ -64,18 +65,25 @@ class OnnxPolicy:
         np.copyto(self._goal, self._features)
         self._begun = True
 
-    def act(self, frame: Frame) -> Float32s:
-        """The action float32 (A,) in [-1, 1] for this frame. Raises RuntimeError before `begin`."""
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
+        """The action float32 (A,) in [-1, 1] for this frame, moved ahead by what is `under_way`.
+
+        Raises RuntimeError before `begin`.
+        """
         if not self._begun:
             raise RuntimeError("a policy must begin with a goal before it acts")
         np.copyto(self._picture, frame.rgb)
+        self._under_way[:] = 0.0 if under_way is None else under_way
         self._session.run_with_iobinding(self._acting)
         action: Float32s = self._action[0].copy()
         return action
 
 
 def tick_graph(plan: TickPlan) -> bytes:
-    """`plan` as a serialized ONNX model with inputs `picture` uint8 (84, 84, 3) and `goal` float32 (1, F)."""
+    """`plan` as a serialized ONNX model.
+
+    Inputs: `picture` uint8 (84, 84, 3), `goal` float32 (1, F) and `under_way` float32 (UNDER_WAY_ROWS, 1 + A).
+    """
     graph = _Graph()
     value = graph.add("Cast", "picture", to=TensorProto.FLOAT)
     value = graph.add("Transpose", value, perm=[2, 0, 1])
@@ -88,7 +96,7 @@ def tick_graph(plan: TickPlan) -> bytes:
     for dense in plan.trunk:
         value = graph.dense(value, dense)
     features = graph.dense(value, plan.features, name="features")
-    value = graph.add("Concat", features, "goal", axis=1)
+    value = graph.add("Concat", graph.ahead(features, plan.motion), "goal", axis=1)
     for dense in plan.actor[:-1]:
         value = graph.add("Relu", graph.dense(value, dense))
     graph.add("Tanh", graph.dense(value, plan.actor[-1]), name="action")
@@ -115,9 +123,37 @@ class _Graph:
     def dense(self, value: str, layer: Dense, name: str = "") -> str:
         return self.add("Gemm", value, self.constant(layer.weight), self.constant(layer.bias), name=name, transB=1)
 
+    def ahead(self, features: str, motion: Sequence[Dense]) -> str:
+        """The features (1, F) after each row under way in turn.
+
+        `motion` answers an action and no action as two rows, and share * (first - second) is added. What the action
+        contributes to the first layer does not depend on the features, and is computed for all rows at once.
+        """
+        first, middle, last = motion
+        seen = len(last.bias)
+        shares, actions = self.split("under_way", [1, first.weight.shape[1] - seen], axis=1)
+        still = self.constant(np.zeros((UNDER_WAY_ROWS, first.weight.shape[1] - seen), np.float32))
+        pairs = self.add("Concat", actions, still, axis=1)
+        pairs = self.add("Reshape", pairs, self.constant(np.array([2 * UNDER_WAY_ROWS, -1])))
+        pairs = self.dense(pairs, Dense(np.ascontiguousarray(first.weight[:, seen:]), first.bias))
+        signed = self.add("MatMul", shares, self.constant(np.array([[1.0, -1.0]], np.float32)))
+        given = self.split(pairs, UNDER_WAY_ROWS * [2], axis=0)
+        weight = self.constant(np.ascontiguousarray(first.weight[:, :seen].T))
+        for pair, signs in zip(given, self.split(signed, UNDER_WAY_ROWS * [1], axis=0), strict=True):
+            value = self.add("Tanh", self.add("Add", self.add("MatMul", features, weight), pair))
+            value = self.dense(self.add("Tanh", self.dense(value, middle)), last)
+            features = self.add("Add", features, self.add("MatMul", signs, value))
+        return features
+
+    def split(self, value: str, sizes: Sequence[int], axis: int) -> list[str]:
+        outputs = [f"{value}_part_{i}" for i in range(len(sizes))]
+        self._nodes.append(helper.make_node("Split", [value, self.constant(np.array(sizes))], outputs, axis=axis))
+        return outputs
+
     def model(self, plan: TickPlan) -> bytes:
         picture = helper.make_tensor_value_info("picture", TensorProto.UINT8, IMAGE_SHAPE)
-        inputs = [picture, _floats("goal", (1, plan.feature_dim))]
+        goal = _floats("goal", (1, plan.feature_dim))
+        inputs = [picture, goal, _floats("under_way", (UNDER_WAY_ROWS, 1 + plan.action_dim))]
         outputs = [_floats("features", (1, plan.feature_dim)), _floats("action", (1, plan.action_dim))]
         graph = helper.make_graph(self._nodes, "tick", inputs, outputs, self._constants)
         opset = [helper.make_opsetid("", OPSET)]

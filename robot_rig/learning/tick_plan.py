@@ -28,13 +28,15 @@ class Dense(NamedTuple):
 
 
 class TickPlan(NamedTuple):
-    """Picture uint8 (84, 84, 3) -> convolutions -> `trunk` (no ReLU) -> `features` (F,); with the goal's features
-    behind them -> `actor`, a ReLU between its layers and a tanh at its end -> action (A,) (R5, R7).
+    """Picture uint8 (84, 84, 3) -> convolutions -> `trunk` (no ReLU) -> `features` (F,); moved ahead by `motion`
+    (`learning.motion`), a tanh between its layers, once for each row that is under way; with the goal's features behind
+    them -> `actor`, a ReLU between its layers and a tanh at its end -> action (A,) (R5, R7).
     """
 
     convolutions: tuple[Convolution, ...]
     trunk: tuple[Dense, ...]
     features: Dense
+    motion: tuple[Dense, ...]
     actor: tuple[Dense, ...]
 
     @property

@@ -5,18 +5,21 @@ A silent policy means zero velocity, so every doubt here ends in silence: no goa
 
 from __future__ import annotations
 
-from robot_rig.datatypes import Action, Frame, Goal, Source
+from robot_rig.datatypes import Action, Float32s, Frame, Goal, Source
 from robot_rig.interfaces import Policy
+from robot_rig.loops.own_motion import OwnMotion
 
 
 class PolicyLoop:
     """Holds the policy of the running episode and answers each fresh frame once.
 
-    `image_age_limit_s` is the age from exposure beyond which a picture is not acted on.
+    `image_age_limit_s` is the age from exposure beyond which a picture is not acted on; `period_s` is the policy's. The
+    policy is told what it has itself set in motion since the exposure, so that an old picture does not make it hunt.
     """
 
-    def __init__(self, image_age_limit_s: float) -> None:
+    def __init__(self, image_age_limit_s: float, period_s: float) -> None:
         self._image_age_limit_s = image_age_limit_s
+        self._period_s = period_s
         self._policy: Policy | None = None
         self._source = Source.POLICY
         self._seq = 0
@@ -37,10 +40,16 @@ class PolicyLoop:
         if goal is not None:
             policy.begin(goal)
         self._policy, self._source, self._answered = policy, source, None
+        self._motion = OwnMotion(self._period_s, policy.action_dim)
 
     def end(self) -> None:
         """End the episode; may be called twice."""
         self._policy = None
+
+    def executed(self, seq: int, value: Float32s) -> None:
+        """What the guard made of action `seq`, (A,): from then on that counts as what was set in motion."""
+        if self.running:
+            self._motion.correct(seq, value)
 
     def tick(self, now: float, frame: Frame) -> Action | None:
         """The action that answers `frame`; None without an episode, or for a frame answered before or too old."""
@@ -48,5 +57,6 @@ class PolicyLoop:
             return None
         self._answered = frame.seq
         self._seq += 1
-        value = self._policy.act(frame)
+        value = self._policy.act(frame, self._motion.since(frame.stamp, now))
+        self._motion.add(self._seq, now, value)
         return Action(self._seq, now, value, self._source, frame.seq, frame.stamp)

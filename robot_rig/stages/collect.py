@@ -42,7 +42,7 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
     policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(config.control.axes), config.seed)
     done = _continue(run, plant, policy)
     store = EpisodeStore(run.episodes)
-    loop = PolicyLoop(config.guard.image_age_limit_s)
+    loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz)
     count = sum(steps for _, steps in plan[:done])
 
     def on_step() -> None:

@@ -34,7 +34,7 @@ class Dot:
     def begin(self, goal: Goal) -> None:
         self._goal = goal.image.mean() / 255
 
-    def act(self, frame: Frame) -> Float32s:
+    def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         return np.array([frame.rgb.mean() / 255, self._goal], np.float32) * np.float32(self._gain)
 
 

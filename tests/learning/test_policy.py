@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rig.datatypes import Frame, Goal
+from robot_rig.datatypes import UNDER_WAY_ROWS, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.metric import METRICS, LatentSpace
+from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy, NoisyPolicy, OrnsteinUhlenbeck, RandomPolicy, policy_from_tensors
 from robot_rig.learning.td3 import TD3, Batch
 from robot_rig.learning.vae import Vae
@@ -29,7 +30,7 @@ def goal(index: int) -> Goal:
     return Goal(PICTURES[index], f"g{index}", 0.0, "", "captured")
 
 
-def parts(metric: str = "whitened") -> tuple[Vae, LatentSpace, TD3]:
+def parts(metric: str = "whitened") -> tuple[Vae, LatentSpace, TD3, MotionNet]:
     vae = Vae(net="small", latent_dim=4, beta=1.0, learning_rate=1e-3, seed=0)
     for _ in range(5):
         vae.train_batch(PICTURES)
@@ -38,13 +39,18 @@ def parts(metric: str = "whitened") -> tuple[Vae, LatentSpace, TD3]:
         space.feature_dim, 2, hidden=(16, 16), layer_norm=True, learning_rate=1e-2, polyak=0.01,
         target_noise=0.2, target_noise_clip=0.5, policy_delay=1, seed=0,
     )  # fmt: skip
-    return vae, space, agent
+    return vae, space, agent, MotionNet(space.feature_dim, 2)
+
+
+def trained() -> LatentPolicy:
+    vae, space, agent, motion = parts()
+    return LatentPolicy(vae, space, agent.actor, motion)
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_it_is_the_actor_on_features_of_encoded_pictures(metric: str) -> None:
-    vae, space, agent = parts(metric)
-    policy: Policy = LatentPolicy(vae, space, agent.actor)
+    vae, space, agent, motion = parts(metric)
+    policy: Policy = LatentPolicy(vae, space, agent.actor, motion)
     policy.begin(goal(3))
     action = policy.act(frame(5))
     means = [vae.encode(PICTURES[i : i + 1])[0] for i in (5, 3)]
@@ -55,7 +61,7 @@ def test_it_is_the_actor_on_features_of_encoded_pictures(metric: str) -> None:
 
 
 def test_another_goal_asks_for_another_action_with_the_same_network() -> None:
-    policy = LatentPolicy(*parts()[:2], parts()[2].actor)
+    policy = trained()
     answers = []
     for index in range(4):
         policy.begin(goal(index))
@@ -64,7 +70,7 @@ def test_another_goal_asks_for_another_action_with_the_same_network() -> None:
 
 
 def test_the_goal_is_encoded_once() -> None:
-    policy = LatentPolicy(*parts()[:2], parts()[2].actor)
+    policy = trained()
     calls = []
     encode = policy.encoder.encode
     policy.encoder.encode = lambda pictures: (calls.append(len(pictures)), encode(pictures))[1]  # type: ignore[method-assign]
@@ -76,8 +82,8 @@ def test_the_goal_is_encoded_once() -> None:
 
 
 def test_later_training_changes_nothing_in_a_policy() -> None:
-    vae, space, agent = parts()
-    policy = LatentPolicy(vae, space, agent.actor)
+    vae, space, agent, motion = parts()
+    policy = LatentPolicy(vae, space, agent.actor, motion)
     policy.begin(goal(1))
     before, name = policy.act(frame(2)), policy.encoder.encoder_id
     vae.train_batch(PICTURES)
@@ -89,34 +95,48 @@ def test_later_training_changes_nothing_in_a_policy() -> None:
     assert np.array_equal(policy.act(frame(2)), before)
     assert policy.encoder.encoder_id == name != vae.encoder_id
     assert not np.array_equal(
-        LatentPolicy(vae, space, agent.actor).actor.layers[0].weight, policy.actor.layers[0].weight
+        LatentPolicy(vae, space, agent.actor, motion).actor.layers[0].weight, policy.actor.layers[0].weight
     )
 
 
 def test_the_distance_to_the_goal_is_nought_at_the_goal() -> None:
-    policy = LatentPolicy(*parts()[:2], parts()[2].actor)
+    policy = trained()
     policy.begin(goal(4))
     assert policy.goal_distance(frame(4)) == 0.0
     assert policy.goal_distance(frame(5)) > 0.0
 
 
 @pytest.mark.parametrize("policy", [LatentPolicy, NoisyPolicy, RandomPolicy])
-def test_only_a_frame_and_a_goal_can_be_given(policy: type) -> None:
-    assert list(inspect.signature(policy.act).parameters) == ["self", "frame"]
+def test_only_a_frame_a_goal_and_its_own_actions_can_be_given(policy: type) -> None:
+    assert list(inspect.signature(policy.act).parameters) == ["self", "frame", "under_way"]
     assert list(inspect.signature(policy.begin).parameters) == ["self", "goal"]
     assert inspect.signature(policy.act).parameters["frame"].annotation == "Frame"
     assert set(Frame.__dataclass_fields__) == {"seq", "stamp", "rgb"}
 
 
+def test_an_old_picture_is_moved_ahead_by_what_is_under_way() -> None:
+    policy = trained()
+    policy.begin(goal(3))
+    motion = np.zeros((UNDER_WAY_ROWS, 3), np.float32)
+    assert np.array_equal(policy.act(frame(5), motion), policy.act(frame(5)))
+    motion[-1] = (1.0, 0.9, -0.9)
+    with torch.no_grad():
+        seen = policy.motion.ahead(policy.space.features(policy.encoder.encode(PICTURES[5:6])[0]), motion)
+        aim = policy.space.features(policy.encoder.encode(PICTURES[3:4])[0])
+        expected = policy.actor(seen, aim)[0].numpy()
+    assert np.array_equal(policy.act(frame(5), motion), expected)
+    assert not np.array_equal(expected, policy.act(frame(5)))
+
+
 def test_acting_before_beginning_is_refused() -> None:
     with pytest.raises(RuntimeError, match="begin"):
-        LatentPolicy(*parts()[:2], parts()[2].actor).act(frame(0))
+        trained().act(frame(0))
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_policy_comes_back_from_its_tensors(metric: str) -> None:
-    vae, space, agent = parts(metric)
-    policy = LatentPolicy(vae, space, agent.actor)
+    vae, space, agent, motion = parts(metric)
+    policy = LatentPolicy(vae, space, agent.actor, motion)
     again = policy_from_tensors(policy.tensors())
     for each in (policy, again):
         each.begin(goal(2))
@@ -125,8 +145,8 @@ def test_a_policy_comes_back_from_its_tensors(metric: str) -> None:
 
 
 def test_a_missing_group_is_named() -> None:
-    vae, space, agent = parts()
-    groups = LatentPolicy(vae, space, agent.actor).tensors()
+    vae, space, agent, motion = parts()
+    groups = LatentPolicy(vae, space, agent.actor, motion).tensors()
     del groups["space"]
     with pytest.raises(UserError, match="no space"):
         policy_from_tensors(groups)
@@ -155,8 +175,8 @@ def test_random_play_stays_in_the_box_ignores_the_picture_and_resumes() -> None:
 
 
 def test_a_noisy_policy_adds_noise_clips_and_starts_each_episode_without() -> None:
-    vae, space, agent = parts()
-    base = LatentPolicy(vae, space, agent.actor)
+    vae, space, agent, motion = parts()
+    base = LatentPolicy(vae, space, agent.actor, motion)
     noisy = NoisyPolicy(base, OrnsteinUhlenbeck(0.15, 0.3, 2, np.random.default_rng(1)))
     reference = OrnsteinUhlenbeck(0.15, 0.3, 2, np.random.default_rng(1))
     for episode in range(2):

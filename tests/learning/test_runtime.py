@@ -17,8 +17,9 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning import runtime
 from robot_rig.learning.checkpoint import Manifest
 from robot_rig.learning.metric import METRICS, LatentSpace
+from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy
-from robot_rig.learning.runtime import CUDA_GRAPH, EAGER, ONNX, TOLERANCE, pick_runtime
+from robot_rig.learning.runtime import CUDA_GRAPH, EAGER, ONNX, TOLERANCE, pick_runtime, under_way
 from robot_rig.learning.td3 import Actor
 from robot_rig.learning.tick_cuda import CudaGraphPolicy, PlanNet
 from robot_rig.learning.tick_folding import fold
@@ -47,10 +48,11 @@ def policy(net: str = "small", metric: str = "whitened", action_dim: int = 2) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         actor = Actor(space.feature_dim, action_dim, (64, 48))
+        motion = MotionNet(space.feature_dim, action_dim)
     with torch.no_grad():
-        for parameter in actor.parameters():
+        for parameter in (*actor.parameters(), *motion.parameters()):
             parameter.mul_(2.0)
-    return LatentPolicy(vae, space, actor)
+    return LatentPolicy(vae, space, actor, motion)
 
 
 def manifest(trained: LatentPolicy) -> Manifest:
@@ -64,7 +66,15 @@ def manifest(trained: LatentPolicy) -> Manifest:
 
 def answers(engine: Policy, pictures: Bytes, aim: Bytes) -> Float32s:
     engine.begin(goal(aim))
-    return np.stack([engine.act(Frame(i, 0.0, picture)) for i, picture in enumerate(pictures)])
+    return np.stack(
+        [engine.act(Frame(i, 0.0, picture), moves(i, engine.action_dim)) for i, picture in enumerate(pictures)]
+    )
+
+
+def moves(index: int, action_dim: int) -> Float32s | None:
+    """Nothing under way, two rows at the end, two rows amid unused ones, in turn."""
+    motion = under_way(action_dim)
+    return (None, motion, np.roll(motion, 2, axis=0))[index % 3]
 
 
 def on_cpu(trained: LatentPolicy) -> Callable[[Bytes, Bytes], Float32s]:
@@ -74,7 +84,12 @@ def on_cpu(trained: LatentPolicy) -> Callable[[Bytes, Bytes], Float32s]:
     @torch.no_grad()
     def run(pictures: Bytes, aim: Bytes) -> Float32s:
         goal_features = net.features(torch.from_numpy(aim.copy()))
-        rows = [net.action(net.features(torch.from_numpy(p.copy())), goal_features)[0].numpy() for p in pictures]
+        rows = []
+        for index, picture in enumerate(pictures):
+            features, motion = net.features(torch.from_numpy(picture.copy())), moves(index, trained.action_dim)
+            if motion is not None:
+                features = net.ahead(features, torch.from_numpy(motion))
+            rows.append(net.action(features, goal_features)[0].numpy())
         return np.stack(rows)
 
     return run
@@ -131,7 +146,7 @@ def test_an_engine_has_the_actors_size(action_dim: int) -> None:
 def test_the_graph_is_a_valid_model_of_one_picture() -> None:
     model = onnx.load_model_from_string(tick_graph(fold(policy())))
     onnx.checker.check_model(model, full_check=True)
-    assert [value.name for value in model.graph.input] == ["picture", "goal"]
+    assert [value.name for value in model.graph.input] == ["picture", "goal", "under_way"]
     assert not {"BatchNormalization", "Div", "Mul", "Sub"} & {node.op_type for node in model.graph.node}
 
 
@@ -150,8 +165,8 @@ def test_the_fastest_engine_is_taken_and_every_candidate_named() -> None:
 @pytest.mark.parametrize("fault", [2e-5, float("nan")])
 def test_an_engine_that_disagrees_is_refused(monkeypatch: pytest.MonkeyPatch, fault: float) -> None:
     class Off(OnnxPolicy):
-        def act(self, frame: Frame) -> Float32s:
-            return super().act(frame) + np.float32(fault)
+        def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
+            return super().act(frame, under_way) + np.float32(fault)
 
     trained = policy()
     monkeypatch.setattr(runtime, "OnnxPolicy", Off)

@@ -1,0 +1,53 @@
+"""What the policy itself has set in motion since a picture was taken. Called by `loops.policy_loop` each tick."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from robot_rig.datatypes import UNDER_WAY_ROWS, Float32s
+
+HARDLY = 1e-3
+"""A share of a policy period below which an action is not worth a row."""
+
+
+class OwnMotion:
+    """Remembers the last actions and when each began; one holds until the next, `period` s at most.
+
+    An action counts as wished until `correct` says what the guard made of it.
+    """
+
+    def __init__(self, period: float, action_dim: int) -> None:
+        self._period = period
+        self._action_dim = action_dim
+        self._sent: deque[tuple[int, float, Float32s]] = deque(maxlen=2 * UNDER_WAY_ROWS)
+
+    def add(self, seq: int, now: float, value: Float32s) -> None:
+        """Action `seq` with `value` (A,) goes out at `now` (s)."""
+        self._sent.append((seq, now, value))
+
+    def correct(self, seq: int, executed: Float32s) -> None:
+        """What was executed of action `seq`, (A,); an action forgotten long ago is ignored."""
+        for i, (sent, began, _) in enumerate(self._sent):
+            if sent == seq:
+                self._sent[i] = (seq, began, executed)
+
+    def since(self, stamp: float, now: float) -> Float32s | None:
+        """Motion between `stamp` and `now` (s) as `interfaces.Policy.act` wants it; None when there is none.
+
+        When more actions lie between than there are rows, the newest are kept.
+        """
+        rows, end = [], now
+        for _, began, value in reversed(self._sent):
+            share = (min(end, began + self._period) - max(began, stamp)) / self._period
+            if share > HARDLY:
+                rows.append((share, *value))
+            end = min(end, began)
+            if end <= stamp or len(rows) == UNDER_WAY_ROWS:
+                break
+        if not rows:
+            return None
+        under_way = np.zeros((UNDER_WAY_ROWS, 1 + self._action_dim), np.float32)
+        under_way[-len(rows) :] = rows[::-1]
+        return under_way
