@@ -172,7 +172,11 @@ class RunFolder:
 
     def _all_progress(self) -> dict[str, dict[str, int]]:
         path = self.path / _PROGRESS
-        return _json(path) if path.exists() else {}
+        found = _json(path) if path.exists() else {}
+        for counters in found.values():
+            if not isinstance(counters, dict) or not all(isinstance(count, int) for count in counters.values()):
+                raise UserError(f"{path} is damaged: it holds no counters", next_step="choose another --run")
+        return found
 
 
 def versions() -> dict[str, str]:

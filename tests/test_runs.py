@@ -133,6 +133,16 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
         RunFolder.open(tmp_path).progress("collect")
 
 
+@pytest.mark.parametrize("content", ['{"collect": 3}', '{"collect": [1]}', '{"other": {"steps": "many"}}'])
+def test_counters_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+    with RunFolder.claim(tmp_path, CONFIG) as run:
+        (tmp_path / "progress.json").write_text(content)
+        for attempt in (lambda: run.progress("collect"), lambda: run.record("collect", steps=1)):
+            with pytest.raises(UserError, match=r"progress\.json is damaged"):
+                attempt()
+        assert (tmp_path / "progress.json").read_text() == content
+
+
 def test_damaged_arrays_are_named_and_never_unpickled(tmp_path: Path) -> None:
     with RunFolder.claim(tmp_path, CONFIG) as run:
         with pytest.raises(TypeError, match="pickle"):

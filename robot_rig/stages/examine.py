@@ -54,13 +54,18 @@ def candidates(run: RunFolder, config: Config) -> dict[str, Callable[[], Policy]
 
 
 def examine(run: RunFolder, config: Config, exam: Exam, progress: Progress) -> dict[str, Evaluation]:
-    """Evaluations by name, in the order of `candidates`; what was examined before is read, not repeated."""
+    """Evaluations by name, in the order of `candidates`.
+
+    What was examined before is read, not repeated, unless it cannot be read.
+    """
     folder = results(run, config)
     found = {}
     for name, make in candidates(run, config).items():
-        if not (folder / name / INDEX).exists():
+        try:
+            found[name] = load_evaluation(folder / name)
+        except UserError:
             steps = config.evaluation.episode_steps
             evaluation = evaluate(make(), exam, steps, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
             save_evaluation(folder / name, evaluation)
-        found[name] = load_evaluation(folder / name)
+            found[name] = evaluation
     return found

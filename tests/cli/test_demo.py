@@ -110,6 +110,22 @@ def test_another_goal_set_is_another_exam_beside_the_first(
     assert "report" not in capsys.readouterr().err
 
 
+def test_a_damaged_exam_is_taken_again_and_comes_out_the_same(
+    copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content(monkeypatch)
+    (folder,) = copied.glob("evaluation/goals-*")
+    before = load_evaluation(folder / "practice-000050")
+    (folder / "practice-000050" / "evaluation.npz").write_bytes(b"damaged")
+    (folder / "do-nothing" / "evaluation.json").write_text("[]")
+    assert main(words("report", copied)) == 2
+    assert "rig eval" in capsys.readouterr().err
+    assert main(words("eval", copied)) == 0
+    assert main(words("report", copied)) == 0
+    after = load_evaluation(folder / "practice-000050")
+    np.testing.assert_array_equal(after.distance_m, before.distance_m)
+
+
 def test_the_exam_costs_no_environment_step(demo: Demo) -> None:
     assert count_steps(RunFolder.open(demo.folder)) == {"random play": 100, "held-out play": 50, "practice": 50}
 
