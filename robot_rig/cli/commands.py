@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 
 from robot_rig.cli.options import RunOptions
+from robot_rig.errors import UserError
 
 
 def demo(
@@ -53,7 +54,7 @@ def train(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     """Train the beta-VAE on the logged play and check it from pictures alone (stage 2); exit code 1 if it is unfit."""
     from robot_rig.cli.session import Session
 
-    with Session(options, Console()) as session:
+    with Session(options.begun(), Console()) as session:
         return 0 if session.train().passed else 1
 
 
@@ -61,7 +62,7 @@ def practice(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     """Practise on imagined goals (stage 3). Refuses to start on a VAE that failed its check."""
     from robot_rig.cli.session import Session
 
-    with Session(options, Console()) as session:
+    with Session(options.begun(), Console()) as session:
         session.practise()
     return 0
 
@@ -72,7 +73,7 @@ def evaluate(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     from robot_rig.cli.verdict import Verdict
 
     console = Console()
-    with Session(options, console) as session:
+    with Session(options.begun(), console) as session:
         verdict = Verdict(session.run, session.config, session.examine())
         verdict.show(console)
         print(verdict.line("eval", session.wall_s()["eval"]))
@@ -83,7 +84,7 @@ def report(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     """Write the run's report, one HTML file that opens anywhere (stage 5)."""
     from robot_rig.cli.session import Session
 
-    with Session(options, Console()) as session:
+    with Session(options.begun(), Console()) as session:
         session.report()
     return 0
 
@@ -147,6 +148,8 @@ def bench_seeds(
     """
     from benchmarks.seeds import run as run_seeds
 
+    if not seeds or not goal_seeds:
+        raise UserError("no seed to run", next_step="name one behind --seeds and one behind --goal-seeds")
     run_seeds(RunOptions(run, config, set), seeds, goal_seeds)
     return 0
 
@@ -155,5 +158,7 @@ def bench_sim(rounds: int = 7) -> int:
     """10 Hz steps per second through action map, guard and picture, against a bare mj_step + render loop."""
     from benchmarks.sim import run
 
+    if rounds < 1:
+        raise UserError(f"--rounds {rounds} measures nothing", next_step="give 1 round or more")
     run(rounds)
     return 0

@@ -10,7 +10,7 @@ import tyro
 
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
-from robot_rig.runs import CONFIG_FILE
+from robot_rig.runs import CONFIG_FILE, RunFolder
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class RunOptions:
 
     goal_seed: int | None = None
     """Seed of the exam's goal pictures."""
+
+    def begun(self) -> RunOptions:
+        """These, for a stage that goes on with a run. Raises UserError when there is none to go on with."""
+        RunFolder.open(self.run)
+        return self
 
     def load(self) -> Config:
         """The resolved configuration: of a run that exists already its own, with the options given laid over it.

@@ -10,8 +10,9 @@ import pytest
 from robot_rig import __version__
 from robot_rig.cli.dispatch import GROUPS, STAGES
 from robot_rig.cli.main import main
+from robot_rig.runs import RunFolder
 from tests.cli.conftest import Demo
-from tests.tiny_run import words
+from tests.tiny_run import tiny_config, words
 
 Capture = pytest.CaptureFixture[str]
 
@@ -82,6 +83,17 @@ def test_a_mistyped_option_is_one_line_with_what_there_is(
     assert refused(capsys, arguments) == line
 
 
+@pytest.mark.parametrize(
+    "arguments", [["sim", "--rounds", "0"], ["sim", "--rounds", "-3"], ["seeds", "--seeds"], ["seeds", "--goal-seeds"]]
+)
+def test_a_bench_of_nothing_is_refused(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert arguments[1] in refused(capsys, ["bench", *arguments])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_version_is_told(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"rig {__version__}\n"
@@ -128,7 +140,13 @@ def test_config_prints_every_setting_and_the_chosen_ones(capsys: Capture) -> Non
 def test_a_stage_before_its_time_names_the_one_to_run_first(
     capsys: Capture, tmp_path: Path, command: str, first: str
 ) -> None:
-    assert f"`{first}`" in refused(capsys, words(command, tmp_path / "run"))
+    run = tmp_path / "run"
+    line = refused(capsys, words(command, run))
+    assert "there is no run" in line
+    assert "`rig collect`" in line
+    assert not run.exists()
+    RunFolder.claim(run, tiny_config()).close()
+    assert f"`{first}`" in refused(capsys, words(command, run))
 
 
 def test_a_run_that_lost_where_its_play_ended_goes_on_nowhere(capsys: Capture, copied: Path) -> None:
