@@ -133,7 +133,7 @@ class CollectConfig(Section):
     """Random play before any learning."""
 
     steps: int = Field(1000, ge=50, le=1_000_000, description="random steps for training")
-    held_out_steps: int = Field(300, ge=0, le=100_000, description="further random steps, for the health check only")
+    held_out_steps: int = Field(300, ge=21, le=100_000, description="further random steps, for the health check only")
     episode_steps: int = Field(50, ge=2, le=10_000, description="steps in a log file; the arm is not reset between")
     ou_sigma: float = Field(0.6, gt=0, le=2, description="Ornstein-Uhlenbeck noise: step deviation")
     ou_theta: float = Field(0.15, gt=0, le=1, description="Ornstein-Uhlenbeck noise: pull to zero")

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from robot_rig.config import Config
 from robot_rig.config_files import PRESET_FOLDER, describe_config, dump_config, load_config, presets
 from robot_rig.errors import UserError
+from robot_rig.learning.health import NEAR_STEPS
 from robot_rig.strict_yaml import MAX_BYTES, MAX_DEPTH
 
 
@@ -213,6 +214,7 @@ def test_places_that_hold_no_file_are_refused(tmp_path: Path) -> None:
         ("seed=", "no value"),
         ("sed=1", "did you mean seed"),
         ("vae.beta=-1", "at least 0"),
+        (f"collect.held_out_steps={2 * NEAR_STEPS}", f"at least {2 * NEAR_STEPS + 1}"),
         ("vae.beta='2'", "a number"),
         ("seed=1.5", "a whole number"),
         ("seed=1 # one", "comment"),

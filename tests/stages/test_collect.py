@@ -98,7 +98,7 @@ def test_a_lost_or_damaged_end_of_play_is_refused_and_nothing_is_played_twice(co
 
 
 def test_another_seed_plays_otherwise(collected: Path, tmp_path: Path) -> None:
-    config = tiny_config("seed=1", "collect.steps=50", "collect.held_out_steps=0")
+    config = tiny_config("seed=1", "collect.steps=50", "collect.held_out_steps=21")
     other = SimRig(config, config.seed)
     with RunFolder.claim(tmp_path / "run", config) as run:
         collect(run, config, other, no_progress)
