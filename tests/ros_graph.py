@@ -137,14 +137,14 @@ def eventually(condition: Callable[[], object], within: float = 10.0) -> bool:
 
 def needs_ros(path: Path) -> bool:
     """Whether importing the test module at `path` would import rospy or message packages, however deep."""
-    if any(fixture in path.read_text() for fixture in ("ros_master", "ros_node")):
+    if any(word in path.read_text() for word in ("ros_master", "ros_node", "start_master")):
         return True
     sources = {source.name: source for source in house.sources()}
     modules = set(sources)
     todo, seen = [".".join(path.relative_to(house.ROOT).with_suffix("").parts)], set[str]()
     while todo:
         name = todo.pop()
-        if name in seen or name not in sources:
+        if name in seen or name not in sources or name == __name__:
             continue
         seen.add(name)
         for other, _ in house.imports(sources[name], modules):

@@ -14,7 +14,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from robot_rig.datatypes import JOINTS, Executed, Mode, Outcome, Source, Verdict
-from robot_rig.ros.convert import MAX_ACTION_DIM, ros_time
+from robot_rig.ros.convert import MAX_ACTION_DIM, float32s, ros_time
 from robot_rig.ros.stamps import HostStamps, Refused
 
 NAME = "rig_arm"
@@ -106,7 +106,7 @@ def read_report(message: DiagnosticArray, stamps: HostStamps) -> ArmReport | Ref
 
 
 def _executed(values: Mapping[str, Any]) -> Executed:
-    value = np.array(_floats(values["executed"]), dtype=np.float32)
+    value = float32s(_floats(values["executed"]))
     if not 0 < len(value) <= MAX_ACTION_DIM or not np.isfinite(value).all():
         raise ValueError(f"an executed action {str(values['executed'])[:60]}")
     position = np.array(_floats(values["position"]), dtype=np.float64)

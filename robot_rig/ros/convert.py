@@ -109,7 +109,7 @@ def read_action(message: Joy, stamps: HostStamps) -> Action | Refused:
     frame_stamp = stamps.local(genpy.Time(secs, nsecs).to_sec())
     if isinstance(frame_stamp, Refused):
         return frame_stamp
-    return Action(seq, stamp, _float32s(message.axes), source, frame_seq, frame_stamp)
+    return Action(seq, stamp, float32s(message.axes), source, frame_seq, frame_stamp)
 
 
 def state_message(state: ArmState, stamps: HostStamps) -> JointState:
@@ -183,7 +183,8 @@ def read_goal(message: Image, arrival: float) -> Goal | Refused:
     return Goal(rgb, parts[0], arrival, calibration_id=parts[2], source=parts[1])
 
 
-def _float32s(values: Any) -> Float32s:
+def float32s(values: Any) -> Float32s:
+    """Numbers as float32 (N,); what is too large for it becomes infinite."""
     with np.errstate(over="ignore"):
         return np.array(values, dtype=np.float32)
 
