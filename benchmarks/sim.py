@@ -28,6 +28,9 @@ from sim.world import World
 STEPS_A_ROUND = 100
 WARM_UP_STEPS = 20
 
+LEAST_RATIO = 0.5
+"""The bar: at least this share of the bare loop's speed is left."""
+
 
 def bare_loop(config: Config) -> Callable[[int], None]:
     """A function that runs n steps of mj_step + render, nothing else."""
@@ -60,8 +63,8 @@ def guarded_loop(config: Config) -> Callable[[int], None]:
     return run
 
 
-def run(rounds: int) -> None:
-    """Measure `rounds` interleaved rounds, print the table and the last line."""
+def run(rounds: int) -> int:
+    """Measure `rounds` interleaved rounds, print table, bar and last line; returns the exit code, 1: bar missed."""
     console = Console()
     config = Config()
     loops = {"bare mj_step + render": bare_loop(config), "through guard and records": guarded_loop(config)}
@@ -81,4 +84,7 @@ def run(rounds: int) -> None:
     console.print(table)
     bare, guarded = rates.values()
     ratio = statistics.median(ours / theirs for ours, theirs in zip(guarded, bare, strict=True))
+    met = ratio >= LEAST_RATIO
+    console.print(f"bar: ratio at least {LEAST_RATIO}, {'met' if met else 'MISSED'}", highlight=False)
     print(f"bench sim steps_per_s={statistics.median(guarded):.0f} ratio={ratio:.2f}")
+    return 0 if met else 1

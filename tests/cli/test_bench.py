@@ -1,22 +1,80 @@
-"""`rig bench sim` measures both loops in one process and sums up in one line."""
+"""The benches sum up in one line and fail below their bars."""
 
 from __future__ import annotations
 
 import importlib
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from robot_rig.cli.main import main
+from robot_rig.evaluation import summarise
+from tests.tiny_run import content, words
+
+# Not by dotted names: the package `benchmarks` imports `sim`, which then goes by `benchmarks.sim` too.
+sim_bench = importlib.import_module("benchmarks.sim")
+seeds_bench = importlib.import_module("benchmarks.seeds")
+Capture = pytest.CaptureFixture[str]
 
 
-def test_bench_sim_ends_with_its_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not by a dotted name: the package `benchmarks` imports `sim`, which then goes by `benchmarks.sim` too.
-    bench = importlib.import_module("benchmarks.sim")
-    monkeypatch.setattr(bench, "STEPS_A_ROUND", 5)
-    monkeypatch.setattr(bench, "WARM_UP_STEPS", 1)
-    assert main(["bench", "sim", "--rounds", "1"]) == 0
-    last = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
-    match = re.fullmatch(r"bench sim steps_per_s=(\d+) ratio=(\d+\.\d\d)", last)
-    assert match, last
+def last_line(capsys: Capture) -> str:
+    return capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
+
+
+@pytest.mark.parametrize(("bar", "code"), [(0.0, 0), (1e9, 1)])
+def test_bench_sim_ends_with_its_one_line_and_fails_below_its_bar(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, bar: float, code: int
+) -> None:
+    monkeypatch.setattr(sim_bench, "STEPS_A_ROUND", 5)
+    monkeypatch.setattr(sim_bench, "WARM_UP_STEPS", 1)
+    assert sim_bench.LEAST_RATIO == 0.5
+    monkeypatch.setattr(sim_bench, "LEAST_RATIO", bar)
+    assert main(["bench", "sim", "--rounds", "1"]) == code
+    match = re.fullmatch(r"bench sim steps_per_s=(\d+) ratio=(\d+\.\d\d)", last_line(capsys))
+    assert match
     assert float(match[1]) > 0
+
+
+def outcome(*distances_cm: float, steps: int = 2500) -> tuple[object, ...]:
+    return seeds_bench.Outcome(7, 99, summarise(np.array(distances_cm) / 100, 0.03), steps)
+
+
+def test_every_bar_of_the_demo_is_held_against_every_run() -> None:
+    good = outcome(*[1.0] * 18, 3.0, 4.0)
+    assert seeds_bench.missed([good] * 3, 0) == []
+    named = {
+        "median": outcome(*[1.31] * 20),
+        "p90": outcome(*[1.0] * 17, *[3.1] * 3),
+        "worst 10 %": outcome(*[1.0] * 18, 3.0, 6.1),
+        "environment steps": outcome(1.0, steps=2501),
+    }
+    for name, bad in named.items():
+        (line,) = seeds_bench.missed([*[good] * 5, bad], 0)
+        assert name in line
+        assert "seed 7, goal seed 99" in line
+    (line,) = seeds_bench.missed([outcome(1.2), outcome(1.1)], 0)
+    assert line == "mean of the medians 1.15 cm"
+    (line,) = seeds_bench.missed([], 2)
+    assert "2 refused" in line
+
+
+def bench_seeds(run: Path, *sets: str) -> list[str]:
+    return ["bench", "seeds", *words("", run, *sets)[1:], "--seeds", "0", "--goal-seeds", "12345"]
+
+
+def test_bench_seeds_fails_on_a_run_that_has_learnt_nothing(
+    copied: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content(monkeypatch)
+    copied.rename(copied.with_name("seed-0"))
+    assert main(bench_seeds(copied.parent)) == 1
+    assert re.fullmatch(
+        r"bench seeds runs=1 refused=0 mean_median_cm=(\d+\.\d\d) worst_median_cm=\1", last_line(capsys)
+    )
+
+
+def test_a_refused_vae_leaves_no_mean_to_boast_of(tmp_path: Path, capsys: Capture) -> None:
+    assert main(bench_seeds(tmp_path, "vae.updates=1")) == 1
+    assert last_line(capsys) == "bench seeds runs=0 refused=1 mean_median_cm=none worst_median_cm=none"
