@@ -13,7 +13,7 @@ from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
 from sim.scenes import TIMESTEP_S
 from sim.wire.joint_command import CommandMode, JointTargets
-from sim.world import World
+from sim.world import PATH_LEAD_LIMIT_RAD, World
 
 DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S = 0.2, 1.0
 DEFAULT_SPEED_RATIO = 0.3
@@ -138,5 +138,7 @@ class JointController:
         far = np.abs(remaining) > DEADBAND_RAD
         pace = np.where(far, np.sign(remaining) * self._speed, 0.0)
         step = np.where(far, pace * TIMESTEP_S, remaining)
-        feed = self._given if self._mode is CommandMode.TRAJECTORY else pace
-        self._world.set_joint_path(path + step, feed)
+        if self._mode is CommandMode.TRAJECTORY:
+            # What it feeds forward belongs to its own position; on a long way there the speed of the way counts.
+            pace = np.where(np.abs(remaining) > PATH_LEAD_LIMIT_RAD, pace, self._given)
+        self._world.set_joint_path(path + step, pace)

@@ -9,6 +9,7 @@ import pytest
 
 from robot_rig.config import Config, SimConfig
 from robot_rig.datatypes import JOINTS
+from sim.model import EFFORT_LIMITS
 from sim.world import World
 
 PUSH = Config(sim=SimConfig(scene="push", payload_error_kg=0.1, velocity_bias_rad_s=0.01))
@@ -127,3 +128,46 @@ def test_diverging_physics_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
     world.data.qvel[0] = np.nan
     with pytest.raises(RuntimeError, match="diverged"):
         world.advance(0.1)
+
+
+def test_a_world_without_servos_is_not_saved() -> None:
+    world = World(Config(), seed=0)
+    world.set_joint_torque(np.zeros(JOINTS))
+    world.advance(0.1)
+    with pytest.raises(RuntimeError, match="torque"):
+        world.save_state()
+    world.hold()
+    saved = world.save_state()
+    before = World(Config(), seed=0)
+    before.set_joint_torque(np.full(JOINTS, 1.0))
+    before.load_state(saved)
+    before.advance(0.2)
+    world.advance(0.2)
+    assert np.array_equal(before.joint_position(), world.joint_position())
+
+
+def test_torque_is_clamped_with_the_weight_that_is_carried() -> None:
+    world = World(Config(), seed=0)
+    world.set_joint_torque(np.full(JOINTS, 1000.0))
+    world.advance(0.002)
+    assert world.joint_effort() == pytest.approx(EFFORT_LIMITS)
+
+
+def test_servos_take_up_where_the_torque_left_the_arm() -> None:
+    world = World(Config(), seed=0)
+    world.set_joint_torque(np.array([5.0, 0, 0, 0, 0, 0, 0]))
+    world.advance(0.3)
+    left = world.joint_position()
+    world.brake()
+    world.advance(1.0)
+    assert world.joint_position() == pytest.approx(left, abs=0.02)
+
+
+def test_a_mirror_looks_like_the_other_world() -> None:
+    world, mirror = World(PUSH, seed=0), World(PUSH, seed=1)
+    world.place_puck(0.7, 0.1)
+    world.set_joint_velocity_target(np.full(JOINTS, 0.2), 0.2)
+    world.advance(0.2)
+    mirror.mirror(world.positions())
+    assert np.array_equal(mirror.tool_position(), world.tool_position())
+    assert np.array_equal(mirror.puck_position(), world.puck_position())
