@@ -1,0 +1,83 @@
+"""A person's keys as actions, with a dead man's switch: no repeated key, no motion. Pure; called by the teleop node.
+
+A terminal does not say when a key is let go. A held key repeats, so one that has not repeated for `RELEASE_S` counts as
+let go; a tap is a nudge of that length, and so is a held key until its repeats set in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_rig.datatypes import Action, Source
+from robot_rig.loops.key_strokes import Stroke
+
+RATE_HZ = 20.0
+"""How often `tick` is to be called; the guard follows an action for at most 0.15 s."""
+
+RELEASE_S = 0.2
+"""Silence that counts as release. With a tick of 0.05 s the zero goes out within 0.25 s of the last key."""
+
+GOODBYES = 3
+"""Zeros sent after a release, so that a lost one does no harm; then silence, which is zero too."""
+
+SPEEDS = (0.06, 0.12, 0.3, 0.6)
+"""Steps of speed as normalised actions: 1, 2, 5 and 10 cm/s at the default scale; the guard caps a person's at that."""
+
+DIRECTIONS: dict[Stroke, tuple[str, float]] = {
+    Stroke.X_UP: ("x", 1.0),
+    Stroke.X_DOWN: ("x", -1.0),
+    Stroke.Y_UP: ("y", 1.0),
+    Stroke.Y_DOWN: ("y", -1.0),
+    Stroke.Z_UP: ("z", 1.0),
+    Stroke.Z_DOWN: ("z", -1.0),
+}
+
+
+class TeleopLoop:
+    """One direction at a time, the newest key's. `axes` are those of control.axes; keys of other axes mean rest."""
+
+    def __init__(self, axes: tuple[str, ...]) -> None:
+        self._axes = axes
+        self._direction: tuple[str, float] | None = None
+        self._pressed = -np.inf
+        self._goodbyes = 0
+        self._seq = -1
+        self._speed = 1
+
+    @property
+    def speed(self) -> float:
+        """The normalised action of a key now."""
+        return SPEEDS[self._speed]
+
+    def moving(self, now: float) -> bool:
+        """Whether a direction's key counts as held at `now` (s)."""
+        return self._direction is not None and now - self._pressed <= RELEASE_S
+
+    def press(self, now: float, stroke: Stroke) -> None:
+        """A key at `now` (s). A direction sets off or goes on; a change of speed goes on; anything else is a release."""
+        if stroke in (Stroke.FASTER, Stroke.SLOWER):
+            step = 1 if stroke is Stroke.FASTER else -1
+            self._speed = min(max(self._speed + step, 0), len(SPEEDS) - 1)
+            return
+        direction = DIRECTIONS.get(stroke)
+        self._direction = direction if direction is not None and direction[0] in self._axes else None
+        self._pressed = now
+
+    def tick(self, now: float) -> Action | None:
+        """What to send at `now` (s): an action while a key is held, zeros when it has just been let go, then nothing."""
+        if self.moving(now):
+            self._goodbyes = GOODBYES
+        elif self._goodbyes > 0:
+            self._direction = None
+            self._goodbyes -= 1
+        else:
+            self._direction = None
+            return None
+        value = np.zeros(len(self._axes), np.float32)
+        if self._direction is not None:
+            axis, sign = self._direction
+            value[self._axes.index(axis)] = sign * self.speed
+        # Counting from the clock, a teleop that is started again is not taken for an echo of the one before.
+        self._seq = max(self._seq + 1, int(now * RATE_HZ))
+        # A person looks with their own eyes: the picture is of now.
+        return Action(self._seq, now, value, Source.HUMAN, frame_seq=0, frame_stamp=now)

@@ -1,0 +1,73 @@
+"""A command line's short stay in the ROS graph: join it, hear one message, leave. Called by `robot_rig.cli`.
+
+Nothing here waits for ever: whatever does not come in time is None, or a UserError.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rospy
+
+from robot_rig.errors import UserError
+from robot_rig.ros.master import MasterSilent, answer_within, master_uri
+from robot_rig.ros.node import await_master
+from robot_rig.ros.topics import Topic
+
+JOIN_S = 5.0
+
+
+def join(name: str) -> str:
+    """Be an anonymous node of the graph that ROS_MASTER_URI names; returns its address. Once a process.
+
+    Raises UserError when the master does not answer or refuses.
+    """
+    uri = master_uri()
+    await_master(uri)
+    if not rospy.core.is_initialized():
+        try:
+            answer_within(JOIN_S, lambda: _enter(name))
+        except MasterSilent as error:
+            raise UserError(f"cannot join the ROS graph of {uri}: {error}", next_step="check ROS_IP") from error
+    return uri
+
+
+def _enter(name: str) -> bool:
+    try:
+        # Ctrl-C is the command line's to answer.
+        rospy.init_node(name, anonymous=True, disable_signals=True)
+    except (rospy.ROSException, ValueError) as error:
+        raise MasterSilent(str(error)) from error
+    return True
+
+
+def leave() -> None:
+    """Leave the graph; what was published before is on its way."""
+    rospy.signal_shutdown("done")
+
+
+def hear(topic: Topic, within: float) -> Any | None:
+    """The first message of `topic` that comes `within` seconds, or None."""
+    heard = listen(topic.name, topic.message, within, lambda messages: bool(messages))
+    return heard[0][1] if heard else None
+
+
+def listen(
+    topic: str, message: Any, within: float, enough: Callable[[list[tuple[float, Any]]], bool] = lambda _: False
+) -> list[tuple[float, Any]]:
+    """(arrival in monotonic s, message) of all that comes on `topic` in `within` s, or until that is `enough`."""
+    arrived: list[tuple[float, Any]] = []
+    satisfied = threading.Event()
+
+    def take(one: Any) -> None:
+        arrived.append((time.monotonic(), one))
+        if enough(arrived):
+            satisfied.set()
+
+    subscriber = rospy.Subscriber(topic, message, take, queue_size=100, tcp_nodelay=True)
+    satisfied.wait(within)
+    subscriber.unregister()
+    return list(arrived)
