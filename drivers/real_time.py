@@ -7,56 +7,63 @@ import gc
 import os
 import resource
 import sys
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 SWITCH_INTERVAL_S = 0.0005
 """How long another Python thread may keep the interpreter when the tick wants it; a tenth of Python's value."""
 
-MCL_CURRENT, MCL_FUTURE = 1, 2
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
 
 def prepare_process(priority: int) -> list[str]:
-    """Before threads are started: real-time class for all of them, memory locked, collector calmed.
+    """Real-time class for every thread there is, which later ones inherit, and memory that stays.
 
     Returns one sentence a step for the log, also for what was not permitted. `priority` 0 leaves the class alone.
     """
-    gc.collect()
-    gc.freeze()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    return [_scheduling(priority), _memory()]
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    return [f"all threads: {_schedule(threads, priority)}", _lock_memory()]
 
 
 def prepare_tick_thread(priority: int, cpus: Sequence[int]) -> list[str]:
-    """On the tick's own thread: a priority above the rest of the process, and `cpus` to itself if any are named."""
-    return [_scheduling(priority), _pinning(cpus)]
+    """On the tick's own thread, when all is built: a priority of its own, and `cpus` to itself if any are named."""
+    gc.collect()
+    gc.freeze()
+    own = threading.get_native_id()
+    return [f"tick: {_schedule([own], priority)}", f"tick: {_pin(own, cpus)}"]
 
 
-def _scheduling(priority: int) -> str:
+def _schedule(threads: Sequence[int], priority: int) -> str:
     if priority == 0:
-        return "scheduling: normal, as asked for"
+        return "normal scheduling, as asked for"
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        for thread in threads:
+            os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(priority))
+    except ProcessLookupError:
+        return f"SCHED_FIFO {priority}, but for a thread that has just ended"
     except OSError as error:
-        return f"scheduling: normal; SCHED_FIFO {priority} is not permitted ({error.strerror}): see limits.conf, rtprio"
-    return f"scheduling: SCHED_FIFO {priority}"
+        return f"normal scheduling; SCHED_FIFO {priority} is not permitted ({error.strerror}): see limits.conf, rtprio"
+    return f"SCHED_FIFO {priority}"
 
 
-def _memory() -> str:
+def _lock_memory() -> str:
     # With a limit, locking what is yet to come would let a later allocation fail in mid-motion.
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if soft != resource.RLIM_INFINITY and os.geteuid() != 0:
-        return f"memory: not locked; the limit is {soft} bytes: see limits.conf, memlock unlimited"
+        return f"memory is not locked; the limit is {soft} bytes: see limits.conf, memlock unlimited"
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mlockall(MCL_CURRENT | MCL_FUTURE) != 0:
-        return f"memory: not locked ({os.strerror(ctypes.get_errno())})"
-    return "memory: locked"
+    if libc.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0:
+        return f"memory is not locked ({os.strerror(ctypes.get_errno())})"
+    return "memory is locked"
 
 
-def _pinning(cpus: Sequence[int]) -> str:
+def _pin(thread: int, cpus: Sequence[int]) -> str:
     if not cpus:
-        return "processors: any; name some with --cpus"
+        return "any processor; name some with --cpus"
     try:
-        os.sched_setaffinity(0, cpus)
+        os.sched_setaffinity(thread, cpus)
     except (OSError, ValueError) as error:
-        return f"processors: any; {', '.join(map(str, cpus))} not permitted ({error})"
-    return f"processors: {', '.join(map(str, cpus))}"
+        return f"any processor; {', '.join(map(str, cpus))} is not permitted ({error})"
+    return f"processor {', '.join(map(str, cpus))} only"

@@ -28,7 +28,7 @@ CONNECT_S = 5.0
 
 
 class WireLink:
-    """Orders as messages; implements `drivers.sawyer.SawyerLink`."""
+    """Orders as messages; implements `drivers.sawyer.SawyerLink`. Raises UserError when the robot does not listen."""
 
     def __init__(self, types: InteraTypes, topics: SawyerTopics) -> None:
         self._message, self._topics, self._reports = types.JointCommand, topics, topics.reports
@@ -38,8 +38,13 @@ class WireLink:
         self._stop = rospy.Publisher(SET_STOP, Empty, queue_size=1, tcp_nodelay=True)
         self._publishers = (self._command, self._enable, self._reset, self._stop)
         self._halting: threading.Thread | None = None
+        try:
+            self._wait()
+        except UserError:
+            self.close()
+            raise
 
-    def wait(self) -> None:
+    def _wait(self) -> None:
         """Return when the robot listens to all of it: a stop must not be the message that is lost while connecting."""
         deadline = time.monotonic() + CONNECT_S
         while deaf := [one.name for one in self._publishers if one.get_num_connections() == 0]:
@@ -110,11 +115,5 @@ class SawyerWire(Sawyer):
     def __init__(self, config: Config) -> None:
         types, state_type = released_types()
         topics = SawyerTopics(config, types, state_type)
-        link = WireLink(types, topics)
-        try:
-            link.wait()
-        except UserError:
-            link.close()
-            raise
+        super().__init__(WireLink(types, topics), topics.reports)
         self.table = topics.table
-        super().__init__(link, topics.reports)

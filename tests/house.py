@@ -71,6 +71,7 @@ ROOMS: dict[str, Room] = {
     "drivers": _room(3, "drivers", "numpy", siblings=True),
     "drivers.ros_camera": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_topics": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
+    "drivers.arm_reporting": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_wire": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_intera": _room(3, "drivers", f"numpy intera_interface {WITH_ROS}", siblings=True),
     "sim": _room(3, "sim", "numpy mujoco", siblings=True),

@@ -1,0 +1,190 @@
+"""The guard process as a ROS node: the only owner of the arm and the only publisher of joint commands.
+
+    python -m drivers.arm_node --config reach
+
+Comes up DISABLED; a person enables it (`rig enable`, or the service /rig_arm/enable). Started by launch files.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import rospy
+import tyro
+from std_srvs.srv import Trigger, TriggerResponse
+
+from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
+from drivers.arm_reporting import ArmReporting
+from drivers.commander_watch import CommanderWatch
+from drivers.guard_process import GuardProcess
+from drivers.real_time import prepare_process, prepare_tick_thread
+from drivers.sawyer import JOINT_COMMAND
+from drivers.sawyer_intera import SawyerIntera
+from drivers.sawyer_wire import SawyerWire
+from robot_rig.clock import WallClock
+from robot_rig.config import Config
+from robot_rig.config_files import load_config
+from robot_rig.datatypes import Source
+from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
+from robot_rig.loops.arm_loop import ArmLoop
+from robot_rig.ros.connect import subscribe
+from robot_rig.ros.convert import read_action
+from robot_rig.ros.master import MasterWatch, master_uri
+from robot_rig.ros.node import Node, run
+from robot_rig.ros.stamps import Refused
+from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
+
+LOOK_PERIOD_S = 0.1
+DRIVERS = {"wire": SawyerWire, "intera": SawyerIntera}
+
+log = logging.getLogger("drivers.arm_node")
+
+
+@dataclass(frozen=True)
+class ArmNodeOptions:
+    """The arm behind its guard as a ROS node."""
+
+    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once."""
+
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """One setting, as in --set guard.slow_speed_m_s=0.05; may be given more than once."""
+
+    driver: Literal["wire", "intera"] = "wire"
+    """How the Sawyer is spoken to: over its topics, or through the vendor's SDK."""
+
+    confirm_publisher: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A node that may also publish joint commands; without it the arm is not enabled while such a node is there."""
+
+    priority: int = 20
+    """SCHED_FIFO priority of the tick, the rest of the process one below it; 0: normal scheduling."""
+
+    cpus: tuple[int, ...] = ()
+    """Processors that the tick runs on; empty: any."""
+
+
+class ArmNode:
+    """Connects a GuardProcess to topics, services and the master. Made by `wire`."""
+
+    def __init__(self, config: Config, options: ArmNodeOptions, node: Node) -> None:
+        self._node, self._options = node, options
+        arm = DRIVERS[options.driver](config)
+        node.closing(arm.close)
+        control = config.control
+        kinematics = Kinematics(control.tool_offset_m, arm.table.origins, arm.table.hand)
+        self._choice = ActionChoice(config.guard.action_age_limit_s)
+        self._commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
+        self._master = MasterWatch(master_uri(), node.name)
+        self._reporting = ArmReporting(control, node.stamps, self._master_word)
+        self.process = GuardProcess(
+            arm=arm,
+            loop=ArmLoop(control, config.guard, kinematics),
+            choice=self._choice,
+            commanders=self._commanders,
+            clock=WallClock(),
+            home_poses=[np.array(control.home_posture_rad)],
+            period_s=1.0 / control.arm_rate_hz,
+            take=self._reporting.put,
+        )
+        self._closing = threading.Event()
+        for close in (self._master.close, self._reporting.close, self.process.close, self._closing.set):
+            node.closing(close)
+
+    def start(self) -> None:
+        """Start the threads, then let actions and orders in."""
+        work = {
+            "report": self._reporting.run,
+            "watchdog": self.process.watch,
+            "look around": self._look_around,
+            "tick": self._tick,
+        }
+        for name, target in work.items():
+            threading.Thread(target=target, name=name, daemon=True).start()
+        subscribe(ACTION, lambda message: self._take(message, MACHINES))
+        subscribe(TELEOP, lambda message: self._take(message, PEOPLE))
+        subscribe(ESTOP, self._estop)
+        for name in ARM_SERVICES:
+            rospy.Service(f"~{name}", Trigger, self._answer(name, getattr(self.process, name)))
+
+    def _tick(self) -> None:
+        for line in prepare_tick_thread(self._options.priority, self._options.cpus):
+            log.info(line)
+        self.process.run()
+
+    def _take(self, message: Any, allowed: Collection[Source]) -> None:
+        action = read_action(message, self._node.stamps)
+        if isinstance(action, Refused):
+            log.warning("an action is not followed: %s", action.reason)
+        elif self._choice.offer(action, allowed):
+            self.process.new_action()
+        else:
+            log.warning("an action is not followed: %s may not send on this topic", action.source.value)
+
+    def _estop(self, message: Any) -> None:
+        if message.data:
+            self.process.stop()
+
+    def _answer(self, name: str, order: Callable[[], None]) -> Callable[[Any], Any]:
+        def answer(_: Any) -> Any:
+            try:
+                order()
+            except UserError as error:
+                return TriggerResponse(success=False, message=str(error))
+            return TriggerResponse(success=True, message=f"{name}: the guard is in mode {self.process.mode.value}")
+
+        return answer
+
+    def _look_around(self) -> None:
+        """Second commanders, the master's health, and a dead tick; ends the node where going on makes no sense."""
+        try:
+            while not self._closing.wait(LOOK_PERIOD_S):
+                self._look()
+        except UserError as error:
+            self._node.fail(error)
+
+    def _look(self) -> None:
+        if self.process.failed:
+            raise UserError(
+                "the tick has failed and the arm was stopped",
+                next_step="read the log above, then start this node again",
+            )
+        if self._master.changed:
+            self.process.hold()
+            raise UserError(
+                "the ROS master was restarted and knows nobody any more; the arm holds",
+                next_step="start the launch file again",
+            )
+        state = self._master.latest
+        if state is None or self._master.trouble:
+            self._commanders.lose_sight(self._master.trouble or "the ROS master has not answered yet")
+        else:
+            self.process.see_commanders(state.publishers_of(JOINT_COMMAND))
+
+    def _master_word(self) -> str:
+        if self._commanders.strangers:
+            return f"second commander: {', '.join(self._commanders.strangers)}"
+        return self._master.trouble or "ok"
+
+
+def wire(options: ArmNodeOptions, node: Node) -> None:
+    """Build the node and let it run."""
+    config = load_config(options.config, options.set)
+    for line in prepare_process(max(0, options.priority - 1)):
+        log.info(line)
+    ArmNode(config, options, node).start()
+
+
+def main() -> int:
+    """Run the node; returns the exit code."""
+    return run(ARM_NODE, ArmNodeOptions, wire)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The camera as a ROS node: the picture that the policy sees, and the whole one for people.
+
+    python -m drivers.camera_node --config reach --topic /camera/color/image_raw
+
+Everybody learns from and acts on the topic of this node, so that there is one eye. Started by launch files.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from drivers.ros_camera import IMAGE_TOPIC, RosCamera
+from robot_rig.config import CameraConfig
+from robot_rig.config_files import load_config
+from robot_rig.datatypes import RawFrame
+from robot_rig.errors import UserError
+from robot_rig.interfaces import Camera
+from robot_rig.ros.connect import advertise
+from robot_rig.ros.convert import frame_message
+from robot_rig.ros.node import Node, run
+from robot_rig.ros.topics import CAMERA_FRAME, CAMERA_RAW
+from robot_rig.vision import preprocess
+
+NODE = "rig_camera"
+RAW_PERIOD_S = 0.2
+SILENCE_S = 1.0
+
+log = logging.getLogger("drivers.camera_node")
+
+
+@dataclass(frozen=True)
+class CameraNodeOptions:
+    """The camera and its 84x84 picture as a ROS node."""
+
+    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once."""
+
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """One setting, as in --set camera.crop_left_px=100; may be given more than once."""
+
+    topic: str = IMAGE_TOPIC
+    """The camera driver's colour pictures, of a camera that is plugged into this machine."""
+
+
+class CameraNode:
+    """Reads `camera` on a thread of its own and publishes each new picture once."""
+
+    def __init__(self, camera: Camera, config: CameraConfig, node: Node) -> None:
+        self._camera, self._config, self._node = camera, config, node
+        self._frames, self._raws = advertise(CAMERA_FRAME), advertise(CAMERA_RAW)
+        self._closing = threading.Event()
+        self._newest = -1
+        self._last_new = time.monotonic()
+        self._next_raw = 0.0
+        self._silent = False
+        node.closing(camera.close)
+        node.closing(self._closing.set)
+        threading.Thread(target=self._run, name="camera", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            while not self._closing.is_set():
+                raw = self._camera.read()
+                if raw.seq == self._newest:
+                    self._miss()
+                else:
+                    self._publish(raw)
+        except UserError as error:
+            if not self._closing.is_set():
+                self._node.fail(error)
+
+    def _publish(self, raw: RawFrame) -> None:
+        now = time.monotonic()
+        self._newest, self._last_new, self._silent = raw.seq, now, False
+        self._frames.publish(frame_message(preprocess(raw, self._config), self._node.stamps))
+        if now >= self._next_raw and self._raws.get_num_connections():
+            self._next_raw = now + RAW_PERIOD_S
+            self._raws.publish(frame_message(raw, self._node.stamps))
+
+    def _miss(self) -> None:
+        if not self._silent and time.monotonic() - self._last_new > SILENCE_S:
+            self._silent = True
+            log.error("no new picture for %.0f s: the arm rests until there is one; check the camera", SILENCE_S)
+
+
+def wire(options: CameraNodeOptions, node: Node) -> None:
+    """Build the node and let it run."""
+    config = load_config(options.config, options.set)
+    CameraNode(RosCamera(config.camera, options.topic), config.camera, node)
+
+
+def main() -> int:
+    """Run the node; returns the exit code."""
+    return run(NODE, CameraNodeOptions, wire)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
