@@ -3,6 +3,9 @@ PYTHON := .venv/bin/python
 DEMO_ARGS ?=
 BENCH_ARGS ?= sim
 PYTEST_ARGS ?=
+# Every line and branch of the guard, run as Python; without the long walks, which are slow that way and add none.
+SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_rig/safety --cov-branch \
+	--cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test proof bench configs clean
@@ -33,6 +36,7 @@ test: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest -m 'not proof and not robot' $(PYTEST_ARGS)
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest -m 'not proof and not robot' tests/safety $(SAFETY_COVERAGE)
 
 proof: setup
 	$(PYTHON) -m pytest -m 'proof and not robot' $(PYTEST_ARGS)
