@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -42,7 +43,9 @@ def run(options: RunOptions, seeds: Sequence[int], goal_seeds: Sequence[int]) ->
     lines, refused = [], 0
     for seed in seeds:
         for goal_seed in goal_seeds:
-            here = replace(options, run=options.run / f"seed-{seed}", seed=seed, goal_seed=goal_seed)
+            here = replace(
+                options, run=options.run / f"seed-{seed}", seed=seed, goal_seed=goal_seed, since_s=time.monotonic()
+            )
             with Session(here, console) as session:
                 session.collect()
                 if not session.train().passed:

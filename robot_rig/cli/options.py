@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,9 @@ class RunOptions:
 
     goal_seed: int | None = None
     """Seed of the exam's goal pictures."""
+
+    since_s: Annotated[float, tyro.conf.Suppress] = field(default_factory=time.monotonic, compare=False)
+    """When the command was given, monotonic seconds: the wait for its imports counts as its work."""
 
     def begun(self) -> RunOptions:
         """These, for a stage that goes on with a run. Raises UserError when there is none to go on with."""

@@ -43,6 +43,7 @@ class Session:
     def __init__(self, options: RunOptions, console: Console) -> None:
         self.config = options.load()
         self._console = console
+        self._since_s = options.since_s
         self.run = RunFolder.claim(options.run, self.config)
         self._metrics = MetricsLog(self.run.metrics)
 
@@ -141,17 +142,28 @@ class Session:
         self._console.print(f"report: {path}, film: {film}", highlight=False, soft_wrap=True)
 
     def wall_s(self) -> dict[str, float]:
-        """Seconds that each stage has taken so far, interrupted attempts included."""
-        return {stage: self.run.progress(f"wall-{stage}").get("ms", 0) / 1000 for stage in STAGES}
+        """Seconds that each stage has taken until it was done, imports and interrupted attempts included."""
+        return {stage: self.run.progress(self._stopwatch(stage)).get("ms", 0) / 1000 for stage in STAGES}
+
+    def _stopwatch(self, stage: str) -> str:
+        """Each goal set has an exam, and so a report, of its own."""
+        of_exam = stage in ("eval", "report")
+        return f"wall-{stage}-{results(self.run, self.config).name}" if of_exam else f"wall-{stage}"
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
+        """Time the stage `name` from the end of the one before. One that was done before is not timed again."""
+        before = self.run.progress(self._stopwatch(name))
+        done = False
         try:
             yield
+            done = True
         finally:
-            before = self.run.progress(f"wall-{name}").get("ms", 0)
-            self.run.record(f"wall-{name}", ms=before + round(1000 * (time.monotonic() - started)))
+            if not before.get("done"):
+                now = time.monotonic()
+                ms = before.get("ms", 0) + round(1000 * (now - self._since_s))
+                self.run.record(self._stopwatch(name), ms=ms, done=int(done))
+                self._since_s = now
 
     def _logging(
         self, stage: str, advance: Callable[[int, str], None], shown: str

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from robot_rig.cli.main import main
+from robot_rig.cli.options import RunOptions
+from robot_rig.cli.session import Session
 from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore
 from robot_rig.evaluation import summarise
@@ -84,7 +88,8 @@ def test_resuming_a_finished_demo_says_the_same_and_does_nothing_twice(
     logs = {path: path.stat().st_mtime_ns for path in copied.rglob("*.mcap")}
     assert main(words("demo", copied, resume=True)) == 0
     again = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
-    assert re.sub(r"wall_s=\d+", "", again) == re.sub(r"wall_s=\d+", "", demo.last_line)
+    assert again == demo.last_line
+    assert (copied / "progress.json").read_bytes() == (demo.folder / "progress.json").read_bytes()
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*.mcap")} == logs
 
 
@@ -124,6 +129,23 @@ def test_a_damaged_exam_is_taken_again_and_comes_out_the_same(
     assert main(words("report", copied)) == 0
     after = load_evaluation(folder / "practice-000050")
     np.testing.assert_array_equal(after.distance_m, before.distance_m)
+
+
+def test_wall_time_counts_imports_and_every_exam_apart(
+    copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content(monkeypatch)
+    options = RunOptions(copied, set=("evaluation.goals=2",))
+    with Session(replace(options, since_s=options.since_s - 1000.0), Console()) as session:
+        assert session.wall_s()["eval"] == 0.0
+        done = session.wall_s()
+        session.practise()
+        assert session.wall_s() == done
+        session.examine()
+        assert 1000.0 <= session.wall_s()["eval"] < 1100.0
+        session.report()
+        assert 0.0 < session.wall_s()["report"] < 100.0
+    capsys.readouterr()
 
 
 def test_the_exam_costs_no_environment_step(demo: Demo) -> None:
