@@ -62,6 +62,11 @@ class Runtime(NamedTuple):
         return f"policy runtime: {self.name} ({'; '.join(rows)})"
 
 
+def use_one_core() -> None:
+    """Keep torch to the calling thread: its pool would compete with the arm process for the cores."""
+    torch.set_num_threads(1)
+
+
 def pick_runtime(policy: LatentPolicy, manifest: Manifest) -> Runtime:
     """The fastest engine for `policy` here, judged by p99. Raises UserError when one disagrees with eager torch."""
     engines = compiled(policy)

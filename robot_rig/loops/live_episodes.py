@@ -71,14 +71,14 @@ class Move(NamedTuple):
 class Rules:
     """How episodes go. `source` RANDOM plays without goals, one episode after the other; POLICY serves each goal once.
 
-    `steps` policy periods an episode; `start`: from the home posture, or where the last one ended; `recording`:
-    whether there is no motion without a recorder. `until`: no episode begins later (monotonic s). `session` and `meta`
-    are for the log.
+    `steps` policy periods an episode; `start`: each from the home posture, only the first, or where the last one ended;
+    `recording`: whether there is no motion without a recorder. `until`: no episode begins later (monotonic s).
+    `session` and `meta` are for the log.
     """
 
     steps: int
     source: Source
-    start: Literal["home", "anywhere"]
+    start: Literal["home", "home_first", "anywhere"]
     recording: Literal["required", "off"]
     session: str
     meta: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +121,11 @@ class LiveEpisodes:
         self._since = 0.0
         self._good = 0.0
         self._rest_until = 0.0
+
+    @property
+    def steps(self) -> int:
+        """Policy steps of an episode."""
+        return self._rules.steps
 
     @property
     def missed(self) -> int:
@@ -266,7 +271,8 @@ class LiveEpisodes:
         return Move(announce=self.episode)
 
     def _must_go_home(self, arm: ArmView | None) -> bool:
-        return self._rules.start == "home" and arm is not None and not arm.at_home
+        first = self.episode is None and self._rules.start == "home_first"
+        return (first or self._rules.start == "home") and arm is not None and not arm.at_home
 
     def _go_home(self, now: float) -> Move:
         self.phase, self._since = Phase.HOMING, now

@@ -47,6 +47,7 @@ class LiveRecorder:
         self._goals: dict[str, Goal] = {}
         self._episode: EpisodeState | None = None
         self._session = ""
+        self._reported = -1
         self._stand = Recording.IDLE
         self._reason = ""
         self._steps = 0
@@ -61,8 +62,10 @@ class LiveRecorder:
         _keep(self._actions, action.seq, action, KEPT_PARTS)
 
     def report(self, stamp: float, seq: int, executed: Executed) -> None:
-        """What came of action `seq`, said at `stamp` (s)."""
-        _keep(self._executed, seq, Told(stamp, executed), KEPT_PARTS)
+        """What came of action `seq`, said at `stamp` (s); only the first word of several in a row counts."""
+        if seq != self._reported:
+            self._reported = seq
+            _keep(self._executed, seq, Told(stamp, executed), KEPT_PARTS)
 
     def aim(self, goal: Goal) -> None:
         """A goal picture; the newest is enough, because the policy process begins with it."""

@@ -43,6 +43,10 @@ ARM_STATUS = Topic("/rig/arm/status", DiagnosticArray, 10.0, 0.5, queue_size=20)
 GOAL = Topic("/rig/goal", Image, None, None, latched=True)
 GOAL_DECODED = Topic("/rig/goal/decoded", Image, None, None, latched=True)
 RECONSTRUCTION = Topic("/rig/view/reconstruction", Image, 2.0, 5.0)
+# An episode's beginning and end must not be lost to a recorder that writes to disk.
+EPISODE = Topic("/rig/episode", DiagnosticArray, None, None, latched=True, queue_size=20)
+RECORDER_STATUS = Topic("/rig/recorder/status", DiagnosticArray, 20.0, 0.3)
+POLICY_STATUS = Topic("/rig/policy/status", DiagnosticArray, 2.0, 2.0)
 # Never one press lost behind another.
 ESTOP = Topic("/rig/estop", Bool, None, None, queue_size=20)
 
@@ -59,6 +63,9 @@ TOPICS: dict[str, Topic] = {
         GOAL,
         GOAL_DECODED,
         RECONSTRUCTION,
+        EPISODE,
+        RECORDER_STATUS,
+        POLICY_STATUS,
         ESTOP,
     )
 }
