@@ -82,7 +82,7 @@ class StrokeReader:
 
     def _unfinished(self) -> bool:
         """Whether what is left may be the beginning of a sequence."""
-        return len(self._rest) < LONGEST and self._rest in (ESCAPE, b"\x1b[", b"\x1bO") or self._open_parameters()
+        return (len(self._rest) < LONGEST and self._rest in (ESCAPE, b"\x1b[", b"\x1bO")) or self._open_parameters()
 
     def _open_parameters(self) -> bool:
         body = self._rest[2:]

@@ -54,7 +54,7 @@ class TeleopLoop:
         return self._direction is not None and now - self._pressed <= RELEASE_S
 
     def press(self, now: float, stroke: Stroke) -> None:
-        """A key at `now` (s). A direction sets off or goes on; a change of speed goes on; anything else is a release."""
+        """A key at `now` (s): a direction begins or goes on, a change of speed goes on, anything else is a release."""
         if stroke in (Stroke.FASTER, Stroke.SLOWER):
             step = 1 if stroke is Stroke.FASTER else -1
             self._speed = min(max(self._speed + step, 0), len(SPEEDS) - 1)
@@ -64,7 +64,7 @@ class TeleopLoop:
         self._pressed = now
 
     def tick(self, now: float) -> Action | None:
-        """What to send at `now` (s): an action while a key is held, zeros when it has just been let go, then nothing."""
+        """What to send at `now` (s): an action while a key is held, zeros when it was let go, then nothing."""
         if self.moving(now):
             self._goodbyes = GOODBYES
         elif self._goodbyes > 0:

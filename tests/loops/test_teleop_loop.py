@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,7 +54,7 @@ def test_whatever_is_typed_actions_are_small_rising_and_a_persons(presses: list[
     actions = played(TeleopLoop(("x", "y")), dict(presses), until=4.0)
     assert all(np.abs(action.value).max() <= max(SPEEDS) and action.source is Source.HUMAN for action in actions)
     assert all(np.count_nonzero(action.value) <= 1 for action in actions)
-    assert all(one.seq < other.seq for one, other in zip(actions, actions[1:], strict=False))
+    assert all(one.seq < other.seq for one, other in itertools.pairwise(actions))
 
 
 def test_a_held_key_moves_without_a_gap_and_nothing_is_sent_without_a_key() -> None:

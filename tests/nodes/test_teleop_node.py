@@ -1,0 +1,223 @@
+"""Teleop on a pseudo-terminal: keys become a person's actions, and the terminal is put back however it ends."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rospy
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger, TriggerResponse
+
+from robot_rig.config import Config
+from robot_rig.config_files import load_config
+from robot_rig.datatypes import JOINTS, Action, ArmState, Source
+from robot_rig.kinematics import Kinematics
+from robot_rig.ros.convert import read_action, state_message
+from robot_rig.ros.stamps import HostStamps, Refused
+from robot_rig.ros.topics import ARM_STATE, TELEOP, arm_service
+from tests.house import ROOT
+from tests.ros_graph import Master, eventually
+
+LOCAL_FLAGS = 3
+
+
+@dataclass
+class Keyboard:
+    """A person at a terminal in which the node runs."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+    slave: int
+    before: list[Any]
+    printed: bytearray = field(default_factory=bytearray)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def screen(self) -> str:
+        os.set_blocking(self.master, False)
+        try:
+            while data := os.read(self.master, 65536):
+                self.printed += data
+        except (BlockingIOError, OSError):
+            pass
+        return self.printed.decode(errors="replace")
+
+    def attributes(self) -> list[Any]:
+        return termios.tcgetattr(self.slave)
+
+    def raw(self) -> bool:
+        return not self.attributes()[LOCAL_FLAGS] & termios.ICANON
+
+
+@pytest.fixture(scope="module")
+def start(ros_master: Master) -> Iterator[Callable[..., Keyboard]]:
+    started: list[Keyboard] = []
+
+    def start_one(*command: str, cwd: Path = ROOT) -> Keyboard:
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=cwd,
+            env=ros_master.environment | {"XDG_STATE_HOME": str(ros_master.home)},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        started.append(Keyboard(process, master, slave, termios.tcgetattr(slave)))
+        return started[-1]
+
+    yield start_one
+    for keyboard in started:
+        keyboard.process.kill()
+        keyboard.process.wait()
+        os.close(keyboard.master)
+        os.close(keyboard.slave)
+
+
+def run_teleop(start: Callable[..., Keyboard], *arguments: str) -> Keyboard:
+    keyboard = start("-m", "robot_rig.nodes.teleop_node", *arguments)
+    assert eventually(lambda: "red button" in keyboard.screen() or keyboard.process.poll() is not None, 60)
+    assert keyboard.process.poll() is None, keyboard.screen()
+    return keyboard
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("box") / "box.yaml"
+
+
+@pytest.fixture(scope="module")
+def teleop(start: Callable[..., Keyboard], ros_node: str, box: Path) -> Keyboard:
+    return run_teleop(start, "--box", str(box))
+
+
+@pytest.fixture
+def actions(ros_node: str) -> Iterator[list[Action]]:
+    heard: list[Action] = []
+    stamps = HostStamps()
+
+    def take(message: Any) -> None:
+        action = read_action(message, stamps)
+        assert not isinstance(action, Refused), action
+        heard.append(action)
+
+    subscriber = rospy.Subscriber(TELEOP.name, TELEOP.message, take, queue_size=100)
+    yield heard
+    subscriber.unregister()
+
+
+def test_keys_are_a_persons_actions_and_end_with_zero(teleop: Keyboard, actions: list[Action]) -> None:
+    assert eventually(lambda: len(actions) > 3 or teleop.type(b"\x1b[A"), 20)
+    assert eventually(lambda: bool(actions) and not actions[-1].value.any())
+    moving = [action for action in actions if action.value.any()]
+    assert moving
+    assert all(action.source is Source.HUMAN and action.value[0] > 0 and action.value[1] == 0 for action in moving)
+
+
+def test_orders_are_services_of_the_arm_process(teleop: Keyboard) -> None:
+    given: list[str] = []
+
+    def answer(name: str) -> Callable[[Any], Any]:
+        def take(_: Any) -> Any:
+            given.append(name)
+            return TriggerResponse(success=name != "home", message=f"{name} it is")
+
+        return take
+
+    services = [rospy.Service(arm_service(name), Trigger, answer(name)) for name in ("hold", "home", "stop", "enable")]
+    try:
+        for key, name in ((b"h", "hold"), (b"o", "home"), (b"x", "stop"), (b"e", "enable")):
+            teleop.type(key)
+            assert eventually(lambda name=name: f"{name} it is" in teleop.screen()), teleop.screen()
+        assert given == ["hold", "home", "stop", "enable"]
+        assert "refuses to home" in teleop.screen()
+    finally:
+        for service in services:
+            service.shutdown()
+
+
+def test_an_order_without_an_arm_process_is_one_line(teleop: Keyboard) -> None:
+    teleop.type(b"h")
+    assert eventually(lambda: "the arm process is not there" in teleop.screen()), teleop.screen()
+    assert teleop.process.poll() is None
+
+
+def test_corners_that_are_marked_become_a_box(teleop: Keyboard, box: Path) -> None:
+    stamps, config = HostStamps(), Config()
+    publisher = rospy.Publisher(ARM_STATE.name, JointState, queue_size=1)
+    home = np.array(config.control.home_posture_rad)
+    corners = []
+    for count, (turn, stretch) in enumerate(((0.12, 0.12), (-0.12, -0.12)), start=1):
+        position = home + np.array([turn, stretch, 0, 0, 0, 0, 0])
+        corners.append(Kinematics(config.control.tool_offset_m).pose(position).tool)
+        x = f"x {corners[-1][0]:.3f}"
+
+        def there(position: Any = position, x: str = x) -> bool:
+            state = ArmState(time.monotonic(), position, *np.zeros((2, JOINTS)), True, *[False] * 3)
+            publisher.publish(state_message(state, stamps))
+            return x in teleop.screen().rpartition("tool")[2]
+
+        assert eventually(there, 20), teleop.screen()
+        teleop.type(b"b")
+        assert eventually(lambda count=count: f"corner {count} at" in teleop.screen()), teleop.screen()
+    publisher.unregister()
+    assert eventually(box.is_file)
+    guard = load_config([box], []).guard
+    assert np.allclose(guard.box_low_m[:2], np.min(corners, axis=0)[:2], atol=0.001)
+    assert np.allclose(guard.box_high_m[:2], np.max(corners, axis=0)[:2], atol=0.001)
+
+
+@pytest.mark.parametrize("end", ["q", "interrupt", "term"])
+def test_the_terminal_is_put_back(start: Callable[..., Keyboard], ros_node: str, end: str) -> None:
+    teleop = run_teleop(start, f"__name:=rig_teleop_{end}")
+    assert teleop.raw()
+    if end == "term":
+        teleop.process.send_signal(signal.SIGTERM)
+    elif end == "q":
+        teleop.type(b"q")
+    else:
+        teleop.process.send_signal(signal.SIGINT)
+    assert teleop.process.wait(20) == 0, teleop.screen()
+    assert teleop.attributes() == teleop.before
+
+
+def test_the_terminal_is_put_back_after_a_crash(start: Callable[..., Keyboard]) -> None:
+    code = (
+        "from robot_rig.nodes.raw_terminal import RawTerminal\n"
+        "terminal = RawTerminal(0)\nterminal.say('raw')\nterminal.read(30)\nraise RuntimeError('crash')"
+    )
+    keyboard = start("-c", code)
+    assert eventually(lambda: "raw" in keyboard.screen())
+    assert keyboard.raw()
+    keyboard.type(b"x")
+    assert keyboard.process.wait(20) == 1
+    assert "RuntimeError: crash" in keyboard.screen()
+    assert keyboard.attributes() == keyboard.before
+
+
+def test_without_a_terminal_it_refuses_in_one_line(ros_master: Master) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "robot_rig.nodes.teleop_node", "__name:=rig_teleop_blind"],
+        cwd=ROOT,
+        env=ros_master.environment | {"XDG_STATE_HOME": str(ros_master.home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("rig_teleop: there is no terminal")
