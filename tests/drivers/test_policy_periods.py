@@ -98,6 +98,18 @@ def test_a_change_of_who_moves_is_a_new_period(ticks: Ticks) -> None:
     assert ticks.accounts == [(1, 0.5), (1, -0.5)]
 
 
+def test_an_action_that_is_not_followed_is_accounted_for_as_well(ticks: Ticks) -> None:
+    held = Verdict(Outcome.HELD, ("image_stale",))
+    ticks.tick(10, seq=1, x=0.0, source=None, verdict=held)
+    ticks.tick(4, seq=2, x=0.0, source=None, verdict=held)
+    ticks.tick(6, seq=2, x=0.5)
+    ticks.tick(1, seq=3, x=0.5)
+    assert ticks.accounts == [(1, 0.0), (2, 0.3)]
+    executed = ticks.periods.executed
+    assert executed is not None
+    assert executed.reasons == ("image_stale",)
+
+
 def test_before_anybody_asks_nothing_ends(ticks: Ticks) -> None:
     ticks.tick(50, seq=-1, x=0.0, source=None)
     assert ticks.accounts == []
