@@ -137,7 +137,8 @@ def gather(run: RunFolder, config: Config, wall_s: Mapping[str, float]) -> Repor
         decoded_goals=dict(zip(after.ids, reconstruct(policy.encoder, goals), strict=True)),
         learning_curve=_curve(found, shipped, play_steps),
         metrics=_series(run),
-        reconstructions=_reconstructions(run, policy.encoder),
+        # The encoder as it was before practice: afterwards it has been tuned on the held-out frames too.
+        reconstructions=_reconstructions(run, load_policy(next(iter(shipped.values()))).encoder),
         traversal=Traversal(TRAVERSAL, traverse(policy, _play_frames(run, PLAY), TRAVERSAL)),
         imagined=_imagined(run, config),
         health=_health_scores(health),

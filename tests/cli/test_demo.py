@@ -17,9 +17,10 @@ from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore
 from robot_rig.evaluation import summarise
 from robot_rig.evaluation_files import load_evaluation
+from robot_rig.learning.views import reconstruct
 from robot_rig.runs import RunFolder
-from robot_rig.stages.reporting import count_steps, load_results
-from robot_rig.stages.shipping import checkpoints
+from robot_rig.stages.reporting import count_steps, gather, load_results
+from robot_rig.stages.shipping import checkpoints, load_policy
 from tests.cli.conftest import Demo
 from tests.tiny_run import content, tiny_config, words
 
@@ -146,6 +147,15 @@ def test_wall_time_counts_imports_and_every_exam_apart(
         session.report()
         assert 0.0 < session.wall_s()["report"] < 100.0
     capsys.readouterr()
+
+
+def test_the_report_decodes_held_out_frames_as_before_practice_tuned_on_them(demo: Demo) -> None:
+    run = RunFolder.open(demo.folder)
+    shown = gather(run, tiny_config(), {}).reconstructions
+    assert shown is not None
+    before, _, after = (reconstruct(load_policy(path).encoder, shown.frames) for path in checkpoints(run).values())
+    np.testing.assert_array_equal(shown.decoded, before)
+    assert (after != before).any()
 
 
 def test_the_exam_costs_no_environment_step(demo: Demo) -> None:
