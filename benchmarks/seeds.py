@@ -15,6 +15,7 @@ from robot_rig.cli.options import RunOptions
 from robot_rig.cli.session import Session
 from robot_rig.cli.verdict import Verdict
 from robot_rig.evaluation import Summary, in_cm
+from sim.exam import require_exam
 
 MOST_MEDIAN_M, MOST_P90_M, MOST_WORST_DECILE_M, MOST_MEAN_MEDIAN_M = 0.013, 0.03, 0.045, 0.011
 MOST_STEPS = 2500
@@ -35,6 +36,7 @@ def run(options: RunOptions, seeds: Sequence[int], goal_seeds: Sequence[int]) ->
 
     Returns the exit code: 1 when a bar is missed.
     """
+    require_exam(options.load())
     console = Console()
     table = Table(title="Tool tip to goal in xy at the last step, cm")
     for column in ("seed", "goal seed", "median", "mean", "p90", "worst 10 %", "do nothing", "steps", "wall s"):

@@ -14,20 +14,35 @@ import numpy as np
 from robot_rig.config import Config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
 from robot_rig.datatypes import Floats, Goal, Source
+from robot_rig.errors import UserError
 from robot_rig.evaluation import GoalCase, Rollout
 from robot_rig.interfaces import Policy
 from robot_rig.loops.play import play
 from robot_rig.loops.policy_loop import PolicyLoop
 from sim.rig import SimRig
 
+EXAMINED = "reach"
+
+
+def require_exam(config: Config) -> None:
+    """Raise UserError unless there is an exam for the scene of `config`."""
+    if config.sim.scene != EXAMINED:
+        raise UserError(
+            f"there is no exam for sim.scene {config.sim.scene}: the judge measures the tool, not what it moves",
+            choices=[EXAMINED],
+            next_step="use `rig collect`, `rig train` and `rig practice` on it",
+        )
+
 
 class SimExam:
     """`config.evaluation.goals` goals of `config.evaluation.goal_seed` on a simulated arm of its own.
 
     Every rollout starts from the same rest at home: the state of the room is put back, which only an examiner may do.
+    Raises UserError for a scene that has no exam.
     """
 
     def __init__(self, config: Config, seed: int) -> None:
+        require_exam(config)
         self._config = config
         self._rig = SimRig(config, seed)
         self._rig.home()

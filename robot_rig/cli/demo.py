@@ -10,6 +10,7 @@ from robot_rig.cli.options import RunOptions
 from robot_rig.cli.session import Session
 from robot_rig.cli.verdict import Verdict
 from robot_rig.errors import UserError
+from sim.exam import require_exam
 
 RUNS = Path("runs")
 
@@ -36,6 +37,7 @@ def demo_folder(chosen: Path | None, resume: bool) -> Path:
 
 def run_demo(options: RunOptions, console: Console) -> int:
     """Every stage in turn; what is done already is passed over. Returns 1 when the VAE is not fit to practise on."""
+    require_exam(options.load())
     console.print(f"run: {options.run}", highlight=False, soft_wrap=True)
     with Session(options, console) as session:
         session.collect()

@@ -83,6 +83,15 @@ def test_a_mistyped_option_is_one_line_with_what_there_is(
     assert refused(capsys, arguments) == line
 
 
+@pytest.mark.parametrize("command", ["demo", "bench seeds"])
+def test_a_scene_without_an_exam_is_refused_before_it_costs_minutes(
+    capsys: Capture, tmp_path: Path, command: str
+) -> None:
+    line = refused(capsys, [*command.split(), "--run", str(tmp_path / "run"), "--config", "push"])
+    assert "no exam for sim.scene push" in line
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [["sim", "--rounds", "0"], ["sim", "--rounds", "-3"], ["seeds", "--seeds"], ["seeds", "--goal-seeds"]]
 )

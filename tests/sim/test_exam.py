@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from robot_rig.config import Config, EvalConfig
+from robot_rig.config import Config, EvalConfig, SimConfig
+from robot_rig.errors import UserError
 from robot_rig.evaluation import DoNothing, GoalCase, evaluate
 from robot_rig.learning.policy import RandomPolicy
 from sim.exam import SimExam
@@ -28,6 +29,11 @@ def exam() -> Iterator[SimExam]:
 
 def questions(cases: Sequence[GoalCase]) -> list[tuple[str, bytes, bytes]]:
     return [(case.id, case.image.tobytes(), case.xy_m.tobytes()) for case in cases]
+
+
+def test_a_scene_whose_aim_is_not_the_tool_has_no_exam() -> None:
+    with pytest.raises(UserError, match=r"no exam for sim\.scene push.*Valid: reach"):
+        SimExam(Config(sim=SimConfig(scene="push")), seed=0)
 
 
 def test_same_goal_seed_same_questions_and_another_seed_others(exam: SimExam) -> None:
