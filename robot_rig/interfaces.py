@@ -109,5 +109,8 @@ class Plant(Protocol):
         ...
 
     def load_state(self, state: Mapping[str, Bytes]) -> None:
-        """Continue from `state()`."""
+        """Continue from `state()`: a simulated plant puts its world back, its guard's mode included.
+
+        A real plant must leave everything as it is: nothing but a person's order enables or resets its guard.
+        """
         ...
