@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
+import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
 
+from robot_rig import __version__
 from tests import house
 from tests.house import ROOT, RULES, Rule, Source
 
@@ -20,6 +23,14 @@ MODULES = {source.name for source in SOURCES}
 def test_the_house_keeps(rule: Rule) -> None:
     complaints = [complaint for source in SOURCES for complaint in rule(source, MODULES)]
     assert not complaints, "\n".join(complaints)
+
+
+def test_the_ros_package_has_our_version_and_no_invented_person() -> None:
+    package = xml.etree.ElementTree.parse(ROOT / "package.xml").getroot()
+    assert package.findtext("version") == __version__
+    (address,) = (person.get("email", "") for person in package.findall("maintainer"))
+    # The form that catkin asks for, under a top-level domain that belongs to nobody.
+    assert re.fullmatch(r"[\w.+-]+@[\w-]+\.invalid", address)
 
 
 def test_the_checker_sees_the_whole_house() -> None:
