@@ -30,6 +30,9 @@ from sim.wire.room import Room
 from sim.wire.sawyer import Sawyer
 
 NODE = "sim_sawyer"
+SWITCH_INTERVAL_S = 0.0005
+"""How long another thread may keep Python to itself when the physics wants it; the default would cost two steps."""
+
 log = logging.getLogger("sim.sim_node")
 
 
@@ -113,6 +116,7 @@ class SimNode:
 
 def wire(options: SimNodeOptions, node: Node) -> None:
     """Build what `options` ask for and start it. Raises UserError for bad settings, or when nothing can draw."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     SimNode(load_config(options.config, options.set), options, node)
 
 

@@ -26,7 +26,7 @@ TOLERANCE = 1e-8
 """m and rad."""
 
 NEAR = 1e-3
-ITERATIONS, PULLED_ITERATIONS, LARGEST_STEP_RAD = 150, 75, 0.3
+PULLED_ITERATIONS, ITERATIONS, LARGEST_STEP_RAD = 75, 60, 0.3
 MAP_SEEDS = 24
 
 InCollision = Callable[[Floats], bool]
@@ -130,15 +130,15 @@ class PositionKinematics:
     def _descend(self, query: PoseQuery, seed: Floats) -> tuple[Floats, float]:
         """Joint angles (7,) rad from `seed` on, and 0.0 if they solve `query`, else the error that remains."""
         goal = query.nullspace_goal
-        pull = SEED_PULL if goal is None else goal.gain
+        pull, pulled_iterations = (SEED_PULL, 0) if goal is None else (goal.gain, PULLED_ITERATIONS)
         joints: Floats = np.clip(seed, LOWER_LIMITS, UPPER_LIMITS)
         size = np.inf
-        for iteration in range(ITERATIONS):
+        for iteration in range(pulled_iterations + ITERATIONS):
             pose = self._frames.pose(query.tip, joints)
             error = np.concatenate([query.position - pose.position, rotation_vector(query.rotation @ pose.rotation.T)])
             size = float(np.abs(error).max())
             # Damping lets a pull leak into the tip, so it ends before the last digits are settled.
-            pulled = iteration < PULLED_ITERATIONS if goal is not None else size > NEAR
+            pulled = iteration < pulled_iterations if goal is not None else size > NEAR
             if size < TOLERANCE and not pulled:
                 return joints, 0.0
             posture = joints

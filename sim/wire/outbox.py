@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -12,24 +13,28 @@ log = logging.getLogger(__name__)
 CAPACITY = 100
 """About half a second of reports: whoever is further behind sends old news."""
 
+WARNING_PERIOD_S = 5.0
+
 
 class Outbox:
     """Calls what is put into it, in order, in a thread of its own, until `close`."""
 
     def __init__(self) -> None:
         self._letters: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._is_full = False
+        self._lost = 0
+        self._next_warning = 0.0
         self._thread = threading.Thread(target=self._send, name="outbox", daemon=True)
         self._thread.start()
 
     def put(self, letter: Callable[[], None]) -> None:
         """Have `letter` called soon; thrown away, with a warning, when the thread has fallen behind."""
         if self._letters.qsize() < CAPACITY:
-            self._is_full = False
             self._letters.put(letter)
-        elif not self._is_full:
-            self._is_full = True
-            log.warning("reports are made faster than they can be sent: some are lost")
+            return
+        self._lost += 1
+        if time.monotonic() > self._next_warning:
+            self._next_warning = time.monotonic() + WARNING_PERIOD_S
+            log.warning("reports are made faster than they can be sent: %d lost so far", self._lost)
 
     def _send(self) -> None:
         while (letter := self._letters.get()) is not None:
