@@ -23,7 +23,7 @@ from robot_rig.ros.stamps import HostStamps
 
 Options = TypeVar("Options")
 
-MASTER_LIMIT_S = 1.5
+MASTER_LIMIT_S = 1.0
 """How long a node waits for the master's answer before it says that there is none."""
 
 

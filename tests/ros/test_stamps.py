@@ -94,6 +94,15 @@ def test_a_process_that_lost_the_cpu_between_two_readings_reads_again() -> None:
     assert stamps.local(EPOCH + 11.0) == pytest.approx(11.0, abs=1e-6)
 
 
+def test_on_a_busy_machine_the_closest_pair_of_readings_counts() -> None:
+    # Five attempts, each (monotonic, wall, monotonic): the third is the closest, and wall time is read late in all.
+    spreads = [0.5, 0.4, 0.01, 0.3, 0.6]
+    ticks = iter([tick for i, spread in enumerate(spreads) for tick in (10.0 + i, 10.0 + i + spread)])
+    walls = iter([EPOCH + 10.0 + i + spread for i, spread in enumerate(spreads)])
+    stamps = HostStamps(lambda: next(walls), lambda: next(ticks))
+    assert stamps._offset == pytest.approx(EPOCH, abs=0.006)
+
+
 def test_the_real_clocks_of_this_host_agree() -> None:
     import time
 
@@ -225,6 +234,12 @@ def test_old_news_after_a_silence_never_passes_for_fresh(silence: float) -> None
         mapped = envelope.local(stamp, arrival)
         if isinstance(mapped, float):
             assert mapped - true < 0.006 + PRECISION
+
+
+def test_a_slow_stream_is_learnt_from_ten_messages() -> None:
+    envelope = LowerEnvelope()
+    answers = [envelope.local(s, a) for s, a, _ in stream(15, 2, 5000.0)]
+    assert [isinstance(answer, Refused) for answer in answers] == [True] * 9 + [False] * 21
 
 
 def test_arrivals_out_of_order_are_refused() -> None:
