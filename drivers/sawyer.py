@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from drivers.arm_description import JOINT_NAMES
+from drivers.arm_description import JOINT_NAMES, ArmTable
 from robot_rig.datatypes import JOINTS, ArmState, Floats, SafeCommand, read_only
 from robot_rig.errors import UserError
 
@@ -144,10 +144,14 @@ class SawyerLink(Protocol):
 
 
 class Sawyer:
-    """A Sawyer as an arm; implements `interfaces.Arm`. `reports` must be complete when it is made."""
+    """A Sawyer as an arm; implements `interfaces.Arm`. `table` is its own kinematic table.
 
-    def __init__(self, link: SawyerLink, reports: SawyerReports) -> None:
+    `reports` must be complete when it is made.
+    """
+
+    def __init__(self, link: SawyerLink, reports: SawyerReports, table: ArmTable) -> None:
         self._link, self._reports = link, reports
+        self.table = table
         self._latched = threading.Event()
         self._closed = False
         self._commanded = False

@@ -33,7 +33,7 @@ class SdkLink(WireLink):
 
 
 class SawyerIntera(Sawyer):
-    """The robot of this ROS graph as an arm; implements `interfaces.Arm`. `table` is its own kinematic table.
+    """The robot of this ROS graph as an arm; implements `interfaces.Arm`.
 
     Raises UserError without intera_interface, and for what `SawyerWire` refuses.
     """
@@ -42,8 +42,7 @@ class SawyerIntera(Sawyer):
         types, state_type = released_types()
         limb = _limb(types)
         topics = SawyerTopics(config, types, state_type)
-        super().__init__(SdkLink(types, topics, limb), topics.reports)
-        self.table = topics.table
+        super().__init__(SdkLink(types, topics, limb), topics.reports, topics.table)
 
 
 def _limb(types: InteraTypes) -> Any:

@@ -107,7 +107,7 @@ class WireLink:
 
 
 class SawyerWire(Sawyer):
-    """The robot of this ROS graph as an arm; implements `interfaces.Arm`. `table` is its own kinematic table.
+    """The robot of this ROS graph as an arm; implements `interfaces.Arm`.
 
     Raises UserError when there is no robot, when it is of an unknown release, or has another tool than `config` says.
     """
@@ -115,5 +115,4 @@ class SawyerWire(Sawyer):
     def __init__(self, config: Config) -> None:
         types, state_type = released_types()
         topics = SawyerTopics(config, types, state_type)
-        super().__init__(WireLink(types, topics), topics.reports)
-        self.table = topics.table
+        super().__init__(WireLink(types, topics), topics.reports, topics.table)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from drivers import sawyer
-from drivers.arm_description import JOINT_NAMES
+from drivers.arm_description import JOINT_NAMES, PUBLISHED
 from drivers.sawyer import FLAGS_GRACE_S, Flags, Sawyer, SawyerReports, Tip, insist
 from drivers.sawyer_tool import check_tool
 from robot_rig.config import ToolConfig
@@ -60,7 +60,7 @@ class FakeLink:
 
 def arm(flags: Flags = WELL) -> tuple[Sawyer, FakeLink]:
     link = FakeLink(reports(flags))
-    return Sawyer(link, link.reports), link
+    return Sawyer(link, link.reports, PUBLISHED), link
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_before_the_first_report_there_is_nothing_to_say() -> None:
     with pytest.raises(UserError, match="not reported"):
         SawyerReports().arm_state(latched=False)
     with pytest.raises(UserError, match="not reported"):
-        Sawyer(FakeLink(SawyerReports()), SawyerReports())
+        Sawyer(FakeLink(SawyerReports()), SawyerReports(), PUBLISHED)
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
