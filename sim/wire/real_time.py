@@ -13,7 +13,7 @@ from robot_rig.clock import Clock
 
 log = logging.getLogger(__name__)
 
-LONGEST_LAG_S = 0.1
+LONGEST_LAG_S = 0.25
 """Further behind than this is not caught up: a burst of steps would answer commands that have long been replaced."""
 
 WARNING_PERIOD_S = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,18 @@ LATE_S = 0.3
 
 
 @pytest.fixture(scope="module")
-def client(ros_master: Master, ros_node: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    log: Path = tmp_path_factory.mktemp("sim") / "log"
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sim") / "log"
+
+
+@pytest.fixture
+def said(log: Path) -> Callable[[], str]:
+    """What the simulator has written to its terminal."""
+    return log.read_text
+
+
+@pytest.fixture(scope="module")
+def client(ros_master: Master, ros_node: str, log: Path) -> Iterator[Client]:
     arguments = ("--release", "5.3.0", "--image-age-ms", "100", "140", "--robot-clock-offset-s", "7")
     with simulator(ros_master, log, *arguments):
         client = Client("5.3.0")
@@ -99,23 +109,36 @@ def test_the_release_and_the_robots_own_clock_are_played(client: Client) -> None
     assert client.joints.next().header.stamp.to_sec() - time.time() == pytest.approx(7.0, abs=LATE_S)
 
 
-def test_a_second_of_the_robot_is_a_second_of_the_wall(client: Client, pictures: Latest) -> None:
-    """A joint at a known speed is a clock that is made of physics; pictures are drawn meanwhile."""
-    client.begin()
-    speed, name = 0.4, JOINT_NAMES[6]
+def pace(client: Client, speed: float, seconds: float) -> float:
+    """Rad per second of the wall that the last joint turns by when it is told `speed` rad per second."""
+    name = JOINT_NAMES[6]
     client.send("/sim/place_arm", JointState(name=[name], position=[-2.0]))
     assert eventually(lambda: abs(client.position()[6] + 2.0) < 1e-3)
     seen: list[tuple[float, float]] = []
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         client.command(mode=2, names=[name], velocity=[speed])
         message = client.joints.next()
         seen.append((time.monotonic(), arm(message)[6]))
-    # The first and last tenth of a second speak of acceleration and of single late messages.
+    # The first tenth of a second speaks of acceleration.
     when, angle = np.array(seen[20:]).T
-    pace = np.polyfit(when, angle, 1)[0]
-    assert pace / speed == pytest.approx(1.0, abs=0.01)
-    assert rospy.wait_for_message("/sim/real_time_factor", Float64, 5).data == pytest.approx(1.0, abs=0.01)
+    return float(np.polyfit(when, angle, 1)[0])
+
+
+def test_a_second_of_the_robot_is_a_second_of_the_wall_or_the_loss_is_told(
+    client: Client, pictures: Latest, said: Callable[[], str]
+) -> None:
+    """A joint at a known speed is a clock that is made of physics; pictures are drawn meanwhile."""
+    client.begin()
+    for _ in range(3):
+        before = said().count("given up")
+        found = pace(client, 0.4, 8.0) / 0.4
+        if said().count("given up") == before:
+            break
+        assert found < 1.01  # it may lag aloud and never rushes
+    assert said().count("given up") == before, "this machine cannot run the simulator at the speed of the wall"
+    assert found == pytest.approx(1.0, abs=0.01)
+    assert rospy.wait_for_message("/sim/real_time_factor", Float64, 5).data == pytest.approx(1.0, abs=0.1)
     assert pictures.count > 50
 
 
