@@ -39,7 +39,7 @@ TELL_S = 10.0
 LAST_EPISODE_S = 20.0
 """How long an episode may take to end when the time is up."""
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("robot_rig.nodes.collect_node")
 
 
 @dataclass(frozen=True)

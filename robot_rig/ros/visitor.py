@@ -71,3 +71,11 @@ def listen(
     satisfied.wait(within)
     subscriber.unregister()
     return list(arrived)
+
+
+def parameter(name: str, default: Any) -> Any:
+    """The value of the ROS parameter `name`, or `default` where there is none."""
+    try:
+        return rospy.get_param(name, default)
+    except (rospy.ROSException, OSError):
+        return default

@@ -1,0 +1,143 @@
+"""Checks of what lives in the ROS graph: robot, clock, camera, arm process. Called by `rig doctor` once it is a node.
+
+Imports ROS, so it is itself imported only where ROS is. Every look is short; silence is a finding.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from drivers.ros_camera import IMAGE_TOPIC
+from drivers.sawyer import JOINT_STATES, ROBOT_STATE
+from drivers.sawyer_topics import released_types
+from robot_rig.cli.doctor.findings import Check, Finding, green, red, yellow
+from robot_rig.config import Config
+from robot_rig.datatypes import Mode
+from robot_rig.errors import UserError
+from robot_rig.ros.arm_report import read_report
+from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
+from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME
+from robot_rig.ros.visitor import hear, listen, parameter
+from robot_rig.safety.reasons import REASONS
+
+LOOK_S = 1.4
+SEEN_S = 0.8
+SOFTWARE = "/manifest/robot_software/version/HLR_VERSION_STRING"
+OFFSET_S = 0.05
+SLOWEST_CAMERA = 0.5
+"""Share of its nominal rate below which the camera is too slow."""
+
+
+def check_robot() -> list[Finding]:
+    """Switched on, homed, stopped, in error; and what software it runs."""
+    try:
+        types, state_type = released_types()
+    except UserError as error:
+        return [yellow("robot", error.problem, error.next_step)]
+    found = listen(ROBOT_STATE, getattr(types, state_type), SEEN_S, bool)
+    software = str(parameter(SOFTWARE, "unknown"))
+    if not found:
+        return [red("robot", f"software {software}, but {ROBOT_STATE} is silent", "see whether the robot has started")]
+    return judge_state(found[-1][1], software)
+
+
+def judge_state(state: Any, software: str) -> list[Finding]:
+    """Findings from a message of /robot/state of any release."""
+    if state.estop_button == 1:
+        return [
+            red("robot", f"software {software}: the red button is pressed", "see why, turn it out, then `rig reset`")
+        ]
+    if state.error:
+        return [red("robot", f"software {software}: in error", "see the robot's screen, clear the cause, `rig reset`")]
+    if state.stopped:
+        return [red("robot", f"software {software}: stopped", "see why it was stopped, then `rig reset`")]
+    if not getattr(state, "homed", True) or not state.ready:
+        return [red("robot", f"software {software}: its joints are not homed", "press the cuff, or run home_joints.py")]
+    return [green("robot", f"software {software}, homed, {'enabled' if state.enabled else 'disabled'}")]
+
+
+def check_clock() -> list[Finding]:
+    """The robot's clock against this machine's."""
+    heard = listen(JOINT_STATES, ARM_STATE.message, LOOK_S)
+    if not heard:
+        return [yellow("clock", f"{JOINT_STATES} is silent", "switch the robot on, then look again")]
+    return judge_clock(
+        [(arrival, message.header.stamp.to_sec()) for arrival, message in heard], time.time() - time.monotonic()
+    )
+
+
+def judge_clock(reports: list[tuple[float, float]], epoch: float) -> list[Finding]:
+    """Findings from (arrival in monotonic s, robot's stamp in s) of joint reports; `epoch`: wall time at 0."""
+    envelope = LowerEnvelope()
+    answers = [envelope.local(stamp, arrival) for arrival, stamp in reports]
+    ahead = -(envelope.offset + epoch)
+    rate = (len(reports) - 1) / max(reports[-1][0] - reports[0][0], 1e-9)
+    what = f"the robot's clock is {ahead:+.3f} s off, reports at {rate:.0f} Hz, jitter {1e3 * envelope.jitter:.1f} ms"
+    if isinstance(last := answers[-1], Refused):
+        return [red("clock", f"{what}: {last.reason}", "put the robot on a cable of its own, not on Wi-Fi")]
+    if abs(ahead) > OFFSET_S:
+        return [yellow("clock", what, "nothing breaks; to compare logs, let both run NTP")]
+    return [green("clock", what)]
+
+
+def check_camera(stamps: HostStamps, limit_s: float) -> list[Finding]:
+    """Rate and age of the pictures: the policy's, or the camera's own while nobody crops them."""
+    topics = {CAMERA_FRAME.name: "camera", IMAGE_TOPIC: "camera (raw)"}
+    for topic, name in topics.items():
+        heard = listen(topic, CAMERA_FRAME.message, LOOK_S / len(topics))
+        if heard:
+            pictures = [(arrival, stamps.local(message.header.stamp.to_sec())) for arrival, message in heard]
+            return judge_camera(name, topic, pictures, limit_s)
+    fix = "start the camera's node and camera_node, see the launch files"
+    return [yellow("camera", f"neither {' nor '.join(topics)} shows a picture", fix)]
+
+
+def judge_camera(name: str, topic: str, pictures: list[tuple[float, float | Refused]], limit_s: float) -> list[Finding]:
+    """Findings from (arrival, exposure or why it is unknown) of pictures on `topic`, monotonic s; `limit_s`: oldest."""
+    ages = [arrival - stamp for arrival, stamp in pictures if not isinstance(stamp, Refused)]
+    rate = (len(pictures) - 1) / max(pictures[-1][0] - pictures[0][0], 1e-9)
+    if not ages:
+        reason = next(stamp.reason for _, stamp in pictures if isinstance(stamp, Refused))
+        return [red(name, f"{topic}: {reason}", "plug the camera into this machine; let its node stamp the exposure")]
+    age = float(np.median(ages))
+    what = f"{topic} at {rate:.0f} Hz, pictures {1e3 * age:.0f} ms old when they arrive"
+    if age > limit_s:
+        return [
+            red(name, f"{what}, limit {1e3 * limit_s:.0f} ms", "see what delays them: exposure time, USB port, load")
+        ]
+    if rate < SLOWEST_CAMERA * (CAMERA_FRAME.rate_hz or 0.0):
+        return [yellow(name, what, "use a USB 3 port and fix the exposure time below the frame period")]
+    return [green(name, what)]
+
+
+def check_arm_process(stamps: HostStamps) -> list[Finding]:
+    """The guard's mode and who else may command."""
+    message = hear(ARM_STATUS, SEEN_S)
+    if message is None:
+        return [
+            yellow("arm process", f"{ARM_STATUS.name} is silent", "start it with a launch file when the arm is to move")
+        ]
+    report = read_report(message, stamps)
+    if isinstance(report, Refused):
+        return [red("arm process", report.reason, "stop what else publishes there")]
+    what = ", ".join([report.mode.value, *report.why, *([] if report.master == "ok" else [report.master])])
+    if report.master != "ok":
+        return [red("arm process", what, "stop the other commander, or confirm it to arm_node")]
+    if report.mode is Mode.FAULT:
+        told = next((REASONS[code] for code in report.why if code in REASONS), "find the cause, then `rig reset`")
+        return [red("arm process", what, told)]
+    return [green("arm process", what)]
+
+
+def robot_checks(config: Config) -> dict[str, Check]:
+    """All checks of this module by name."""
+    stamps = HostStamps()
+    return {
+        "robot": check_robot,
+        "clock": check_clock,
+        "camera": lambda: check_camera(stamps, config.guard.image_age_limit_s),
+        "arm process": lambda: check_arm_process(stamps),
+    }
