@@ -162,3 +162,11 @@ def bench_sim(rounds: int = 7) -> int:
     if rounds < 1:
         raise UserError(f"--rounds {rounds} measures nothing", next_step="give 1 round or more")
     return run(rounds)
+
+
+def bench_tick(rounds: int = 5) -> int:
+    """From the camera's picture to the action, under load: the engine that this machine picks, against eager torch."""
+    from benchmarks.tick import run
+
+    run(rounds)
+    return 0

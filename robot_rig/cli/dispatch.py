@@ -18,7 +18,7 @@ from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
     "data": {"check": commands.data_check, "view": commands.data_view},
-    "bench": {"sim": commands.bench_sim, "seeds": commands.bench_seeds},
+    "bench": {"sim": commands.bench_sim, "tick": commands.bench_tick, "seeds": commands.bench_seeds},
 }
 
 STAGES: Mapping[str, Callable[..., int]] = {
@@ -48,6 +48,7 @@ LESSON = """\
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop
+  [bold]rig bench tick[/bold]           how long the policy takes from picture to action, against eager torch
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
 Everything here moves a simulated arm. This software is not safety-rated."""

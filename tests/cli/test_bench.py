@@ -78,3 +78,18 @@ def test_bench_seeds_fails_on_a_run_that_has_learnt_nothing(
 def test_a_refused_vae_leaves_no_mean_to_boast_of(tmp_path: Path, capsys: Capture) -> None:
     assert main(bench_seeds(tmp_path, "vae.updates=1")) == 1
     assert last_line(capsys) == "bench seeds runs=0 refused=1 mean_median_cm=none worst_median_cm=none"
+
+
+def test_bench_tick_ends_with_its_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = importlib.import_module("benchmarks.tick")
+    monkeypatch.setattr(bench, "TICKS_A_ROUND", 5)
+    monkeypatch.setattr(bench, "WARM_UP_TICKS", 1)
+    monkeypatch.setattr(bench, "PACE_S", 0.0)
+    assert main(["bench", "tick", "--rounds", "2"]) == 0
+    printed = capsys.readouterr().out.rstrip("\n")
+    assert "torch eager" in printed
+    last = printed.rpartition("\n")[2]
+    match = re.fullmatch(r"bench tick p99_ratio=(\d+\.\d\d) p99_us=(\d+) runtime=\w+ rounds=([\d.,]+)", last)
+    assert match, last
+    assert float(match[1]) > 0
+    assert match[3].count(",") == 1
