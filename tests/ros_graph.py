@@ -80,7 +80,7 @@ def start_master(home: Path, port: int | None = None) -> Master:
     raise RuntimeError((home / "master.log").read_text())
 
 
-def answers(master: Master, within: float = 20.0) -> bool:
+def answers(master: Master, within: float = 60.0) -> bool:
     """Whether it is this process, and no stranger on its port, that answers."""
     end = time.monotonic() + within
     while time.monotonic() < end and master.process.poll() is None:
@@ -125,7 +125,7 @@ def ros_node(ros_master: Master) -> Iterator[str]:
     rospy.signal_shutdown("tests are over")
 
 
-def eventually(condition: Callable[[], object], within: float = 10.0) -> bool:
+def eventually(condition: Callable[[], object], within: float = 60.0) -> bool:
     """Whether `condition()` comes true in time; a graph settles when it likes, so tests wait and never time it."""
     end = time.monotonic() + within
     while time.monotonic() < end:

@@ -12,10 +12,10 @@ import rosgraph.network
 
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_table import definitions, fitting_releases, releases
-from robot_rig.ros.master import CALL_TIMEOUT_S, Master, MasterSilent
+from robot_rig.ros.master import Master, MasterSilent
 
 
-def publisher_header(master: Master, node: str, topic: str, timeout: float = CALL_TIMEOUT_S) -> Mapping[str, str]:
+def publisher_header(master: Master, node: str, topic: str) -> Mapping[str, str]:
     """What `node` says of `topic` when one subscribes: md5sum, type, message_definition, latching, callerid.
 
     Raises MasterSilent when it does not answer.
@@ -23,7 +23,7 @@ def publisher_header(master: Master, node: str, topic: str, timeout: float = CAL
     host, port = master.request_topic(node, topic)
     wish = {"callerid": "/robot_rig", "topic": topic, "md5sum": "*", "type": "*", "tcp_nodelay": "1"}
     try:
-        with socket.create_connection((host, port), timeout) as connection:
+        with socket.create_connection((host, port), master.timeout) as connection:
             connection.sendall(rosgraph.network.encode_ros_handshake_header(wish))
             header = rosgraph.network.read_ros_handshake_header(connection, io.BytesIO(), 65536)
     except (OSError, rosgraph.network.ROSHandshakeException) as error:
@@ -32,7 +32,11 @@ def publisher_header(master: Master, node: str, topic: str, timeout: float = CAL
 
 
 def observed_md5(master: Master) -> Mapping[str, str]:
-    """`package/Type` -> md5 sum of each Intera type that somebody publishes, asked of one publisher that answers."""
+    """`package/Type` -> md5 sum of each Intera type that somebody publishes, asked of one living publisher each.
+
+    Raises MasterSilent when the master or a living publisher does not answer in time: a type left out could hide the
+    one difference between two releases.
+    """
     known = {one.full_name for release in releases() for one in definitions(release).values()}
     types, state = master.topic_types(), master.state()
     topics = {topic: name for topic, name in types.items() if name in known and state.publishers_of(topic)}
@@ -61,6 +65,8 @@ def _first_md5(master: Master, topic: str, nodes: Iterable[str]) -> str:
     for node in nodes:
         try:
             return publisher_header(master, node, topic).get("md5sum", "")
-        except MasterSilent:
-            continue
+        except MasterSilent as silence:
+            if not isinstance(silence.__cause__, ConnectionRefusedError):
+                raise
+            # The master still lists a node that was killed.
     return ""

@@ -81,7 +81,7 @@ class Master:
     """The master's API with a time limit on every call. Raises MasterSilent; not for several threads at once."""
 
     def __init__(self, uri: str, caller: str = "/robot_rig", timeout: float = CALL_TIMEOUT_S) -> None:
-        self.uri, self._caller, self._timeout = uri, caller, timeout
+        self.uri, self.timeout, self._caller = uri, timeout, caller
         self._proxy = self._connect(uri)
 
     def pid(self) -> int:
@@ -121,7 +121,7 @@ class Master:
 
     def _connect(self, uri: str) -> xmlrpc.client.ServerProxy:
         try:
-            return xmlrpc.client.ServerProxy(uri, transport=TimedTransport(self._timeout))
+            return xmlrpc.client.ServerProxy(uri, transport=TimedTransport(self.timeout))
         except OSError as error:
             raise MasterSilent(f"{uri} is no address: {error}") from error
 

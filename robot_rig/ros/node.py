@@ -27,6 +27,10 @@ MASTER_LIMIT_S = 1.0
 """How long a node waits for the master's answer before it says that there is none."""
 
 
+LAST_WORDS_S = 0.1
+"""How long a node waits at its end, topics open, for rospy's queues to send what was published last."""
+
+
 class Node:
     """What the wiring of a node gets to work with. `name` is the full one; `stamps` is the process's one HostStamps."""
 
@@ -36,12 +40,14 @@ class Node:
         self.error: UserError | None = None
         self._failed = threading.Event()
         self._ends = ExitStack()
+        self._ends.callback(threading.Event().wait, LAST_WORDS_S)
         rospy.on_shutdown(self._ends.close)
 
     def closing(self, close: Callable[[], object]) -> None:
         """Call `close` when the node ends, the last one first, while its topics still work; however it ends but killed.
 
-        For whatever moves or writes. One that raises does not keep the others from being called.
+        For whatever moves or writes. One that raises does not keep the others from being called. What one of them
+        publishes leaves if the machine has time for it within `LAST_WORDS_S`: no safety may hang on it.
         """
         self._ends.callback(close)
 

@@ -13,11 +13,13 @@ from typing import Any
 import rospy
 
 from robot_rig.errors import UserError
+from robot_rig.ros.connect import advertise
 from robot_rig.ros.master import MasterSilent, answer_within, master_uri
 from robot_rig.ros.node import await_master
 from robot_rig.ros.topics import Topic
 
 JOIN_S = 5.0
+SETTLE_S = 0.3
 
 
 def join(name: str) -> str:
@@ -79,3 +81,16 @@ def parameter(name: str, default: Any) -> Any:
         return rospy.get_param(name, default)
     except (rospy.ROSException, OSError):
         return default
+
+
+def publish_once(topic: Topic, message: Any, within: float) -> int:
+    """Publish `message` on `topic` as soon as somebody listens; returns to how many, 0 when nobody came `within` s."""
+    publisher = advertise(topic)
+    pause, deadline = threading.Event(), time.monotonic() + within
+    while publisher.get_num_connections() == 0 and time.monotonic() < deadline:
+        pause.wait(0.02)
+    # Others may be connecting at this moment; and what is published leaves on a thread of its own.
+    pause.wait(SETTLE_S)
+    publisher.publish(message)
+    pause.wait(SETTLE_S)
+    return int(publisher.get_num_connections())

@@ -25,7 +25,8 @@ class Options:
 def wire(options: Options, node: Node) -> None:
     publisher = rospy.Publisher("/test/last_words", String, queue_size=10, latch=True)
     node.closing(lambda: sys.stdout.write("closed first\n"))
-    node.closing(lambda: publisher.publish(f"{node.name} ends"))
+    node.closing(lambda: sys.stdout.write(f"closed last, heard by {publisher.get_num_connections()}\n"))
+    publisher.publish("alive")
     error = UserError("the arm is on fire", next_step="put it out")
     if options.trouble == "wiring":
         raise error

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def watches() -> Iterator[list[MasterWatch]]:
 
 def test_publishers_and_types_of_a_topic(ros_node: str, ros_master: ros_graph.Master) -> None:
     publisher = rospy.Publisher("/test/published", Bool, queue_size=1)
-    master = Master(ros_master.uri)
+    master = Master(ros_master.uri, timeout=30)
     state = master.state()
     assert state.pid == ros_master.process.pid
     assert state.publishers_of("/test/published") == (ros_node,)
@@ -65,11 +66,11 @@ def test_publishers_and_types_of_a_topic(ros_node: str, ros_master: ros_graph.Ma
 
 def test_a_publisher_says_its_types_md5(ros_node: str, ros_master: ros_graph.Master) -> None:
     publisher = rospy.Publisher("/test/header", Bool, queue_size=1, latch=True)
-    header = publisher_header(Master(ros_master.uri), ros_node, "/test/header")
+    header = publisher_header(Master(ros_master.uri, timeout=30), ros_node, "/test/header")
     assert (header["md5sum"], header["type"]) == (Bool._md5sum, "std_msgs/Bool")
     publisher.unregister()
     with pytest.raises(MasterSilent):
-        publisher_header(Master(ros_master.uri), "/nobody", "/test/header")
+        publisher_header(Master(ros_master.uri, timeout=30), "/nobody", "/test/header")
 
 
 def test_the_masters_uri_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,13 +232,37 @@ def test_the_robots_release_is_told_by_what_it_publishes(
         f"/r{release[2]}/other": Bool,
     }
     publishers = [rospy.Publisher(topic, kind, queue_size=1) for topic, kind in published.items()]
-    master = Master(ros_master.uri)
+    master = Master(ros_master.uri, timeout=30)
     assert observed_md5(master) == {kind._type: kind._md5sum for kind in published.values() if kind is not Bool}
     assert robot_release(master) == release
     for publisher in publishers:
         publisher.unregister()
 
 
+def test_a_publisher_that_was_killed_does_not_hide_the_others(ros_node: str, ros_master: ros_graph.Master) -> None:
+    kind = load("5.3.0").SEAJointState
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        dead = f"http://127.0.0.1:{port.getsockname()[1]}"
+    master = xmlrpc.client.ServerProxy(ros_master.uri)
+    master.registerPublisher("/a_dead_node", "/test/torques", kind._type, dead)
+    assert observed_md5(Master(ros_master.uri, timeout=30)) == {}
+    publisher = rospy.Publisher("/test/torques", kind, queue_size=1)
+    assert observed_md5(Master(ros_master.uri, timeout=30)) == {kind._type: kind._md5sum}
+    publisher.unregister()
+    master.unregisterPublisher("/a_dead_node", "/test/torques", dead)
+
+
+def test_a_publisher_that_hangs_is_not_passed_over(ros_master: ros_graph.Master) -> None:
+    kind = load("5.3.0").SEAJointState
+    uri, listener = served(b"")
+    master = xmlrpc.client.ServerProxy(ros_master.uri)
+    master.registerPublisher("/a_hung_node", "/test/torques", kind._type, uri)
+    with pytest.raises(MasterSilent, match=uri):
+        observed_md5(Master(ros_master.uri, timeout=2.0))
+    master.unregisterPublisher("/a_hung_node", "/test/torques", uri)
+    listener.close()
+
+
 def test_without_a_robot_a_person_is_told(own_master: ros_graph.Master) -> None:
     with pytest.raises(UserError, match=f"no robot publishes Intera messages through {own_master.uri}"):
-        robot_release(Master(own_master.uri))
+        robot_release(Master(own_master.uri, timeout=30))
