@@ -23,9 +23,6 @@ JOINTS = 7
 IMAGE_SIZE = 84
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 
-UNDER_WAY_ROWS = 5
-"""Actions that can lie between a picture and now: an image age of at most 0.4 s at 10 Hz, begun and ended midway."""
-
 
 def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
     """A read-only copy of `value` with exactly this shape (None = any length) and dtype.

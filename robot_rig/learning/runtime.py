@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from robot_rig.datatypes import UNDER_WAY_ROWS, Bytes, Float32s, Floats, Frame, Goal
+from robot_rig.datatypes import Bytes, Float32s, Floats, Frame, Goal
 from robot_rig.errors import UserError
-from robot_rig.interfaces import Policy
+from robot_rig.interfaces import UNDER_WAY_ROWS, Policy
 from robot_rig.learning.checkpoint import Manifest
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.tick_cuda import CudaGraphPolicy

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from robot_rig.datatypes import IMAGE_SHAPE, UNDER_WAY_ROWS, Float32s, Frame, Goal
+from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
+from robot_rig.interfaces import UNDER_WAY_ROWS
 from robot_rig.learning.tick_plan import Dense, TickPlan
 
 WARM_UPS = 3

@@ -15,7 +15,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from robot_rig.datatypes import IMAGE_SHAPE, UNDER_WAY_ROWS, Float32s, Frame, Goal
+from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
+from robot_rig.interfaces import UNDER_WAY_ROWS
 from robot_rig.learning.tick_plan import Dense, TickPlan
 
 OPSET = 17

@@ -6,7 +6,8 @@ from collections import deque
 
 import numpy as np
 
-from robot_rig.datatypes import UNDER_WAY_ROWS, Float32s
+from robot_rig.datatypes import Float32s
+from robot_rig.interfaces import UNDER_WAY_ROWS
 
 HARDLY = 1e-3
 """A share of a policy period below which an action is not worth a row."""

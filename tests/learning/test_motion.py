@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rig.datatypes import UNDER_WAY_ROWS, Float32s
+from robot_rig.datatypes import Float32s
+from robot_rig.interfaces import UNDER_WAY_ROWS
 from robot_rig.learning.motion import MotionModel, MotionNet, motion_from_weights
 from robot_rig.learning.td3 import Batch
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from robot_rig.datatypes import UNDER_WAY_ROWS, Frame, Goal
+from robot_rig.datatypes import Frame, Goal
 from robot_rig.errors import UserError
-from robot_rig.interfaces import Policy
+from robot_rig.interfaces import UNDER_WAY_ROWS, Policy
 from robot_rig.learning.metric import METRICS, LatentSpace
 from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy, NoisyPolicy, OrnsteinUhlenbeck, RandomPolicy, policy_from_tensors

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rig.datatypes import UNDER_WAY_ROWS, Float32s
+from robot_rig.datatypes import Float32s
+from robot_rig.interfaces import UNDER_WAY_ROWS
 from robot_rig.loops.own_motion import OwnMotion
 
 PERIOD_S = 0.1
