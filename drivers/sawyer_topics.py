@@ -29,7 +29,7 @@ from robot_rig.ros.intera_release import robot_release
 from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.stamps import LowerEnvelope, Refused
 
-FIRST_REPORT_S = 10.0
+FIRST_REPORT_S = 20.0
 """How long the robot may take to be heard: a connection, and then a second to learn its clock."""
 
 BUTTON_PRESSED = 1

@@ -162,6 +162,17 @@ class ArmContract:
         bench.stream(0, 0.2)
         assert bench.arm.state().position[0] - before[0] > 0.5 * SPEED * 0.2
 
+    def test_a_stop_of_a_disabled_arm_latches_too_and_may_be_reset_twice(self, bench: ArmBench) -> None:
+        bench.arm.stop()
+        assert bench.arm.state().stopped
+        with pytest.raises(UserError, match="reset"):
+            bench.arm.enable()
+        bench.arm.reset()
+        bench.arm.reset()
+        assert not bench.arm.state().stopped
+        bench.arm.enable()
+        assert bench.arm.state().enabled
+
     def test_reset_leaves_an_enabled_arm_disabled(self, bench: ArmBench) -> None:
         bench.arm.enable()
         bench.arm.reset()

@@ -10,6 +10,7 @@ import subprocess
 import time
 import xmlrpc.client
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from robot_rig.ros.arm_report import ArmReport, read_report
 from robot_rig.ros.connect import advertise, subscribe
 from robot_rig.ros.convert import SentVelocity, action_message, read_frame, read_sent, read_state
 from robot_rig.ros.intera_messages import load
+from robot_rig.ros.master import Master as MasterCalls
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import (
     ACTION,
@@ -39,7 +41,7 @@ from robot_rig.ros.topics import (
 )
 from tests.house import ROOT
 from tests.live_robot import live_robot, process_in_graph
-from tests.ros_graph import Master, eventually
+from tests.ros_graph import Master, eventually, start_master
 
 TYPES = load()
 
@@ -303,3 +305,23 @@ def test_wrong_settings_are_one_line_before_anything_starts(ros_master: Master) 
         )
         assert said.returncode == 2
         assert "guard.tool_speed_m_s cannot be 5" in said.stderr.splitlines()[-1]
+
+
+@pytest.mark.proof
+def test_a_lost_master_is_told_and_a_new_one_ends_the_node_with_the_arm_at_rest(
+    tmp_path: Path,
+) -> None:
+    mine = start_master(tmp_path)
+    with live_robot(mine), process_in_graph(mine, "drivers.arm_node") as node:
+        log = tmp_path / "drivers.arm_node.log"
+        calls = MasterCalls(mine.uri)
+        assert eventually(lambda: calls.state().publishers_of(ARM_STATUS.name), 60)
+        port = int(mine.uri.rpartition(":")[2])
+        mine.stop()
+        time.sleep(1.0)
+        assert node.poll() is None
+        again = start_master(tmp_path, port)
+        assert eventually(lambda: node.poll() is not None, 30)
+        assert node.returncode == 2
+        assert "the ROS master was restarted" in log.read_text()
+    again.stop()
