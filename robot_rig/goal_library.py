@@ -117,7 +117,11 @@ class GoalLibrary:
         if hashlib.sha256(picture.read_bytes()).hexdigest() != said["sha256"]:
             raise UserError(f"{picture} is not the picture that {path.name} tells of", next_step=CAPTURE_AGAIN)
         note = GoalNote(
-            *(str(said[key]) for key in ("calibration", "taken", "camera")), int(said["frame"]), str(said["config"])
+            calibration=str(said["calibration"]),
+            taken=str(said["taken"]),
+            camera=str(said["camera"]),
+            frame=int(said["frame"]),
+            config=str(said["config"]),
         )
         if note.calibration != self.calibration:
             raise UserError(

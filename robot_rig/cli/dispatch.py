@@ -13,11 +13,18 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import commands
+from robot_rig.cli import commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
     "data": {"check": commands.data_check, "view": commands.data_view},
+    "goals": {
+        "capture": robot_commands.goals_capture,
+        "list": robot_commands.goals_list,
+        "show": robot_commands.goals_show,
+        "delete": robot_commands.goals_delete,
+        "send": robot_commands.goals_send,
+    },
     "bench": {"sim": commands.bench_sim, "tick": commands.bench_tick, "seeds": commands.bench_seeds},
 }
 
@@ -31,6 +38,18 @@ STAGES: Mapping[str, Callable[..., int]] = {
     "reach": commands.reach,
     "config": commands.config,
 }
+
+ORDERS: Mapping[str, Callable[..., int]] = {
+    "doctor": robot_commands.doctor,
+    "enable": robot_commands.enable,
+    "hold": robot_commands.hold,
+    "home": robot_commands.home,
+    "reset": robot_commands.reset,
+    "stop": robot_commands.stop,
+    "teleop": robot_commands.teleop,
+    "box": robot_commands.box,
+}
+"""Words for the arm in the ROS graph, real or simulated; the stages above run in one process."""
 
 LESSON = """\
 [bold]rig[/bold] teaches an arm to reach pictures. Show it one picture of where its hand should be; it goes there.
@@ -50,8 +69,14 @@ LESSON = """\
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop
   [bold]rig bench tick[/bold]           how long the policy takes from picture to action, against eager torch
 
+An arm in the ROS graph, simulated or [bold]real[/bold]:
+  [bold]rig doctor[/bold]               what is fit for work and what is not, each with its fix
+  [bold]rig enable[/bold]               let the arm move; also [bold]rig hold[/bold], home, stop, reset
+  [bold]rig teleop[/bold]               move it with keys; [bold]rig box[/bold]: its workspace, from corners
+  [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
+
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
-Everything here moves a simulated arm. This software is not safety-rated."""
+Only the words for an arm in the ROS graph can move a real one. This software is not safety-rated."""
 
 
 def dispatch(words: Sequence[str]) -> int:
@@ -66,15 +91,18 @@ def dispatch(words: Sequence[str]) -> int:
     if head == "--version":
         print(f"rig {__version__}")
         return 0
-    if head in STAGES:
-        return _bound(STAGES[head], f"rig {head}", rest)()
+    command = STAGES.get(head) or ORDERS.get(head)
+    if command is not None:
+        return _bound(command, f"rig {head}", rest)()
     if head in GROUPS:
         group = GROUPS[head]
         if not rest or rest[0] not in group:
             wrong = f"rig {head} {rest[0]} is not a command" if rest else f"rig {head} needs one more word"
             raise UserError(wrong, choices=[f"rig {head} {word}" for word in group], next_step="try one with --help")
         return _bound(group[rest[0]], f"rig {head} {rest[0]}", rest[1:])()
-    raise UserError(f"there is no command {head!r}", choices=[*STAGES, *GROUPS], next_step="run rig alone for a tour")
+    raise UserError(
+        f"there is no command {head!r}", choices=[*STAGES, *ORDERS, *GROUPS], next_step="run rig alone for a tour"
+    )
 
 
 def _bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> Callable[[], int]:

@@ -21,11 +21,11 @@ import tyro
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import Floats
-from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.key_strokes import Stroke, StrokeReader
 from robot_rig.loops.teleop_loop import RATE_HZ, TeleopLoop
+from robot_rig.nodes.corners import Corners
 from robot_rig.nodes.raw_terminal import RawTerminal
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.connect import advertise, subscribe
@@ -35,7 +35,6 @@ from robot_rig.ros.node import Node, run
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, TELEOP
-from robot_rig.safety.workspace import box_around, box_overlay
 
 NODE = "rig_teleop"
 SHOW_PERIOD_S = 0.2
@@ -61,25 +60,6 @@ class TeleopOptions:
 
     box: Path = Path("box.yaml")
     """Where the box around the marked corners goes, as an overlay for --config."""
-
-
-class Corners:
-    """The corners marked so far; from the second on, the box around them is written to `path`."""
-
-    def __init__(self, config: Config, path: Path) -> None:
-        self._config, self._path = config, path
-        self._marked: list[Floats] = []
-
-    def mark(self, tool: Floats) -> str:
-        """Take the tool position (3,) m as a corner; returns what became of the box, in a sentence."""
-        self._marked.append(tool)
-        at = f"corner {len(self._marked)} at ({', '.join(f'{value:.3f}' for value in tool)})"
-        try:
-            guard = box_around(self._marked, self._config)
-            write_atomically(self._path, box_overlay(guard).encode())
-        except UserError as error:
-            return f"{at}. no box yet: {error}"
-        return f"{at}. {self._path}: {guard.box_low_m} to {guard.box_high_m}"
 
 
 class TeleopNode:

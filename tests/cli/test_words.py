@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from robot_rig import __version__
-from robot_rig.cli.dispatch import GROUPS, STAGES
+from robot_rig.cli.dispatch import GROUPS, ORDERS, STAGES
 from robot_rig.cli.main import main
 from robot_rig.runs import RunFolder
 from tests.cli.conftest import Demo
@@ -37,7 +37,9 @@ def test_rig_alone_teaches(capsys: Capture, arguments: list[str]) -> None:
 
 
 def test_every_command_explains_itself(capsys: Capture) -> None:
-    spoken = [[word] for word in STAGES] + [[group, word] for group, known in GROUPS.items() for word in known]
+    spoken = [[word] for word in (*STAGES, *ORDERS)] + [
+        [group, word] for group, known in GROUPS.items() for word in known
+    ]
     for arguments in spoken:
         with pytest.raises(SystemExit) as left:
             main([*arguments, "--help"])
@@ -48,7 +50,7 @@ def test_every_command_explains_itself(capsys: Capture) -> None:
 def test_an_unknown_command_is_answered_with_those_there_are(capsys: Capture) -> None:
     line = refused(capsys, ["colect"])
     assert "'colect'" in line
-    for word in (*STAGES, *GROUPS):
+    for word in (*STAGES, *ORDERS, *GROUPS):
         assert word in line
 
 

@@ -98,7 +98,8 @@ def check_master(environment: Mapping[str, str], own: Sequence[Interface]) -> li
     findings = check_own_address(environment, own, towards)
     if not _answers(address, port):
         fix = "start roscore or a launch file here" if _loopback(address) else "switch the robot on and check its cable"
-        return [absent("master", f"{uri} does not answer", f"{fix}, or set ROS_MASTER_URI")]
+        silent = absent("master", f"{uri} does not answer", f"{fix}, or set ROS_MASTER_URI")
+        return [silent, *(findings if environment.get("ROS_MASTER_URI") else [])]
     here = next((one.name for one in own if one.address == towards), "lo" if _loopback(towards) else "?")
     return [green("master", f"{uri} answers over {here}"), *findings]
 

@@ -1,0 +1,96 @@
+"""`rig enable`, `hold`, `home`, `reset`, `stop` and `box`: a person and the arm process. Called by `robot_commands`.
+
+Imports ROS, so it is itself imported only once one of these words is said.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from robot_rig.config import Config
+from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
+from robot_rig.nodes.corners import Corners
+from robot_rig.ros.arm_report import ArmReport, read_report
+from robot_rig.ros.convert import read_state
+from robot_rig.ros.orders import give_order
+from robot_rig.ros.stamps import HostStamps, Refused
+from robot_rig.ros.topics import ARM_STATE, ARM_STATUS
+from robot_rig.ros.visitor import hear, join, leave
+from robot_rig.safety.reasons import REASONS
+
+NODE = "rig_order"
+REPORT_S = 1.0
+YES = ("y", "yes")
+
+
+def order(word: str, console: Console) -> int:
+    """Tell the arm process to `word`; returns the exit code. Raises UserError when it is not there or refuses."""
+    join(NODE)
+    try:
+        console.print(give_order(word), highlight=False, soft_wrap=True)
+    finally:
+        leave()
+    return 0
+
+
+def enable(console: Console, confirmation: Literal["ask", "given"], answer: Callable[[], str] = input) -> int:
+    """Enable the arm, after its mode has been shown and, on a terminal, a person has said yes."""
+    join(NODE)
+    try:
+        for line in standing(_report()):
+            console.print(line, highlight=False, soft_wrap=True)
+        if confirmation == "ask" and sys.stdin.isatty():
+            console.print(
+                "The arm may move from now on. Is nobody in its reach, the red button at hand? \\[y/N] ", end=""
+            )
+            if answer().strip().lower() not in YES:
+                console.print("not enabled")
+                return 1
+        console.print(give_order("enable"), highlight=False, soft_wrap=True)
+    finally:
+        leave()
+    return 0
+
+
+def _report() -> ArmReport | None:
+    message = hear(ARM_STATUS, REPORT_S)
+    report = None if message is None else read_report(message, HostStamps())
+    return None if isinstance(report, Refused) else report
+
+
+def standing(report: ArmReport | None) -> list[str]:
+    """How the guard stands, for a person."""
+    if report is None:
+        return ["the arm process does not report"]
+    lines = [f"mode {report.mode.value}, {'at home' if report.at_home else 'not at home'}"]
+    lines += [f"  {code}: {REASONS[code]}" for code in report.why if code in REASONS]
+    return lines if report.master == "ok" else [*lines, f"  {report.master}"]
+
+
+def mark_box(config: Config, path: Path, console: Console, lines: Iterable[str]) -> int:
+    """Mark a corner at each empty one of `lines` until one says q; returns 1 when no box came of it."""
+    join(NODE)
+    corners, stamps = Corners(config, path), HostStamps()
+    kinematics = Kinematics(config.control.tool_offset_m)
+    console.print("Bring the tool to a corner, by `rig teleop` or by its cuff. Enter marks it, q ends.")
+    try:
+        for line in lines:
+            if line.strip().lower() in ("q", "quit"):
+                break
+            message = hear(ARM_STATE, REPORT_S)
+            if message is None:
+                raise UserError(f"{ARM_STATE.name} is silent", next_step="start the arm process with a launch file")
+            state = read_state(message, stamps)
+            if isinstance(state, Refused):
+                raise UserError(f"the arm's report is not used: {state.reason}", next_step="see `rig doctor`")
+            said = corners.mark(kinematics.pose(state.position).tool)
+            console.print(said, highlight=False, soft_wrap=True)
+    finally:
+        leave()
+    return 0 if corners.box is not None else 1
