@@ -97,7 +97,8 @@ install_apt() {
   local missing names
   missing=$(wanted)
   [[ -z $missing ]] && return
-  if ! names=$(choose <<<"$missing"); then
+  # Where even an optional one is unknown the lists may only be old, or empty as in a fresh container.
+  if ! names=$(choose <<<"$missing") || (($(wc -w <<<"$names") < $(wc -l <<<"$missing"))); then
     say "updating apt's package lists$(with_sudo)"
     as_root apt-get update -qq
     names=$(choose <<<"$missing") || refuse "apt does not know all of: $(required <<<"$missing" | xargs); $DOCKER_WAY"
