@@ -23,7 +23,6 @@ from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.arm_reporting import ArmReporting
 from drivers.commander_watch import CommanderWatch
 from drivers.guard_process import GuardProcess
-from drivers.real_time import prepare_process, prepare_tick_thread
 from drivers.sawyer import JOINT_COMMAND
 from drivers.sawyer_intera import SawyerIntera
 from drivers.sawyer_wire import SawyerWire
@@ -38,6 +37,7 @@ from robot_rig.ros.connect import subscribe
 from robot_rig.ros.convert import read_action
 from robot_rig.ros.master import MasterWatch, master_uri
 from robot_rig.ros.node import Node, run
+from robot_rig.ros.real_time import prepare_process, prepare_tick_thread
 from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
 

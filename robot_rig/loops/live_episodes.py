@@ -143,7 +143,8 @@ class LiveEpisodes:
             return self._open(now, view, doubt)
         if self.phase is Phase.HOMING:
             self._home(now, view.arm)
-        return self._begin(now, view) if self.phase is Phase.WAITING and doubt is None else Move()
+            return Move()
+        return self._begin(now, view) if doubt is None else Move()
 
     def cut_short(self, reason: str) -> Move:
         """End a running episode for a `reason` from outside, as when the process ends."""

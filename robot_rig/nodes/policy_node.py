@@ -41,6 +41,7 @@ from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import action_message, frame_message, goal_message, read_frame, read_goal
 from robot_rig.ros.episode_reports import episode_message, policy_message, read_recorder
 from robot_rig.ros.node import Node, run
+from robot_rig.ros.real_time import prepare_process, prepare_tick_thread
 from robot_rig.ros.stamps import Refused
 from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.shipping import checkpoints, load_checkpoint
@@ -74,6 +75,12 @@ class PolicyNodeOptions:
 
     stage: str | None = None
     """What recorded episodes are called; by default reach or collect."""
+
+    priority: int = 15
+    """SCHED_FIFO priority of the tick, the rest of the process one below it; 0: normal scheduling. Below the arm's."""
+
+    cpus: tuple[int, ...] = ()
+    """Processors that the tick runs on; empty: any."""
 
     config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """A preset (rig, reach, ...) or a YAML file laid over the run's settings; may be given more than once."""
@@ -193,7 +200,15 @@ def wire(options: PolicyNodeOptions, node: Node) -> None:
     node.closing(lambda: process.close("the policy process ends"))
     connect(node, inbox, process, options.record)
     views = show(node, actor, inbox, process, clock)
-    for target, name in ((views.run, "views"), (process.run, "tick")):
+
+    def tick() -> None:
+        for line in prepare_tick_thread(options.priority, options.cpus):
+            log.info(line)
+        process.run()
+
+    for line in prepare_process(max(0, options.priority - 1)):
+        log.info(line)
+    for target, name in ((views.run, "views"), (tick, "tick")):
         threading.Thread(target=target, name=name, daemon=True).start()
     log.info("%s, %d steps an episode; an arm that is not enabled stays where it is", options.source, live.steps)
 

@@ -1,12 +1,12 @@
 """What people may see of the policy: its goal and its picture through its own eyes, and why it is silent (R19).
 
-A thread of policy_node's that works twice a second at low priority; nothing waits for it.
+A thread of policy_node's that works twice a second; nothing waits for it. It has the other threads' priority: were it
+lower, somebody else's work could keep it, and with it Python's lock, from the processor while the tick wants it.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 
@@ -16,7 +16,6 @@ from robot_rig.nodes.policy_process import Inbox, PolicyProcess
 from robot_rig.ros.episode_reports import PolicyReport
 
 PERIOD_S = 0.5
-NICENESS = 10
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +45,6 @@ class PolicyViews:
 
     def run(self) -> None:
         """Work until `close`."""
-        # On Linux this is the calling thread's own.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._closing.wait(PERIOD_S):
             self.work()
 

@@ -271,6 +271,12 @@ def test_an_episode_begins_at_home_and_the_arm_is_sent_there_once() -> None:
     world.run(1.0)
     assert len(world.actions) == 5
     assert len(world.homes) == 2, "after the episode it goes home again"
+    world.mode = Mode.HOMING
+    world.run(1.0)
+    world.mode, world.at_home = Mode.ACTIVE, True
+    world.run(3.0)
+    assert len(world.actions) == 5, "a goal is served once"
+    assert len(world.homes) == 2
 
 
 def test_an_order_that_is_not_followed_is_given_again_and_a_person_who_interrupts_it_is_not_argued_with() -> None:

@@ -1,4 +1,7 @@
-"""What the operating system can do for a tick that must be on time. Called by arm_node; each step says how it went."""
+"""What the operating system can do for a tick that must be on time; each step says how it went.
+
+Called by arm_node and policy_node.
+"""
 
 from __future__ import annotations
 
