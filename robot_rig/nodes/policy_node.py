@@ -48,7 +48,7 @@ from robot_rig.stages.shipping import checkpoints, load_checkpoint
 
 NODE = "rig_policy"
 SERVICE_LIMIT_S = 2.0
-log = logging.getLogger(__name__)
+log = logging.getLogger("robot_rig.nodes.policy_node")
 
 
 @dataclass(frozen=True)

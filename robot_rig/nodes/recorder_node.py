@@ -53,7 +53,7 @@ WAITING = 30
 
 ENDING_S = 10.0
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("robot_rig.nodes.recorder_node")
 
 
 @dataclass(frozen=True)
