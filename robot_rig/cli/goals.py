@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from robot_rig.datatypes import Bytes, Frame
@@ -32,15 +33,12 @@ def capture(library: GoalLibrary, name: str, console: Console) -> int:
     from robot_rig.ros.convert import read_frame
     from robot_rig.ros.stamps import HostStamps, Refused
     from robot_rig.ros.topics import CAMERA_FRAME
-    from robot_rig.ros.visitor import hear, join, leave
+    from robot_rig.ros.visitor import hear, visit
 
-    join(NODE)
-    try:
+    with visit(NODE):
         stamps = HostStamps()
         message = hear(CAMERA_FRAME, PICTURE_S)
         frame: Frame | Refused | None = None if message is None else read_frame(message, stamps)
-    finally:
-        leave()
     if frame is None or isinstance(frame, Refused):
         why = f": {frame.reason}" if frame is not None else ""
         raise UserError(
@@ -50,7 +48,7 @@ def capture(library: GoalLibrary, name: str, console: Console) -> int:
         raise UserError(f"the picture is {age:.1f} s old", next_step="see `rig doctor` for the camera")
     taken = datetime.datetime.fromtimestamp(stamps.wall(frame.stamp), datetime.timezone.utc)
     kept = library.capture(name, frame, taken, CAMERA_FRAME.name)
-    console.print(f"{kept.path}", highlight=False, soft_wrap=True)
+    console.print(f"{kept.path}", highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
@@ -66,9 +64,9 @@ def table(library: GoalLibrary, console: Console) -> int:
     for name in names:
         try:
             kept = library.load(name)
-            shown.add_row(name, kept.note.taken, str(kept.path), "[green]ok[/]")
+            shown.add_row(name, kept.note.taken, escape(str(kept.path)), "[green]ok[/]")
         except UserError as error:
-            shown.add_row(name, "", "", f"[red]{error.problem}[/]")
+            shown.add_row(name, "", "", f"[red]{escape(error.problem)}[/]")
     console.print(shown, highlight=False)
     return 0
 
@@ -86,7 +84,7 @@ def show(library: GoalLibrary, names: Sequence[str], console: Console) -> int:
     save_picture(path, sheet(goals))
     for number, kept in enumerate(goals, start=1):
         console.print(f"{number}. {kept.name}, {kept.note.taken}", highlight=False)
-    console.print(f"{path}", highlight=False, soft_wrap=True)
+    console.print(f"{path}", highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
@@ -108,15 +106,12 @@ def send(library: GoalLibrary, name: str, console: Console) -> int:
     from robot_rig.ros.convert import goal_message
     from robot_rig.ros.stamps import HostStamps
     from robot_rig.ros.topics import GOAL
-    from robot_rig.ros.visitor import join, leave, publish_once
+    from robot_rig.ros.visitor import publish_once, visit
 
     kept = library.load(name)
-    join(NODE)
-    try:
+    with visit(NODE):
         message: Any = goal_message(kept.goal(time.monotonic()), HostStamps())
         listeners = publish_once(GOAL, message, LISTENER_S)
-    finally:
-        leave()
     if not listeners:
         raise UserError(f"nobody listens to {GOAL.name}", next_step="start policy_node, for example with reach.launch")
     console.print(f"{name} shown to {listeners} listener{'s' * (listeners != 1)}", highlight=False)

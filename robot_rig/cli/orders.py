@@ -6,7 +6,7 @@ Imports ROS, so it is itself imported only once one of these words is said.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ from robot_rig.ros.convert import read_state
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ARM_STATE, ARM_STATUS
-from robot_rig.ros.visitor import hear, join, leave
+from robot_rig.ros.visitor import hear, visit
 from robot_rig.safety.reasons import REASONS
 
 NODE = "rig_order"
@@ -31,30 +31,24 @@ YES = ("y", "yes")
 
 def order(word: str, console: Console) -> int:
     """Tell the arm process to `word`; returns the exit code. Raises UserError when it is not there or refuses."""
-    join(NODE)
-    try:
-        console.print(give_order(word), highlight=False, soft_wrap=True)
-    finally:
-        leave()
+    with visit(NODE):
+        console.print(give_order(word), highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
-def enable(console: Console, confirmation: Literal["ask", "given"], answer: Callable[[], str] = input) -> int:
+def enable(console: Console, confirmation: Literal["ask", "given"]) -> int:
     """Enable the arm, after its mode has been shown and, on a terminal, a person has said yes."""
-    join(NODE)
-    try:
+    with visit(NODE):
         for line in standing(_report()):
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if confirmation == "ask" and sys.stdin.isatty():
             console.print(
                 "The arm may move from now on. Is nobody in its reach, the red button at hand? \\[y/N] ", end=""
             )
-            if answer().strip().lower() not in YES:
+            if sys.stdin.readline().strip().lower() not in YES:
                 console.print("not enabled")
                 return 1
-        console.print(give_order("enable"), highlight=False, soft_wrap=True)
-    finally:
-        leave()
+        console.print(give_order("enable"), highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
@@ -75,11 +69,10 @@ def standing(report: ArmReport | None) -> list[str]:
 
 def mark_box(config: Config, path: Path, console: Console, lines: Iterable[str]) -> int:
     """Mark a corner at each empty one of `lines` until one says q; returns 1 when no box came of it."""
-    join(NODE)
     corners, stamps = Corners(config, path), HostStamps()
     kinematics = Kinematics(config.control.tool_offset_m)
     console.print("Bring the tool to a corner, by `rig teleop` or by its cuff. Enter marks it, q ends.")
-    try:
+    with visit(NODE):
         for line in lines:
             if line.strip().lower() in ("q", "quit"):
                 break
@@ -90,7 +83,5 @@ def mark_box(config: Config, path: Path, console: Console, lines: Iterable[str])
             if isinstance(state, Refused):
                 raise UserError(f"the arm's report is not used: {state.reason}", next_step="see `rig doctor`")
             said = corners.mark(kinematics.pose(state.position).tool)
-            console.print(said, highlight=False, soft_wrap=True)
-    finally:
-        leave()
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
     return 0 if corners.box is not None else 1

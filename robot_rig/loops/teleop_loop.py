@@ -14,8 +14,9 @@ from robot_rig.loops.key_strokes import Stroke
 RATE_HZ = 20.0
 """How often `tick` is to be called; the guard follows an action for at most 0.15 s."""
 
-RELEASE_S = 0.2
-"""Silence that counts as release. With a tick of 0.05 s the zero goes out within 0.25 s of the last key."""
+RELEASE_S = 0.15
+"""Silence that counts as release: the slowest keyboards repeat every 0.1 s. With a tick of 0.05 s the zero goes out
+within 0.2 s of the last key, and the arm takes up to 0.1 s to follow."""
 
 GOODBYES = 3
 """Zeros sent after a release, so that a lost one does no harm; then silence, which is zero too."""

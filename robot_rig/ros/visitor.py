@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import rospy
@@ -22,19 +23,26 @@ JOIN_S = 5.0
 SETTLE_S = 0.3
 
 
-def join(name: str) -> str:
-    """Be an anonymous node of the graph that ROS_MASTER_URI names; returns its address. Once a process.
+@contextmanager
+def visit(name: str) -> Iterator[str]:
+    """Be an anonymous node of the graph that ROS_MASTER_URI names, whose address this gives, until the block ends.
 
-    Raises UserError when the master does not answer or refuses.
+    Once a process; a process that is a node already stays that one. Raises UserError when the master does not answer or
+    refuses.
     """
     uri = master_uri()
     await_master(uri)
-    if not rospy.core.is_initialized():
-        try:
-            answer_within(JOIN_S, lambda: _enter(name))
-        except MasterSilent as error:
-            raise UserError(f"cannot join the ROS graph of {uri}: {error}", next_step="check ROS_IP") from error
-    return uri
+    if rospy.core.is_initialized():
+        yield uri
+        return
+    try:
+        answer_within(JOIN_S, lambda: _enter(name))
+    except MasterSilent as error:
+        raise UserError(f"cannot join the ROS graph of {uri}: {error}", next_step="check ROS_IP") from error
+    try:
+        yield uri
+    finally:
+        rospy.signal_shutdown("the visit is over")
 
 
 def _enter(name: str) -> bool:
@@ -44,11 +52,6 @@ def _enter(name: str) -> bool:
     except (rospy.ROSException, ValueError) as error:
         raise MasterSilent(str(error)) from error
     return True
-
-
-def leave() -> None:
-    """Leave the graph; what was published before is on its way."""
-    rospy.signal_shutdown("done")
 
 
 def hear(topic: Topic, within: float) -> Any | None:

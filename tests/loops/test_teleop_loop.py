@@ -1,4 +1,4 @@
-"""The dead man's switch: motion lasts as long as a key repeats, and not 0.3 s longer."""
+"""The dead man's switch: motion lasts as long as a key repeats; the zero goes out within 0.2 s, 0.1 s are the arm's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robot_rig.datatypes import Action, Source
 from robot_rig.loops.key_strokes import KEYS, Stroke, StrokeReader
 from robot_rig.loops.teleop_loop import DIRECTIONS, GOODBYES, RATE_HZ, SPEEDS, TeleopLoop
 
-STOP_S = 0.3
+SENT_S = 0.2
 PERIOD_S = 1 / RATE_HZ
 
 
@@ -44,8 +44,8 @@ def test_motion_ends_within_the_limit_of_the_last_key_and_with_a_zero(presses: l
     last = 100.0 + max(time for time, _ in presses)
     assert moving(actions)
     first_zero = next(a.stamp for a in actions if not a.value.any() and a.stamp > moving(actions)[-1].stamp)
-    assert first_zero - last <= STOP_S
-    assert moving(actions)[-1].stamp - last <= STOP_S
+    assert first_zero - last <= SENT_S + 1e-9
+    assert moving(actions)[-1].stamp - last <= SENT_S + 1e-9
     assert not actions[-1].value.any()
 
 
@@ -65,7 +65,7 @@ def test_a_held_key_moves_without_a_gap_and_nothing_is_sent_without_a_key() -> N
     assert all(action.value[0] == 0 and action.value[1] < 0 for action in moving(actions))
     assert len(actions) - len(moving(actions)) == GOODBYES
     assert actions[0].stamp >= 100.5
-    assert actions[-1].stamp <= 100.5 + 0.033 * 29 + STOP_S + GOODBYES * PERIOD_S
+    assert actions[-1].stamp <= 100.5 + 0.033 * 29 + SENT_S + GOODBYES * PERIOD_S
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from robot_rig.cli.doctor import network
@@ -44,16 +45,13 @@ def _in_the_graph(config: Config) -> list[Finding]:
         return [yellow("robot", "not looked for: there is no ROS here", "see the line on ros")]
     # Only here, because this needs ROS.
     from robot_rig.cli.doctor.robot import robot_checks
-    from robot_rig.ros.visitor import join, leave
+    from robot_rig.ros.visitor import visit
 
     try:
-        join(NODE)
+        with visit(NODE):
+            return run_checks(robot_checks(config))
     except UserError as error:
         return [yellow("robot", error.problem, error.next_step)]
-    try:
-        return run_checks(robot_checks(config))
-    finally:
-        leave()
 
 
 def show(findings: list[Finding], console: Console) -> None:
@@ -62,7 +60,7 @@ def show(findings: list[Finding], console: Console) -> None:
     for name in ("", "what", "finding", "fix"):
         table.add_column(name, overflow="fold")
     for finding in findings:
-        table.add_row(MARKS[finding.level], finding.name, finding.what, finding.fix)
+        table.add_row(MARKS[finding.level], *map(escape, (finding.name, finding.what, finding.fix)))
     console.print(table, highlight=False)
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
     console.print(", ".join(f"{count} {level.value}" for level, count in counts.items()), highlight=False)

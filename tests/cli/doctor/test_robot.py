@@ -1,0 +1,77 @@
+"""What the doctor makes of a robot's word, its clock and its pictures."""
+
+from __future__ import annotations
+
+import pytest
+
+from robot_rig.cli.doctor.findings import Level
+from robot_rig.cli.doctor.robot import judge_camera, judge_clock, judge_state
+from robot_rig.ros.intera_messages import load
+from robot_rig.ros.stamps import Refused
+
+
+@pytest.mark.parametrize(("release", "name"), [("5.5.2", "RobotAssemblyState"), ("5.2.0", "AssemblyState")])
+@pytest.mark.parametrize(
+    ("change", "level", "says"),
+    [
+        ({}, Level.GREEN, "disabled"),
+        ({"enabled": True}, Level.GREEN, "enabled"),
+        ({"stopped": True}, Level.RED, "stopped"),
+        ({"stopped": True, "estop_button": 1}, Level.RED, "red button"),
+        ({"error": True}, Level.RED, "in error"),
+        ({"ready": False}, Level.RED, "not homed"),
+    ],
+)
+def test_a_robot_of_any_release(release: str, name: str, change: dict[str, object], level: Level, says: str) -> None:
+    fields = {"ready": True, "enabled": False, **change}
+    state = getattr(load(release), name)(**fields)
+    if hasattr(state, "homed"):
+        state.homed = True
+    (finding,) = judge_state(state, "5.5.2.0")
+    assert finding.level is level, finding
+    assert says in finding.what
+
+
+def reports(offset: float, delays: list[float], rate: float = 100.0, drift: float = 0.0) -> list[tuple[float, float]]:
+    """(arrival, stamp) of reports made every 1 / `rate` s by a clock that is `offset` s ahead of epoch 1000 s."""
+    made = [k / rate for k in range(len(delays))]
+    return [(100.0 + at + delay, 1100.0 + offset + (1 + drift) * at) for at, delay in zip(made, delays, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("offset", "delays", "level"),
+    [
+        (0.0, [0.001] * 130, Level.GREEN),
+        (3.25, [0.001] * 130, Level.YELLOW),
+        (-3.25, [0.001] * 130, Level.YELLOW),
+        (0.0, [0.001, 0.2] * 65, Level.RED),
+        (0.0, [0.001] * 5, Level.RED),
+    ],
+)
+def test_a_constant_offset_is_told_and_jitter_is_refused(offset: float, delays: list[float], level: Level) -> None:
+    arrivals = sorted(reports(offset, delays))
+    (finding,) = judge_clock(arrivals, epoch=1000.0)
+    assert finding.level is level, finding
+    if level is Level.YELLOW:
+        assert f"{offset - 0.001:+.3f} s" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("rate", "age", "level", "says"),
+    [
+        (30.0, 0.12, Level.GREEN, "120 ms"),
+        (30.0, 0.3, Level.RED, "limit 250 ms"),
+        (6.0, 0.12, Level.YELLOW, "6 Hz"),
+    ],
+)
+def test_pictures_have_a_rate_and_an_age(rate: float, age: float, level: Level, says: str) -> None:
+    pictures: list[tuple[float, float | Refused]] = [(k / rate, k / rate - age) for k in range(20)]
+    (finding,) = judge_camera("camera", "/x", pictures, limit_s=0.25)
+    assert finding.level is level
+    assert says in finding.what
+
+
+def test_pictures_without_a_usable_stamp_are_red_with_the_reason() -> None:
+    (finding,) = judge_camera("camera", "/x", [(0.0, Refused("not stamped")), (0.1, Refused("not stamped"))], 0.25)
+    assert finding.level is Level.RED
+    assert "not stamped" in finding.what
