@@ -28,6 +28,7 @@ from robot_rig.nodes import policy_node
 from robot_rig.nodes.intake import listen
 from robot_rig.ros import topics
 from robot_rig.ros.arm_report import ArmReport, read_report
+from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import read_state
 from robot_rig.ros.episode_reports import read_episode_message
 from robot_rig.ros.node import Node, run
@@ -80,6 +81,8 @@ class Collection:
     def start(self) -> None:
         """Listen, and begin to wait."""
         stamps = self._node.stamps
+        # The play that will use it begins with the enable; collect.launch enables once this topic is there.
+        advertise(topics.EPISODE)
         listen(topics.ARM_STATUS, lambda message: read_report(message, stamps), self._take_report)
         listen(topics.ARM_STATE, lambda message: read_state(message, stamps), self._take_state)
         listen(topics.EPISODE, lambda message: read_episode_message(message, stamps), self._take_episode)

@@ -2,7 +2,8 @@
 
     rig teleop --config reach --box box.yaml
 
-A key counts as let go when it has not repeated for 0.15 s. Started by hand: a launch file has no keyboard.
+A key counts as let go when it has not repeated for 0.15 s. Started by hand or by
+teleop.launch, which must itself be started in a terminal.
 """
 
 from __future__ import annotations
