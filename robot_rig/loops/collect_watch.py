@@ -61,6 +61,11 @@ class CollectWatch:
         """Whether a person has enabled the arm since the beginning."""
         return self._began is not None
 
+    @property
+    def stuck(self) -> Mode | None:
+        """The mode that only a person leads out of, if the arm has come into one since the enable."""
+        return self._mode if self.enabled and self._mode not in MOVING else None
+
     def report(self, now: float, mode: Mode, source: Source | None) -> None:
         """The arm process says at `now` (s) how it stands."""
         before, self._mode = self._mode, mode

@@ -133,9 +133,14 @@ class Collection:
         while not (self._over() or self._closing.wait(LOOK_S)):
             if time.monotonic() - told > TELL_S:
                 told = time.monotonic()
-                log.info(self._watch.summary(told))
+                self._tell(told)
         if not self._closing.is_set():
             log.info(give_order("hold"))
+
+    def _tell(self, now: float) -> None:
+        log.info(self._watch.summary(now))
+        if (mode := self._watch.stuck) is not None:
+            log.warning("the arm is in mode %s and stands still until a person enables it: rig enable", mode.value)
 
     def _over(self) -> bool:
         over_s = 60.0 * (self._watch.minutes(time.monotonic()) - self._options.minutes)

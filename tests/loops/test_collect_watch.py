@@ -77,6 +77,8 @@ def test_a_persons_acts_after_the_first_enable_are_counted(
     one = told(*reports)
     assert one.enabled
     assert one.human_actions == actions
+    last = reports[-1][0]
+    assert one.stuck == (None if last in (Mode.ACTIVE, Mode.HOMING) else last)
 
 
 def test_nothing_counts_before_the_enable_and_time_begins_with_it() -> None:
