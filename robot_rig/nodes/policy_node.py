@@ -48,6 +48,9 @@ from robot_rig.stages.shipping import checkpoints, load_checkpoint
 
 NODE = "rig_policy"
 SERVICE_LIMIT_S = 2.0
+LAST_WORD_S = 0.1
+"""How long a process that ends stays, so that its last word gets out."""
+
 log = logging.getLogger("robot_rig.nodes.policy_node")
 
 
@@ -197,7 +200,13 @@ def wire(options: PolicyNodeOptions, node: Node) -> None:
     )
     dead = UserError("the policy's tick has died; the arm stands still", next_step="see the traceback above")
     process = PolicyProcess(live, inbox, outlets, clock, lambda: node.fail(dead))
-    node.closing(lambda: process.close("the policy process ends"))
+
+    def end() -> None:
+        process.close("the policy process ends")
+        # ROS sends on a thread of its own and does not wait for it.
+        clock.sleep_until(clock.now() + LAST_WORD_S)
+
+    node.closing(end)
     connect(node, inbox, process, options.record)
     views = show(node, actor, inbox, process, clock)
 

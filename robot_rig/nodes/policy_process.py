@@ -103,9 +103,11 @@ class PolicyProcess:
                 self._died()
 
     def tick(self) -> None:
-        """One look at everything."""
+        """One look at everything; nothing after `close`."""
         letter = self._inbox.frames.newest()
         with self._moving:
+            if self._closing.is_set():
+                return
             move = self._live.tick(self._clock.now(), self._inbox.view())
             if move.action is not None:
                 self._outlets.send(move.action)
@@ -121,9 +123,9 @@ class PolicyProcess:
 
     def close(self, reason: str) -> None:
         """End a running episode for `reason`, and the thread; may be called twice."""
-        self._closing.set()
-        self._wake.set()
         with self._moving:
+            self._closing.set()
+            self._wake.set()
             move = self._live.cut_short(reason)
             if move.announce is not None:
                 self._outlets.announce(move.announce)

@@ -16,8 +16,10 @@ import torch
 from std_srvs.srv import Trigger, TriggerResponse
 
 from robot_rig.config import Config
+from robot_rig.config_files import load_config
 from robot_rig.data.log import read_episode
 from robot_rig.datatypes import Action, Bytes, Executed, Frame, Goal, Mode, Outcome, Source, Verdict
+from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import Manifest, write_checkpoint
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionNet
@@ -26,6 +28,7 @@ from robot_rig.learning.td3 import Actor
 from robot_rig.learning.vae import Vae
 from robot_rig.learning.views import reconstruct
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand
+from robot_rig.nodes.policy_node import PolicyNodeOptions, load_actor
 from robot_rig.ros import topics
 from robot_rig.ros.arm_report import ArmReport, report_message
 from robot_rig.ros.connect import advertise, subscribe
@@ -293,15 +296,15 @@ def test_random_play_goes_on_by_itself_and_rests_while_the_camera_does(
     assert rig.episodes[-1].reason in ("the policy process ends", "")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named"), [((), "--run"), (("--run", "nowhere"), "nowhere")], ids=["no run", "no such run"]
-)
-def test_a_policy_without_a_checkpoint_is_one_line(
-    arguments: tuple[str, ...], named: str, ros_master: Master, home: Path
-) -> None:
-    with process_in_graph(ros_master, "robot_rig.nodes.policy_node", *arguments, "__name:=lost") as process:
-        assert process.wait(START_S) == 2
-    text = (ros_master.home / "robot_rig.nodes.policy_node.log").read_text()
-    last = text.rstrip("\n").rpartition("\n")[2]
-    assert last.startswith("rig_policy: ")
-    assert named in last
+def test_a_policy_without_a_checkpoint_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--run"):
+        load_actor(PolicyNodeOptions(), CONFIG)
+    with pytest.raises(UserError, match="nowhere"):
+        load_actor(PolicyNodeOptions(run=tmp_path / "nowhere"), CONFIG)
+    RunFolder.claim(tmp_path / "new", CONFIG).close()
+    with pytest.raises(UserError, match="no checkpoint"):
+        load_actor(PolicyNodeOptions(run=tmp_path / "new"), CONFIG)
+    trained = run_with_checkpoint(tmp_path / "trained", learnt())
+    wide = load_config([trained / "config.yaml"], ["control.axes=[x, y, z]"])
+    with pytest.raises(UserError, match=r"acts along 2 axes, control\.axes names 3"):
+        load_actor(PolicyNodeOptions(run=trained), wide)
