@@ -1,4 +1,4 @@
-"""Twenty minutes of play with 0.3 kg too much in the hand and joints that run a little fast or slow (issue: set-point)."""
+"""Twenty minutes of play with 0.3 kg too much in the hand and joints that run a little fast or slow."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_height_and_tilt_do_not_creep(seed: int) -> None:
         heights.append(rig.world.tool_position()[2] - CONFIG.control.tool_height_m)
         tilts.append(np.arccos(min(1.0, (np.trace(turn) - 1.0) / 2.0)))
     rig.close()
-    print(
-        f"seed {seed}: height {min(heights) * 1e3:.2f} .. {max(heights) * 1e3:.2f} mm, tilt {np.degrees(max(tilts)):.2f}"
+    report = (
+        f"height {min(heights) * 1e3:.2f} .. {max(heights) * 1e3:.2f} mm, tilt {np.degrees(max(tilts)):.2f} degrees"
     )
-    assert np.abs(heights).max() <= HEIGHT_M
-    assert max(tilts) <= TILT_RAD
+    assert np.abs(heights).max() <= HEIGHT_M, report
+    assert max(tilts) <= TILT_RAD, report
