@@ -2,7 +2,7 @@
 
     python -m robot_rig.nodes.after sim_sawyer:/robot/state -- launch/nodes/arm_node --config reach
 
-roslaunch starts everything at once and knows no order. NODE:NAME is fulfilled once NODE publishes, hears or serves NAME.
+roslaunch starts everything at once and knows no order. NODE:NAME is there once NODE publishes, hears or serves NAME.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ PERIOD_S = 0.1
 TELL_S = 15.0
 MASTER_LIMIT_S = 15.0
 INTERRUPTED = 130
+
+_pause = threading.Event().wait
 
 
 class Condition(NamedTuple):
@@ -65,7 +67,7 @@ def wait_for(
     look: Callable[[], set[Condition]],
     tell: Callable[[str], object],
     now: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], object] = threading.Event().wait,
+    pause: Callable[[float], object] = _pause,
 ) -> None:
     """Return once `look()` shows all `conditions`; every 15 s `tell` what is missing. Waits as long as it takes."""
     told = now()

@@ -1,0 +1,88 @@
+"""What is checked in the graph that each .test file launches. Run by rostest as `launch_check CLASS`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unittest
+from pathlib import Path
+
+import rospy
+import rostest
+from std_msgs.msg import Empty
+
+from robot_rig.config import Config
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Mode, Source
+from robot_rig.loops.collect_watch import CollectWatch
+from robot_rig.loops.episode_state import Stand
+from robot_rig.ros.topics import arm_service
+from tests.launch.witness import Witness
+
+MANY = 15
+MOVED_M = 0.005
+RESTED_M = 0.002
+
+
+class Sim(unittest.TestCase):
+    def test_it_is_disabled_until_the_one_shot_and_holds_when_nobody_leads(self) -> None:
+        witness = Witness()
+        witness.wait_until(lambda: len(witness.reports) >= MANY and witness.frames >= MANY and witness.tools)
+        assert witness.modes == {Mode.DISABLED}
+        assert witness.commands == 0
+        # sim.launch was told to wait for this before it enables.
+        ready = rospy.Publisher("~ready", Empty, queue_size=1)
+        witness.wait_until(lambda: witness.mode is Mode.ACTIVE)
+        witness.wait_until(lambda: witness.mode is Mode.HOLD)
+        assert witness.modes == {Mode.DISABLED, Mode.ACTIVE, Mode.HOLD}
+        assert witness.travel() < RESTED_M
+        ready.unregister()
+
+
+class Robot(unittest.TestCase):
+    def test_it_sees_and_stays_disabled_until_a_person_enables(self) -> None:
+        witness = Witness()
+        rospy.wait_for_service(arm_service("enable"), 150)
+        witness.wait_until(lambda: len(witness.reports) >= 2 * MANY and witness.frames >= MANY and witness.tools)
+        assert witness.modes == {Mode.DISABLED}
+        assert witness.commands == 0
+        assert witness.travel() < RESTED_M
+
+
+class Reach(unittest.TestCase):
+    def test_the_arm_moves_for_the_goal(self) -> None:
+        witness = Witness()
+        witness.wait_as_a_person_until(lambda: witness.episodes and witness.travel() > MOVED_M)
+        episode = witness.episodes[-1]
+        assert episode.source == Source.POLICY
+        assert episode.goal.partition(":")[0] == Path(os.environ["LAUNCH_TEST_GOAL"]).stem
+        witness.wait_as_a_person_until(lambda: any(report.source is Source.POLICY for report in witness.reports))
+        assert witness.commands > 0
+
+
+class Collect(unittest.TestCase):
+    def test_episodes_are_logged_and_nobody_has_to_help(self) -> None:
+        witness = Witness()
+        store = EpisodeStore(Path(os.environ["LAUNCH_TEST_COLLECT"]) / "episodes")
+        witness.wait_as_a_person_until(lambda: sum(one.stand is Stand.COMPLETE for one in witness.episodes) >= 2)
+        assert witness.travel() > MOVED_M
+        whole: list[str] = []
+        witness.wait_until(lambda: whole.extend(one.id for one in store.read_new(whole)) or len(whole) >= 2)
+        assert {episode.source for episode in witness.episodes} == {Source.RANDOM}
+        config = Config()
+        watch = CollectWatch(config.guard, config.control)
+        for report in list(witness.reports):
+            watch.report(report.stamp, report.mode, report.source)
+        assert watch.human_actions == witness.enables, witness.story()
+
+
+class Teleop(unittest.TestCase):
+    def test_keys_enable_and_move_the_arm(self) -> None:
+        witness = Witness()
+        witness.wait_until(lambda: any(report.source is Source.HUMAN for report in witness.reports))
+        witness.wait_until(lambda: witness.travel() > MOVED_M)
+        assert Mode.DISABLED in witness.modes
+
+
+if __name__ == "__main__":
+    rostest.rosrun("robot_rig", sys.argv[1].lower(), f"{__name__}.{sys.argv[1]}")

@@ -1,0 +1,140 @@
+"""Every launch file, as a person starts it: the graph comes up, does its work, and refuses in words.
+
+The .test files beside this one are run by rostest, each with its own checks of checks.py in the graph it launches.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import termios
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robot_rig.goal_library import GoalLibrary
+from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import collect
+from robot_rig.stages.learn import Learning
+from robot_rig.stages.shipping import ship
+from robot_rig.vision import save_picture
+from sim.rig import SimRig
+from tests.house import ROOT
+from tests.launch.launching import launched, rostest, type_into
+from tests.live_robot import live_robot
+from tests.ros_graph import Master, start_master
+from tests.tiny_run import tiny_config
+
+LIMIT_S = 400.0
+"""Far more than any needs; only what hangs comes here."""
+
+LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch"))
+
+
+def no_progress(*_: object) -> None:
+    """Nobody is watching."""
+
+
+@pytest.fixture(scope="module")
+def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Master]:
+    """A master with a robot and its camera on the network, and none of the rig's nodes."""
+    master = start_master(tmp_path_factory.mktemp("robot"))
+    try:
+        with live_robot(master):
+            yield master
+    finally:
+        master.stop()
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a checkpoint that has learnt next to nothing."""
+    folder = tmp_path_factory.mktemp("tiny") / "a run"
+    config = tiny_config("evaluation.episode_steps=100")
+    rig = SimRig(config, config.seed)
+    with RunFolder.claim(folder, config) as run:
+        collect(run, config, rig, no_progress)
+        learning = Learning(run, config)
+        learning.train_vae(no_progress)
+        learning.begin_practice(no_progress)
+        ship(run, config, learning.trainer, 0)
+    save_picture(folder / "there.png", rig.look().rgb)
+    rig.close()
+    return folder
+
+
+def test_the_simulated_stack_is_enabled_once_and_holds(tmp_path: Path) -> None:
+    rostest("sim", tmp_path, LIMIT_S)
+
+
+def test_a_picture_is_gone_to(tmp_path: Path, tiny_run: Path) -> None:
+    rostest("reach", tmp_path, LIMIT_S, LAUNCH_TEST_RUN=str(tiny_run), LAUNCH_TEST_GOAL=str(tiny_run / "there.png"))
+
+
+def test_play_is_logged_without_a_person(tmp_path: Path) -> None:
+    launch = rostest("collect", tmp_path, LIMIT_S, LAUNCH_TEST_COLLECT=str(tmp_path / "played"))
+    assert "human_actions=" in launch.output
+
+
+def test_the_stack_on_a_robot_waits_for_a_person(robot: Master, tmp_path: Path) -> None:
+    rostest("robot", tmp_path, LIMIT_S, uri=robot.uri)
+
+
+def test_a_goal_is_captured_and_the_launch_ends(robot: Master, tmp_path: Path) -> None:
+    command = ["roslaunch", "robot_rig", "capture_goal.launch", "robot:=real", "goal:=my goals/cup"]
+    with launched(command, tmp_path, robot.uri) as launch:
+        assert launch.wait(LIMIT_S) == 0, launch.output[-6000:]
+        assert "my goals/cup.png" in launch.output
+    assert GoalLibrary(tmp_path / "my goals", tiny_config()).names() == ["cup"]
+
+
+def test_keys_in_the_terminal_of_roslaunch_move_the_arm(robot: Master, tmp_path: Path) -> None:
+    keyboard, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    ended = threading.Event()
+
+    def play() -> None:
+        while not ended.is_set():
+            type_into(keyboard, b"e")
+            for _ in range(40):
+                ended.wait(0.05)
+                type_into(keyboard, b"w")
+
+    hand = threading.Thread(target=play)
+    hand.start()
+    try:
+        rostest("teleop", tmp_path, LIMIT_S, uri=robot.uri, stdin=terminal)
+    finally:
+        ended.set()
+        hand.join()
+        after = termios.tcgetattr(terminal)
+        os.close(keyboard)
+        os.close(terminal)
+    assert after == before
+
+
+def test_without_a_robot_the_launch_ends_with_a_sentence(tmp_path: Path) -> None:
+    with launched(["roslaunch", "robot_rig", "robot.launch"], tmp_path) as launch:
+        assert launch.wait(LIMIT_S) != -1
+        assert "rig_arm: no robot publishes Intera messages" in launch.output
+        assert "Traceback" not in launch.output
+        assert "enable" not in launch.output.replace("enabled", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["reach.launch"], "requires the 'goal' arg to be set"),
+        (["capture_goal.launch"], "requires the 'goal' arg to be set"),
+        (["teleop.launch", "robot:=yes"], "robot:=yes is none of sim, real, running"),
+        (["reach.launch", "robot:=running", "goal:=no.png", "run:=nowhere"], "nowhere"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_line(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    with launched(["roslaunch", "robot_rig", *arguments], tmp_path) as launch:
+        assert launch.wait(LIMIT_S) != -1
+        lines = [line for line in launch.output.splitlines() if sentence in line]
+        assert lines, launch.output
+        assert "Traceback (most recent" not in launch.output
