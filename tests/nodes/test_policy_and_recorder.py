@@ -3,6 +3,7 @@ it hears on the wire and reads from the disk."""
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -95,7 +96,7 @@ class Rig:
         self._home = rospy.Service(topics.arm_service("home"), Trigger, self._go_home)
         stamps = self.stamps
         self._subscribers = [
-            subscribe(topics.ACTION, self._take),
+            subscribe(dataclasses.replace(topics.ACTION, queue_size=100), self._take),
             self._hear(topics.EPISODE, lambda message: read_episode_message(message, stamps), self.episodes),
             self._hear(topics.RECORDER_STATUS, lambda message: read_recorder(message, stamps), self.recorder),
             self._hear(topics.POLICY_STATUS, lambda message: read_policy(message, stamps), self.policy),
