@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from robot_rig.ros.master import Master as MasterCalls
+from tests.children import die_with_parent
 from tests.house import ROOT
 from tests.ros_graph import Master, eventually
 
@@ -21,7 +22,12 @@ def process_in_graph(master: Master, module: str, *arguments: str) -> Iterator[s
     """`python -m module arguments` in the graph of `master` until the block ends."""
     with (master.home / f"{module}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments], cwd=ROOT, env=master.environment, stdout=log, stderr=log
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=master.environment,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,
         )
     try:
         yield process
@@ -37,7 +43,7 @@ def process_in_graph(master: Master, module: str, *arguments: str) -> Iterator[s
 @contextmanager
 def live_robot(master: Master, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The simulated Sawyer with its camera, up and publishing."""
-    calls = MasterCalls(master.uri)
+    calls = MasterCalls(master.uri, timeout=10.0)
     with process_in_graph(master, "sim.sim_node", *arguments) as process:
 
         def up() -> bool:

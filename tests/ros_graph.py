@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests import house
+from tests.children import die_with_parent
 
 HAS_ROS = importlib.util.find_spec("rospy") is not None
 DEFAULT_PORT = 11311  # somebody's robot may be there
@@ -72,7 +73,9 @@ def start_master(home: Path, port: int | None = None) -> Master:
         uri = f"http://127.0.0.1:{port or free_port()}"
         arguments = [sys.executable, "-c", MASTER, "--core", "-p", uri.rpartition(":")[2]]
         with (home / "master.log").open("ab") as log:
-            process = subprocess.Popen(arguments, env=environment(uri, home), stdout=log, stderr=log)
+            process = subprocess.Popen(
+                arguments, env=environment(uri, home), stdout=log, stderr=log, preexec_fn=die_with_parent
+            )
         master = Master(uri, home, process)
         if answers(master):
             return master

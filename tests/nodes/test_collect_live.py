@@ -13,6 +13,7 @@ import pytest
 from robot_rig.data.check import survey
 from robot_rig.errors import UserError
 from robot_rig.ros.orders import give_order
+from tests.children import die_with_parent
 from tests.house import ROOT
 from tests.live_robot import live_robot, process_in_graph
 from tests.ros_graph import Master, eventually
@@ -41,7 +42,9 @@ def test_after_one_enable_the_arm_covers_its_box_alone(ros_master: Master, ros_n
         said.open("wb") as out,
     ):
         command = [sys.executable, "-m", "robot_rig.nodes.collect_node", "--minutes", str(MINUTES)]
-        process = subprocess.Popen(command, cwd=ROOT, env=ros_master.environment, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=ros_master.environment, stdout=out, stderr=out, preexec_fn=die_with_parent
+        )
         try:
             assert eventually(lambda: "waiting for a person" in said.read_text(), 60)
             assert eventually(enabled, 60)

@@ -19,6 +19,7 @@ from std_msgs.msg import Bool, Empty, Float64
 from robot_rig.datatypes import Floats
 from robot_rig.ros.intera_messages import load
 from sim.wire.joint_command import JOINT_NAMES
+from tests.children import die_with_parent
 from tests.ros_graph import Master, eventually
 
 LIMB = "/robot/limb/right"
@@ -31,7 +32,9 @@ def simulator(master: Master, log: Path, *arguments: str) -> Iterator[subprocess
     """The executable as its users start it, until the end of the block."""
     command = [sys.executable, "-m", "sim.sim_node", *arguments]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=master.environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, env=master.environment, stdout=output, stderr=output, preexec_fn=die_with_parent
+        )
         try:
             yield process
         finally:
