@@ -1,6 +1,7 @@
 # Every target that runs code sets the checkout up first; see setup.sh. `make` alone lists what there is.
 PYTHON := .venv/bin/python
 DEMO_ARGS ?=
+LIVE_ARGS ?=
 BENCH_ARGS ?= sim
 PYTEST_ARGS ?=
 # Every line and branch of the guard, run as Python; without the long walks, which are slow that way and add none.
@@ -8,13 +9,15 @@ SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_ri
 	--cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test proof bench configs clean
+.PHONY: help setup demo demo-live test proof bench configs clean
 
 help:
 	@echo 'robot-rig: an arm that learns to reach whatever picture it is shown.'
 	@echo
 	@echo '  make demo     the main job in the simulator: play, learn to see, practise, take the exam, write a report'
 	@echo '                make demo DEMO_ARGS="--seed 7 --goal-seed 99"; go on after Ctrl-C with DEMO_ARGS=--resume'
+	@echo '  make demo-live   the checkpoint of the last make demo reaches 5 pictures over ROS, in real time'
+	@echo '                make demo-live LIVE_ARGS="--goals 20"'
 	@echo '  make test     style, types and every test that is quick (10 minutes on 2 cores at most)'
 	@echo '                make test PYTEST_ARGS="-n 2 -k config"'
 	@echo '  make proof    the tests that take long'
@@ -30,6 +33,9 @@ setup:
 
 demo: setup
 	.venv/bin/rig demo $(DEMO_ARGS)
+
+demo-live: setup
+	.venv/bin/rig demo-live $(LIVE_ARGS)
 
 test: setup
 	$(PYTHON) -m ruff check .

@@ -66,6 +66,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.evaluation_files": _room(2, "evaluation", "numpy"),
     "robot_rig.report": _room(2, "report", "numpy jinja2 markupsafe"),
     "robot_rig.report_data": _room(2, "report", "numpy"),
+    "robot_rig.report_live": _room(2, "report", "jinja2"),
     "robot_rig.report_film": _room(2, "report", "numpy av matplotlib"),
     "robot_rig.report_plots": _room(2, "report", "numpy matplotlib"),
     "robot_rig.ros": _room(3, "ros", f"numpy yaml tyro {WITH_ROS}"),

@@ -48,6 +48,8 @@ ORDERS: Mapping[str, Callable[..., int]] = {
     "stop": robot_commands.stop,
     "teleop": robot_commands.teleop,
     "box": robot_commands.box,
+    "latency": robot_commands.latency,
+    "demo-live": robot_commands.demo_live,
 }
 """Words for the arm in the ROS graph, real or simulated; the stages above run in one process."""
 
@@ -73,6 +75,8 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig doctor[/bold]               what is fit for work and what is not, each with its fix
   [bold]rig enable[/bold]               let the arm move; also [bold]rig hold[/bold], home, stop, reset
   [bold]rig teleop[/bold]               move it with keys; [bold]rig box[/bold]: its workspace, from corners
+  [bold]rig latency[/bold]              how long each stage takes, from exposure to joint command
+  [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.

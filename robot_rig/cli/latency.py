@@ -19,7 +19,7 @@ from robot_rig.errors import UserError
 from robot_rig.loops.step_trace import FRAME_TO_COMMAND, Spread, Step, missed_deadlines, stage_durations
 from robot_rig.ros.real_time import prepare_process
 from robot_rig.ros.step_listener import StepListener
-from robot_rig.ros.visitor import join, leave
+from robot_rig.ros.visitor import visit
 
 NODE = "rig_latency"
 ATTEMPT_S = 10.0
@@ -54,16 +54,13 @@ class Timing:
 
 def run_latency(minutes: float, rate_hz: float, console: Console) -> int:
     """Measure for `minutes` of valid attempts a policy of `rate_hz`; exit code 1 when too many attempts are void."""
-    join(NODE)
     period_s = 1.0 / rate_hz
-    console.print(*prepare_process(PRIORITY - 1), sep="; ", highlight=False, soft_wrap=True)
-    try:
+    with visit(NODE):
+        console.print("; ".join(prepare_process(PRIORITY - 1)), highlight=False, soft_wrap=True)
         listener = StepListener(JOINT_COMMAND)
         with Heartbeat(PRIORITY) as heart, Heartbeat(PRIORITY, period_s, 0.0) as timer:
             console.print(f"heartbeat and timer: {heart.scheduling}", highlight=False)
             attempts, timing = _measure(minutes, listener, heart, timer, period_s, console)
-    finally:
-        leave()
     show(timing, console)
     console.print(f"{attempts}", highlight=False)
     print(line(timing, attempts))
@@ -77,7 +74,7 @@ def _measure(
     wanted = max(1, round(60.0 * minutes / ATTEMPT_S))
     attempts, steps, beats = Attempts(wanted), list[Step](), list[Beat]()
     _await_steps(listener, clock)
-    while attempts.made - len(attempts.voids) < wanted and not attempts.failed:
+    while attempts.wanting and not attempts.failed:
         begin = clock.now()
         clock.sleep_until(begin + ATTEMPT_S)
         end = clock.now()
@@ -102,7 +99,8 @@ def _await_steps(listener: StepListener, clock: WallClock) -> None:
     while not listener.trace.steps():
         if clock.now() > deadline:
             raise UserError(
-                f"no policy has acted for {SILENCE_S:g} s", next_step="send a goal, or start policy_node --source random"
+                f"no policy has acted for {SILENCE_S:g} s",
+                next_step="send a goal, or start policy_node --source random",
             )
         clock.sleep_until(clock.now() + 0.1)
 

@@ -122,6 +122,44 @@ def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ())
     return mark_box(_load(config, set), out, Console(), sys.stdin)
 
 
+def latency(minutes: float = 1.0, config: Overlays = (), set: Overlays = ()) -> int:
+    """How long a step takes through the live graph: exposure, frame, policy, action, guard, joint command.
+
+    Only listens; something must act meanwhile, as policy_node --source random or goals do. Attempts of 10 s in which
+    this machine was away for more than 20 ms are void and repeated; exit code 1 when more than a fifth are.
+
+    Args:
+        minutes: How long to measure, voids apart.
+        config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
+        set: One setting, as in --set control.policy_rate_hz=5; may be given more than once.
+    """
+    if not minutes > 0:
+        raise UserError(f"--minutes {minutes:g} is no time", next_step="give more than 0")
+    _require_ros()
+    from robot_rig.cli.latency import run_latency
+
+    return run_latency(minutes, _load(config, set).control.policy_rate_hz, Console())
+
+
+def demo_live(run: Path | None = None, goals: int = 5, out: Path | None = None) -> int:
+    """Reach goal pictures in real time: ROS nodes around a simulated Sawyer, with the policy of the last `rig demo`.
+
+    The graph is this command's own and ends with it. The report with film and latency table is OUT/report.html.
+
+    Args:
+        run: Run folder with a checkpoint; the last demo under runs/ when not given.
+        goals: How many pictures; with 20 or more, exit code 1 when the median distance is above 2 cm.
+        out: Folder of the results; RUN/live when not given.
+    """
+    if goals < 1:
+        raise UserError(f"--goals {goals} shows nothing", next_step="give 1 or more")
+    _require_ros()
+    from robot_rig.cli.live.demo import newest_run, run_demo_live
+
+    chosen = newest_run(Path("runs")) if run is None else run
+    return run_demo_live(chosen, goals, chosen / "live" if out is None else out, Console())
+
+
 def goals_capture(
     name: tyro.conf.Positional[str], goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
 ) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from robot_rig.clock import WallClock
-from robot_rig.datatypes import Bytes, Frame, Goal, Mode
+from robot_rig.datatypes import Bytes, Floats, Frame, Goal, Mode
 from robot_rig.errors import UserError
 from robot_rig.evaluation import GoalCase, Rollout
 from robot_rig.loops.episode_state import EpisodeState, Stand, goal_key
@@ -147,7 +147,7 @@ class Attempt:
         places = [self._ruler.tool_xy(stamp) for stamp in (*times, ended)]
         away = np.linalg.norm(np.stack(places) - case.xy_m, axis=1)
         rollout = Rollout(
-            case.image, stretched([*frames, last], self._steps + 1), _padded(away, self._steps + 1), case.xy_m,
+            case.image, stretched([*frames, last], self._steps + 1), padded(away, self._steps + 1), case.xy_m,
             places[-1],
         )  # fmt: skip
         return Outcome(rollout, times[0], ended, episode.stand is Stand.COMPLETE, episode.reason)
@@ -159,6 +159,8 @@ def stretched(frames: list[Bytes], length: int) -> Bytes:
     return np.stack([*held[: length - 1], frames[-1]])
 
 
-def _padded(values: np.ndarray[Any, np.dtype[np.float64]], length: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def padded(values: Floats, length: int) -> Floats:
+    """`values` (N,) as (length,) in the same way."""
     held = np.concatenate([values, np.full(max(0, length - len(values)), values[-1])])
-    return np.concatenate([held[: length - 1], values[-1:]])
+    ended: Floats = np.concatenate([held[: length - 1], values[-1:]])
+    return ended

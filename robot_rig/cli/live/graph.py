@@ -5,6 +5,7 @@ Called by `cli.live.demo`. The port is a free one, so a robot's own graph is nev
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import random
@@ -30,6 +31,9 @@ START_S = 90.0
 END_S = 10.0
 LOOK_S = 0.05
 PR_SET_PDEATHSIG = 1
+NICENESS = -10
+"""Real arms and cameras do not slow down when the machine is busy; where permitted, those that play them do so less."""
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -42,9 +46,11 @@ def free_port() -> int:
                 return port
 
 
-def _end_with_parent() -> None:
-    """In a child: a demo that is killed must not leave a robot running."""
+def _prepare_child() -> None:
+    """A demo that is killed must not leave a robot running."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    with contextlib.suppress(PermissionError):
+        os.nice(NICENESS)
 
 
 class LiveGraph:
@@ -92,7 +98,7 @@ class LiveGraph:
                 stderr=log,
                 # Ctrl-C is for the demo, which ends them in order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=_prepare_child,
             )
 
     def check(self) -> None:
