@@ -14,9 +14,10 @@ from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 
 TIP_TOLERANCE_M = 0.005
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 LOOK_PERIOD_S = 0.02
 SAME_MOMENT_S = 0.02
+AT_REST_RAD_S = 0.005
 GRAVITY = 9.81
 HEAVY_N = 3.0
 """Weights below this drown in what the robot takes for force at rest."""
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def check_tool(reports: SawyerReports, kinematics: Kinematics, tool: ToolConfig, offset_m: float) -> None:
-    """Compare our tip, `offset_m` from right_hand, with the robot's for a second at most.
+    """Compare our tip, `offset_m` from right_hand, with the robot's for three seconds at most.
 
     Raises UserError when the two stay more than 5 mm apart. Only warns about mass: the robot's own estimate of force
     is rough.
@@ -48,9 +49,12 @@ def check_tool(reports: SawyerReports, kinematics: Kinematics, tool: ToolConfig,
 
 
 def _robots_tip_in_hand(reports: SawyerReports, kinematics: Kinematics) -> Floats | None:
-    """The robot's tip (3,) m in our frame of right_hand; None while the reports are not of one moment."""
+    """The robot's tip (3,) m in our frame of right_hand; None while the reports of a moving arm are of two moments."""
     joints, tip = reports.joints, reports.tip
-    if joints is None or tip is None or abs(joints.robot_stamp - tip.robot_stamp) > SAME_MOMENT_S:
+    if joints is None or tip is None:
+        return None
+    moves = np.abs(joints.velocity).max() > AT_REST_RAD_S
+    if moves and abs(joints.robot_stamp - tip.robot_stamp) > SAME_MOMENT_S:
         return None
     hand = kinematics.hand(joints.position)
     seen: Floats = hand[:3, :3].T @ (tip.position - hand[:3, 3])

@@ -32,6 +32,9 @@ from robot_rig.ros.stamps import LowerEnvelope, Refused
 FIRST_REPORT_S = 20.0
 """How long the robot may take to be heard: a connection, and then a second to learn its clock."""
 
+ASK_S = 3.0
+"""How long the master and each of the robot's nodes may take to answer at the start, when nothing moves."""
+
 BUTTON_PRESSED = 1
 OTHER_DEVICES = 4
 """joint_states also carries the reports of head and gripper; a queue of one could keep just those."""
@@ -129,7 +132,7 @@ def released_types() -> tuple[InteraTypes, str]:
     Raises UserError when no robot is there, or one of an unknown release.
     """
     try:
-        master = Master(master_uri())
+        master = Master(master_uri(), timeout=ASK_S)
         release = robot_release(master)
         state_type = master.topic_types()[ROBOT_STATE].rpartition("/")[2]
     except MasterSilent as error:

@@ -257,14 +257,21 @@ def test_the_camera_node_shows_the_policys_picture_and_the_whole_one_for_people(
 
 
 def test_a_second_arm_node_is_refused_and_the_first_goes_on(rig: Onlooker, ros_master: Master) -> None:
-    rig.order("enable")
+    first = guard_pid()
     shim = subprocess.run(
         [ROOT / "launch/nodes/arm_node"], env=ros_master.environment, capture_output=True, text=True, timeout=60
     )
     assert shim.returncode == 2
     assert "rig_arm" in shim.stderr
+    assert guard_pid() == first
+    rig.order("enable")
     rig.ask(0.3, 0.3)
     assert rig.mode is Mode.ACTIVE
+
+
+def guard_pid() -> int:
+    pid: int = xmlrpc.client.ServerProxy(rospy.get_master().lookupNode("/rig_arm")[2]).getPid("/test")[2]
+    return pid
 
 
 def joint_positions() -> np.ndarray:
@@ -273,10 +280,9 @@ def joint_positions() -> np.ndarray:
 
 
 def test_a_killed_guard_leaves_an_arm_that_stands(rig: Onlooker, ros_master: Master) -> None:
-    pid = xmlrpc.client.ServerProxy(rospy.get_master().lookupNode("/rig_arm")[2]).getPid("/test")[2]
     rig.order("enable")
     rig.ask(-0.5, 0.5)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(guard_pid(), signal.SIGKILL)
     time.sleep(0.5)
     rest = joint_positions()
     time.sleep(0.5)
@@ -314,7 +320,7 @@ def test_a_lost_master_is_told_and_a_new_one_ends_the_node_with_the_arm_at_rest(
     mine = start_master(tmp_path)
     with live_robot(mine), process_in_graph(mine, "drivers.arm_node") as node:
         log = tmp_path / "drivers.arm_node.log"
-        calls = MasterCalls(mine.uri)
+        calls = MasterCalls(mine.uri, timeout=10.0)
         assert eventually(lambda: calls.state().publishers_of(ARM_STATUS.name), 60)
         port = int(mine.uri.rpartition(":")[2])
         mine.stop()

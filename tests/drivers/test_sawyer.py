@@ -184,8 +184,11 @@ def test_an_order_that_nobody_obeys_ends(monkeypatch: pytest.MonkeyPatch) -> Non
 POSE = np.array([0.3, -0.7, 0.2, 1.4, -0.3, 0.9, 2.9])
 
 
-def with_tip(offset: tuple[float, float, float], force: float = 0.0, later: float = 0.0) -> SawyerReports:
+def with_tip(
+    offset: tuple[float, float, float], force: float = 0.0, later: float = 0.0, speed: float = 0.0
+) -> SawyerReports:
     made = reports(position=POSE)
+    made.take_joints(10.0, 500.0, JOINT_NAMES, list(POSE), [speed] * 7, [0.0] * 7)
     hand = Kinematics(0.0).hand(POSE)
     made.tip = Tip(500.0 + later, hand[:3, 3] + hand[:3, :3] @ np.array(offset), np.array([0.0, 0.0, force]))
     return made
@@ -215,10 +218,13 @@ def test_another_tip_is_refused_with_what_to_set(
         check_tool(with_tip(robot), Kinematics(offset), tool, offset)
 
 
-def test_reports_of_different_moments_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_of_different_moments_are_compared_only_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("drivers.sawyer_tool.PATIENCE_S", 0.05)
+    tip = (0.0, 0.0, 0.13562)
     with pytest.raises(UserError, match="never of one moment"):
-        check_tool(with_tip((0.0, 0.0, 0.13562), later=0.5), Kinematics(0.1), ToolConfig(), 0.13562)
+        check_tool(with_tip(tip, later=0.5, speed=0.1), Kinematics(0.1), ToolConfig(), 0.13562)
+    check_tool(with_tip(tip, later=0.5), Kinematics(0.1), ToolConfig(), 0.13562)
+    check_tool(with_tip(tip, speed=0.1), Kinematics(0.1), ToolConfig(), 0.13562)
 
 
 def test_a_moving_arm_is_given_a_moment() -> None:

@@ -38,7 +38,7 @@ class TestSawyerIntera(ArmContract):
     def make(self) -> ArmBench:
         arm = SawyerIntera(Config())
         arm.reset()
-        return ArmBench(arm, at_wall_clock(), still_rad=1e-3)
+        return ArmBench(arm, at_wall_clock(), still_rad=1e-3, attempts=4)
 
 
 @pytest.mark.skipif(HAS_SDK, reason="the vendor's SDK is installed")

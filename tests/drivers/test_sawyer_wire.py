@@ -53,7 +53,7 @@ class TestSawyerWire(ArmContract):
     def make(self) -> ArmBench:
         arm = SawyerWire(Config())
         arm.reset()
-        return ArmBench(arm, at_wall_clock(), STILL_RAD)
+        return ArmBench(arm, at_wall_clock(), STILL_RAD, attempts=4)
 
 
 def test_reports_of_a_clock_seconds_ahead_are_as_old_as_they_are(arm: SawyerWire) -> None:
