@@ -1,0 +1,61 @@
+"""What docs/robot.md and docs/safety.md tell people to type, set and look for is really there."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree
+from pathlib import Path
+
+import pytest
+
+from robot_rig.cli.dispatch import GROUPS, ORDERS, STAGES
+from robot_rig.config_files import load_config
+from robot_rig.safety.limits import Limits
+from robot_rig.safety.reasons import REASONS
+from tests.house import ROOT
+
+ROBOT = (ROOT / "docs/robot.md").read_text()
+SAFETY = (ROOT / "docs/safety.md").read_text()
+
+
+@pytest.mark.parametrize("text", [ROBOT, SAFETY], ids=["robot", "safety"])
+def test_every_word_of_rig_is_known(text: str) -> None:
+    said = re.findall(r"(?:^|`|bin/)rig ([a-z][a-z-]*)(?: ([a-z]+))?", text, re.MULTILINE)
+    assert len(said) > 10
+    for word, second in said:
+        assert word in STAGES or word in ORDERS or second in GROUPS.get(word, {}), f"rig {word} {second}"
+
+
+def test_every_launch_file_and_its_arguments_are_there() -> None:
+    lines = re.findall(r"^(?:`)?roslaunch robot_rig (\S+\.launch)(.*)$", ROBOT, re.MULTILINE)
+    assert len(lines) >= 3
+    for name, rest in lines:
+        launch = xml.etree.ElementTree.parse(ROOT / "launch" / name).getroot()
+        arguments = {one.get("name") for one in launch.findall("arg") if one.get("value") is None}
+        assert set(re.findall(r"(\w+):=", rest)) <= arguments, name
+
+
+def test_every_reason_is_in_the_table_of_what_to_do_and_no_other() -> None:
+    table = SAFETY.partition("## 5.")[2].partition("## 6.")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    codes = [code for row in rows for code in re.findall(r"`([a-z_]+)`", row.split("|")[1])]
+    assert sorted(codes) == sorted(REASONS)
+
+
+def test_every_file_that_is_named_exists() -> None:
+    names = re.findall(r"`([\w/]+\.py)`", SAFETY)
+    assert len(names) > 20
+    folder = Path("tests")
+    for name in names:
+        # A name without a folder lies beside the one before it; safety/ is the library's.
+        path = Path(name) if "/" in name else folder / name
+        folder = path.parent
+        assert (ROOT / path).is_file() or (ROOT / "robot_rig" / path).is_file(), name
+
+
+def test_the_settings_shown_are_ones_that_the_guard_takes(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", ROBOT, re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(block)
+    config = load_config([tmp_path / "mine.yaml"], [])
+    Limits.from_config(config.guard, config.control)
+    assert config.guard.tool_speed_m_s < 0.25
