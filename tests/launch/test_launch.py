@@ -5,10 +5,12 @@ The .test files beside this one are run by rostest, each with its own checks of 
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import termios
 import threading
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +44,8 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Master]:
     """A master with a robot and its camera on the network, and none of the rig's nodes."""
     master = start_master(tmp_path_factory.mktemp("robot"))
     try:
+        # What roslaunch gives to a master that it starts itself, and rostest wants to find.
+        xmlrpc.client.ServerProxy(master.uri).setParam("/test", "/run_id", "robot")
         with live_robot(master):
             yield master
     finally:
@@ -96,11 +100,12 @@ def test_keys_in_the_terminal_of_roslaunch_move_the_arm(robot: Master, tmp_path:
     ended = threading.Event()
 
     def play() -> None:
-        while not ended.is_set():
+        for away_or_back in itertools.cycle((b"w", b"s")):
             type_into(keyboard, b"e")
             for _ in range(40):
-                ended.wait(0.05)
-                type_into(keyboard, b"w")
+                if ended.wait(0.05):
+                    return
+                type_into(keyboard, away_or_back)
 
     hand = threading.Thread(target=play)
     hand.start()
