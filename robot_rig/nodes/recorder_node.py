@@ -132,7 +132,7 @@ class RecorderProcess:
         if state.stand is Recording.FAILED:
             log.error("episode %d: %s", state.number, state.reason)
         elif state.stand is Recording.OPEN:
-            log.info("episode %d: logging", state.number)
+            log.info("episode %d is being logged", state.number)
         return True
 
 
@@ -145,13 +145,18 @@ def wire(options: RecorderNodeOptions, node: Node) -> None:
     def open_log(goal: Goal | None, meta: Mapping[str, str]) -> EpisodeWriter:
         path = store.next_path(meta.get("stage", DEFAULT_STAGE))
         image = None if goal is None else goal.image
-        log.info("logging into %s", path)
         return EpisodeWriter(path, len(config.control.axes), image, meta, clock_offset=node.stamps.wall(0.0))
 
     if (trouble := disk_trouble(open_log)) is not None:
         raise trouble
     words = advertise(topics.RECORDER_STATUS)
-    live = LiveRecorder(open_log)
+
+    def open_and_tell(goal: Goal | None, meta: Mapping[str, str]) -> EpisodeWriter:
+        writer = open_log(goal, meta)
+        log.info("logging into %s", store.paths()[-1])
+        return writer
+
+    live = LiveRecorder(open_and_tell)
     process = RecorderProcess(live, lambda state: words.publish(recorder_message(state, node.stamps)))
     node.closing(process.close)
     connect(node, live, process)
