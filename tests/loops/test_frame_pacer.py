@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.loops.frame_pacer import FramePacer
@@ -31,9 +31,10 @@ def test_a_multiple_of_the_rate_never_slips_a_frame(rate: float, jitter: float) 
 
 
 @given(st.floats(11.0, 120.0))
+@settings(max_examples=60, deadline=None)
 def test_any_faster_camera_gives_the_policys_rate_on_average(rate: float) -> None:
     taken = chosen(camera(rate, 60))
-    assert (taken[-1] - taken[0]) / (len(taken) - 1) == pytest.approx(PERIOD, rel=0.01)
+    assert (taken[-1] - taken[0]) / (len(taken) - 1) == pytest.approx(PERIOD, rel=0.02)
     assert np.abs(np.diff(taken) - PERIOD).max() <= 1.0 / rate + 1e-6
 
 
