@@ -9,7 +9,7 @@ SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_ri
 	--cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-live test proof bench configs clean
+.PHONY: help setup demo demo-live test proof bench env configs clean
 
 help:
 	@echo 'robot-rig: an arm that learns to reach whatever picture it is shown.'
@@ -22,6 +22,8 @@ help:
 	@echo '                make test PYTEST_ARGS="-n 2 -k config"'
 	@echo '  make proof    the tests that take long'
 	@echo '  make bench    how fast it is beside what one would use instead'
+	@echo '  make env      what a shell needs for roslaunch and rig; take it with eval "$$(make env)", then, for example,'
+	@echo '                roslaunch robot_rig sim.launch'
 	@echo '  make setup    apt packages and .venv only; the others do this by themselves'
 	@echo '  make configs  write robot_rig/configs/default.yaml anew from the schema'
 	@echo '  make clean    delete caches and build products; .venv and runs stay'
@@ -49,6 +51,13 @@ proof: setup
 
 bench: setup
 	.venv/bin/rig bench $(BENCH_ARGS)
+
+# Nothing but lines for the shell on stdout. With a real robot, ROS_IP is this machine's address beside it.
+env:
+	@bash ./setup.sh >&2
+	@echo "export ROS_PACKAGE_PATH='$(CURDIR)'\"\$${ROS_PACKAGE_PATH:+:\$$ROS_PACKAGE_PATH}\""
+	@echo "export PATH='$(CURDIR)/.venv/bin':\"\$$PATH\""
+	@echo "export ROS_IP=\"\$${ROS_IP:-127.0.0.1}\""
 
 configs: setup
 	.venv/bin/rig config > default.yaml.new

@@ -20,6 +20,7 @@ from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
+from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.node import Node, run
 from sim.scenes import TIMESTEP_S
 from sim.wire.camera import CameraOnNetwork
@@ -30,6 +31,8 @@ from sim.wire.room import Room
 from sim.wire.sawyer import Sawyer
 
 NODE = "sim_sawyer"
+ROBOT_STATE = "/robot/state"
+MASTER_LIMIT_S = 5.0
 SWITCH_INTERVAL_S = 0.0005
 """How long another thread may keep Python to itself when the physics wants it; the default would cost two steps."""
 
@@ -114,8 +117,25 @@ class SimNode:
         )
 
 
+def refuse_second_robot(node: Node) -> None:
+    """Raise UserError where another node is the robot already: what is meant for this one would reach a real arm."""
+    try:
+        robots = Master(master_uri(), timeout=MASTER_LIMIT_S).state().publishers_of(ROBOT_STATE)
+    except MasterSilent as error:
+        raise UserError(f"the ROS master does not say what runs: {error}", next_step="start the master anew") from error
+    if others := [name for name in robots if name != node.name]:
+        raise UserError(
+            f"there is a robot in this graph already: {', '.join(others)}",
+            next_step="simulate in a graph of your own, as with ROS_MASTER_URI=http://localhost:11311",
+        )
+
+
 def wire(options: SimNodeOptions, node: Node) -> None:
-    """Build what `options` ask for and start it. Raises UserError for bad settings, or when nothing can draw."""
+    """Build what `options` ask for and start it.
+
+    Raises UserError beside another robot, for bad settings, or when nothing can draw.
+    """
+    refuse_second_robot(node)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     SimNode(load_config(options.config, options.set), options, node)
 

@@ -120,6 +120,13 @@ def test_keys_in_the_terminal_of_roslaunch_move_the_arm(robot: Master, tmp_path:
     assert after == before
 
 
+def test_no_simulator_starts_beside_a_robot(robot: Master, tmp_path: Path) -> None:
+    command = [str(ROOT / "launch/nodes/sim_node"), "__name:=another"]
+    with launched(command, tmp_path, robot.uri) as launch:
+        assert launch.wait(LIMIT_S) == 2
+        assert "another: there is a robot in this graph already: /sim_sawyer" in launch.output
+
+
 def test_without_a_robot_the_launch_ends_with_a_sentence(tmp_path: Path) -> None:
     with launched(["roslaunch", "robot_rig", "robot.launch"], tmp_path) as launch:
         assert launch.wait(LIMIT_S) != -1
