@@ -37,11 +37,18 @@ def order(word: str, console: Console) -> int:
 
 
 def enable(console: Console, confirmation: Literal["ask", "given"]) -> int:
-    """Enable the arm, after its mode has been shown and, on a terminal, a person has said yes."""
+    """Enable the arm, after its mode has been shown and a person has said yes, here or with `confirmation`.
+
+    Raises UserError where nobody can be asked, as in a script or over ssh without a terminal.
+    """
     with visit(NODE):
         for line in standing(_report()):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
-        if confirmation == "ask" and sys.stdin.isatty():
+        if confirmation == "ask" and not sys.stdin.isatty():
+            raise UserError(
+                "nobody can be asked here: this is no terminal", next_step="look at the arm, then add --yes"
+            )
+        if confirmation == "ask":
             console.print(
                 "The arm may move from now on. Is nobody in its reach, the red button at hand? \\[y/N] ", end=""
             )

@@ -78,17 +78,22 @@ def refused(capsys: Capture, words: list[str]) -> str:
     return line
 
 
+def said(word: str) -> list[str]:
+    """The order as a script gives it: where nobody can be asked, yes has to be said beforehand."""
+    return [word, "--yes"] if word == "enable" else [word]
+
+
 @pytest.mark.parametrize("word", ["enable", "hold", "home", "reset", "stop"])
 def test_an_order_is_a_service_and_its_answer_is_shown(ros_node: str, capsys: Capture, word: str) -> None:
     with service(word, True, "as you wish [really]") as asked:
-        assert main([word]) == 0
+        assert main(said(word)) == 0
     assert asked == [word]
     assert "as you wish [really]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("word", ["enable", "stop"])
 def test_without_an_arm_process_an_order_is_one_line(ros_node: str, capsys: Capture, word: str) -> None:
-    assert "the arm process is not there" in refused(capsys, [word])
+    assert "the arm process is not there" in refused(capsys, said(word))
 
 
 def test_without_a_master_an_order_is_one_line(
@@ -117,6 +122,13 @@ def test_on_a_terminal_enable_asks_first(
     with service("enable", True, "on") as asked:
         assert main(["enable"]) == (0 if enabled else 1)
     assert bool(asked) is enabled
+
+
+def test_a_script_does_not_enable_by_accident(ros_node: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    with service("enable", True, "on") as asked:
+        assert "add --yes" in refused(capsys, ["enable"])
+    assert not asked
 
 
 def test_a_goal_is_the_picture_that_the_camera_shows(ros_node: str, tmp_path: Path, capsys: Capture) -> None:
