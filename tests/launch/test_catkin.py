@@ -26,7 +26,7 @@ def test_a_workspace_builds_and_runs_the_simulated_stack(tmp_path: Path) -> None
     built = subprocess.run(
         ["catkin_make", "-DPYTHON_EXECUTABLE=/usr/bin/python3"],
         cwd=workspace,
-        env=clean,
+        env=clean | {"PWD": str(workspace)},
         capture_output=True,
         text=True,
         check=False,

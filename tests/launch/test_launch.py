@@ -124,7 +124,7 @@ def test_no_simulator_starts_beside_a_robot(robot: Master, tmp_path: Path) -> No
     command = [str(ROOT / "launch/nodes/sim_node"), "__name:=another"]
     with launched(command, tmp_path, robot.uri) as launch:
         assert launch.wait(LIMIT_S) == 2
-        assert "another: there is a robot in this graph already: /sim_sawyer" in launch.output
+        assert "there is a robot in this graph already: /sim_sawyer" in launch.output
 
 
 def test_without_a_robot_the_launch_ends_with_a_sentence(tmp_path: Path) -> None:
