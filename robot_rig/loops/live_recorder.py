@@ -46,6 +46,7 @@ class LiveRecorder:
         self._executed: OrderedDict[int, Told] = OrderedDict()
         self._goals: dict[str, Goal] = {}
         self._episode: EpisodeState | None = None
+        self._waiting: EpisodeState | None = None
         self._session = ""
         self._reported = -1
         self._stand = Recording.IDLE
@@ -72,20 +73,31 @@ class LiveRecorder:
         self._goals = {goal_key(goal): goal}
 
     def follow(self, now: float, episode: EpisodeState) -> None:
-        """The policy process's word on its episode. Another episode than the one at hand ends that one."""
+        """The policy process's word on its episode. Another episode than the one at hand ends that one.
+
+        One that has ended by itself is finished first: the account of its last action may still be on its way.
+        """
         known = self._episode
         if known is not None and known.key == episode.key:
             self._episode = episode
-            return
-        self._close("the policy process began another episode")
+        elif known is not None and self._is_ending(known) and known.session == episode.session:
+            self._waiting = episode
+        else:
+            self._close("the policy process began another episode")
+            self._take_up(now, episode)
+            if episode.stand is not Stand.RUNNING or episode.last_action >= episode.first_action:
+                self._episode = None  # it is over, or its beginning was missed
+
+    def _is_ending(self, episode: EpisodeState) -> bool:
+        return episode.stand is not Stand.RUNNING and self._stand is Recording.OPEN
+
+    def _take_up(self, now: float, episode: EpisodeState) -> None:
         # Actions are numbered anew by another process, and its episodes must not take parts of this one's.
         if episode.session != self._session:
             self._actions.clear()
             self._session = episode.session
         self._episode, self._steps, self._progress = episode, 0, now
         self._stand, self._reason = Recording.IDLE, ""
-        if episode.stand is not Stand.RUNNING or episode.last_action >= episode.first_action:
-            self._episode = None  # it is over, or its beginning was missed
 
     def tick(self, now: float) -> RecorderState:
         """Open, log and close as far as what has arrived goes; `now` in s."""
@@ -95,13 +107,16 @@ class LiveRecorder:
             except UserError as error:
                 self._recorder.abort("the recorder failed")
                 self._stand, self._reason = Recording.FAILED, str(error)
+        if self._waiting is not None and self._stand is not Recording.OPEN:
+            self._take_up(now, self._waiting)
+            self._waiting = None
         session, number = self._episode.key if self._episode is not None else ("", 0)
         return RecorderState(now, self._stand, session, number, self._steps, self._reason)
 
     def close(self, reason: str) -> None:
         """Close an open file for a `reason` from outside, as when the process ends."""
         self._close(reason)
-        self._episode, self._stand = None, Recording.IDLE
+        self._episode, self._waiting, self._stand = None, None, Recording.IDLE
 
     # Inside.
 
@@ -118,7 +133,8 @@ class LiveRecorder:
             if late:
                 self._fail(self._missing(episode))
         elif (done or late) and episode.stand is Stand.CUT_SHORT:
-            self.close(episode.reason)
+            self._close(episode.reason)
+            self._episode, self._stand = None, Recording.IDLE
         elif done and (last := self._frames.get(episode.last_frame)) is not None:
             self._recorder.finish(last)
             self._episode, self._stand = None, Recording.IDLE

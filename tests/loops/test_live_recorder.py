@@ -130,6 +130,26 @@ def test_a_lost_part_ends_the_file_before_the_gap_and_names_it(lost: tuple[str, 
     assert log.ended == [state.reason]
 
 
+def test_the_next_episode_waits_for_the_account_of_the_last_action() -> None:
+    desk = Desk()
+    desk.begin()
+    late = ("executed", STEPS - 1)
+    for part, number in parts():
+        if part != "done" and (part, number) != late:
+            desk.give(part, number)
+    following = dataclasses.replace(BEGUN, number=2, first_action=STEPS + 1, last_action=STEPS)
+    desk.live.follow(START + 0.1, DONE)
+    assert desk.tick(0.1).number == 1
+    desk.live.follow(START + 0.2, following)
+    assert desk.tick(0.2).number == 1
+    desk.give(*late)
+    desk.tick(0.3)
+    assert desk.tick(0.31).number == 2
+    assert desk.tick(0.32).stand is Recording.OPEN
+    assert [len(log.steps) for log in desk.logs] == [STEPS, 0]
+    assert desk.logs[0].ended == [100 + STEPS]
+
+
 def test_a_policy_process_that_dies_leaves_a_closed_file() -> None:
     desk = Desk()
     desk.begin()
