@@ -7,6 +7,7 @@ roslaunch starts everything at once and knows no order. NODE:NAME is there once 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -25,6 +26,7 @@ MASTER_LIMIT_S = 15.0
 INTERRUPTED = 130
 
 _pause = threading.Event().wait
+log = logging.getLogger(__name__)
 
 
 class Condition(NamedTuple):
@@ -80,18 +82,19 @@ def wait_for(
 
 def main(words: Sequence[str]) -> int:
     """Wait, then be the command; returns only when that came to nothing."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         conditions, command = parse(words)
         uri = master_uri()
         what = os.path.basename(command[0])
-        wait_for(conditions, lambda: seen(uri), lambda text: sys.stderr.write(f"{what}: {text}\n"))
+        wait_for(conditions, lambda: seen(uri), lambda text: log.info("%s: %s", what, text))
         os.execvp(command[0], command)
     except UserError as error:
-        sys.stderr.write(f"after: {error}\n")
+        log.error("after: %s", error)
     except MasterSilent as error:
-        sys.stderr.write(f"after: the ROS master is gone: {error}\n")
+        log.error("after: the ROS master is gone: %s", error)
     except OSError as error:
-        sys.stderr.write(f"after: cannot start {command[0]}: {error.strerror}\n")
+        log.error("after: cannot start %s: %s", command[0], error.strerror)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 2

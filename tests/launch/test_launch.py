@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import pty
+import subprocess
 import termios
 import threading
 import xmlrpc.client
@@ -31,8 +32,6 @@ from tests.tiny_run import tiny_config
 
 LIMIT_S = 400.0
 """Far more than any needs; only what hangs comes here."""
-
-LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch"))
 
 
 def no_progress(*_: object) -> None:
@@ -150,3 +149,17 @@ def test_what_is_missing_is_said_in_a_line(tmp_path: Path, arguments: list[str],
         lines = [line for line in launch.output.splitlines() if sentence in line]
         assert lines, launch.output
         assert "Traceback (most recent" not in launch.output
+
+
+def test_make_prints_what_a_shell_needs_for_roslaunch(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROS_", "MAKE", "MFLAGS"))}
+    script = (
+        'eval "$(make -C "$0" --no-print-directory env)" && command -v rig && roslaunch --nodes robot_rig sim.launch'
+    )
+    done = subprocess.run(
+        ["sh", "-c", script, str(ROOT)], cwd=tmp_path, env=kept, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rig, *nodes = done.stdout.splitlines()
+    assert rig == str(ROOT / ".venv/bin/rig")
+    assert set(nodes) == {"/sim_sawyer", "/rig_camera", "/rig_arm", "/enable_once"}

@@ -25,11 +25,11 @@ def test_words_become_conditions_and_a_command() -> None:
     "words",
     [[], ["rig_arm:/rig_arm/enable"], ["rig_arm", "--", "x"], [":/a", "--", "x"], ["a:b", "--", "x"], ["a:/b", "--"]],
 )
-def test_what_makes_no_sense_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_makes_no_sense_is_refused(words: list[str], caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(UserError):
         parse(words)
     assert main(words) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert len(caplog.records) == 1
 
 
 def test_it_goes_on_only_when_all_are_there_at_once_and_tells_what_is_missing() -> None:
