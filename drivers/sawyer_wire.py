@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rospy
-from std_msgs.msg import Bool, Empty
+from std_msgs.msg import Bool, Empty, Float64
 
 from drivers.arm_description import JOINT_NAMES
 from drivers.sawyer import JOINT_COMMAND, Sawyer, insist
@@ -20,10 +20,12 @@ from robot_rig.config import Config
 from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import InteraTypes
+from robot_rig.safety.gate import ROBOT_TIMEOUT_S
 
 SET_ENABLE = "/robot/set_super_enable"
 SET_RESET = "/robot/set_super_reset"
 SET_STOP = "/robot/set_super_stop"
+COMMAND_TIMEOUT = "/robot/limb/right/joint_command_timeout"
 CONNECT_S = 5.0
 
 
@@ -36,7 +38,8 @@ class WireLink:
         self._enable = rospy.Publisher(SET_ENABLE, Bool, queue_size=1, tcp_nodelay=True)
         self._reset = rospy.Publisher(SET_RESET, Empty, queue_size=1, tcp_nodelay=True)
         self._stop = rospy.Publisher(SET_STOP, Empty, queue_size=1, tcp_nodelay=True)
-        self._publishers = (self._command, self._enable, self._reset, self._stop)
+        self._timeout = rospy.Publisher(COMMAND_TIMEOUT, Float64, queue_size=1, tcp_nodelay=True)
+        self._publishers = (self._command, self._enable, self._reset, self._stop, self._timeout)
         self._halting: threading.Thread | None = None
         try:
             self._wait()
@@ -64,7 +67,12 @@ class WireLink:
         self._command.publish(message)
 
     def switch(self, on: bool, give_up: Callable[[], bool]) -> None:
-        """Motors on or off. Raises UserError when the robot's state does not follow."""
+        """Motors on or off. Raises UserError when the robot's state does not follow.
+
+        Any program may have lengthened the robot's own dead-man; before motion it is put back.
+        """
+        if on:
+            self._timeout.publish(ROBOT_TIMEOUT_S)
         if not insist(lambda: self._enable.publish(on), lambda: self._flag("enabled") is on, give_up) and not give_up():
             raise UserError(
                 f"the robot does not switch its motors {'on' if on else 'off'}",

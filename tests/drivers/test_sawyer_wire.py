@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import rospy
-from std_msgs.msg import Empty
+from std_msgs.msg import Empty, Float64
 
 from drivers.arm_description import PUBLISHED
 from drivers.sawyer_wire import SawyerWire
@@ -80,6 +80,21 @@ def test_a_stop_reaches_the_robot_whoever_asks(arm: SawyerWire) -> None:
     arm.enable()
 
 
+def test_enabling_puts_the_robots_own_dead_man_back(arm: SawyerWire) -> None:
+    stranger = rospy.Publisher("/robot/limb/right/joint_command_timeout", Float64, queue_size=1, latch=True)
+    assert eventually(lambda: stranger.get_num_connections() > 0)
+    stranger.publish(1.0)
+    arm.enable()
+    for _ in range(30):
+        arm.send(one_joint(3, 0.2))
+        time.sleep(0.01)
+    silent = arm.state().position[3]
+    assert eventually(lambda: abs(arm.state().velocity[3]) < 0.01)
+    # 0.2 s of 0.2 rad/s, and what is under way; the stranger's second would be 0.2 rad.
+    assert abs(arm.state().position[3] - silent) < 0.1
+    stranger.unregister()
+
+
 def test_commands_after_a_stop_are_zero_on_the_wire(arm: SawyerWire) -> None:
     arm.enable()
     for _ in range(20):
@@ -101,7 +116,7 @@ def test_a_thousand_commands_open_no_further_connection(arm: SawyerWire) -> None
         return sum(publisher.get_num_connections() for publisher in arm._link._publishers)
 
     before = links()
-    assert before == 4
+    assert before == len(arm._link._publishers)
     for _ in range(1000):
         arm.send(admitted(np.zeros(7)))
     assert links() == before
