@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from roslaunch.config import load_config_default
 
 from robot_rig.goal_library import GoalLibrary
 from robot_rig.runs import RunFolder
@@ -163,3 +164,24 @@ def test_make_prints_what_a_shell_needs_for_roslaunch(tmp_path: Path) -> None:
     rig, *nodes = done.stdout.splitlines()
     assert rig == str(ROOT / ".venv/bin/rig")
     assert set(nodes) == {"/sim_sawyer", "/rig_camera", "/rig_arm", "/enable_once"}
+
+
+@pytest.mark.parametrize("name", ["sim", "robot", "reach", "collect", "teleop", "capture_goal"])
+@pytest.mark.parametrize("robot_is", ["sim", "real"])
+def test_the_guard_is_never_started_again_and_a_real_robot_never_enabled(
+    name: str, robot_is: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    given = {"reach": ["goal:=a.png"], "capture_goal": ["goal:=a"]}.get(name, [])
+    chosen = [] if name in ("sim", "robot") else [f"robot:={robot_is}"]
+    files = [(str(ROOT / "launch" / f"{name}.launch"), [*given, *chosen])]
+    nodes = {node.name: node for node in load_config_default(files, None).nodes}
+    assert nodes["rig_arm"].required
+    assert not any(node.respawn for node in nodes.values())
+    assert all(node.output == "screen" and node.required for node in nodes.values() if node.name != "enable_once")
+    enabling = [node.name for node in nodes.values() if "enable" in node.args.split()]
+    with_simulator = "sim_sawyer" in nodes
+    assert with_simulator == (name == "sim" or (name != "robot" and robot_is == "sim"))
+    assert enabling == (["enable_once"] if with_simulator and name in ("sim", "reach", "collect") else [])
+    if enabling:
+        assert "sim_sawyer:/robot/state" in nodes["enable_once"].launch_prefix
