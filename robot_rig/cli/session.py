@@ -89,6 +89,10 @@ class Session:
             learning = Learning(self.run, self.config)
             with stage_bar(self._console, "3 learn from play", settings.pretrain_updates) as advance:
                 learning.begin_practice(self._logging("td3", advance, "critic_loss"))
+            if not settings.steps:
+                # What an arm on the network has played can be learnt from without a simulated one to practise on.
+                ship(self.run, self.config, learning.trainer, 0)
+                return
             rig = SimRig(self.config, self.config.seed)
             try:
                 rig.load_state(where_play_ended(self.run))

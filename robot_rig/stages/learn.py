@@ -43,7 +43,9 @@ class Learning:
         self.config = config
         self.store = EpisodeStore(run.episodes)
         self._run = run
-        self.trainer = Trainer(config, Replay(_capacity(config), len(config.control.axes), None))
+        play = (episode for stage in (PLAY, HELD_OUT) for episode in self.store.read_new((), stage))
+        logged = sum(len(episode.frames) + 1 for episode in play)
+        self.trainer = Trainer(config, Replay(_capacity(config, logged), len(config.control.axes), None))
         self._ids: list[str] = []
         self.extra = run.load_arrays(SAVED, next_step="delete it and run `rig train` to learn anew from the log")
         ids = self.extra.pop("episodes", None)
@@ -75,7 +77,8 @@ class Learning:
         self.extra = {key: np.asarray(value) for key, value in extra.items()}
 
     def train_vae(self, progress: Progress) -> None:
-        """Bring the VAE to `config.vae.updates` updates."""
+        """Bring the VAE to `config.vae.updates` updates. Raises UserError when it could not be judged afterwards."""
+        self._whole(HELD_OUT)
         trainer, goal = self.trainer, self.config.vae.updates
         while trainer.vae_updates < goal:
             chunk = min(SAVE_EVERY_UPDATES, goal - trainer.vae_updates)
@@ -107,9 +110,12 @@ class Learning:
         return [read_episode(self._run.episodes / f"{id}.mcap") for id in ids]
 
 
-def _capacity(config: Config) -> int:
-    """Pictures the run can come to: one a step, and at each episode's end one more, and its goal."""
+def _capacity(config: Config, logged: int) -> int:
+    """Pictures the run can come to: one a step, and at each episode's end one more, and its goal.
+
+    An arm that played by the clock may have `logged` more than the configured steps.
+    """
     collect, practice = config.collect, config.practice
-    frames = collect.steps + collect.held_out_steps + practice.steps
     episodes = (collect.steps + collect.held_out_steps) // collect.episode_steps + 2
-    return frames + 2 * (episodes + practice.steps // practice.episode_steps + 1)
+    play = collect.steps + collect.held_out_steps + 2 * episodes
+    return max(play, logged) + practice.steps + 2 * (practice.steps // practice.episode_steps + 1)

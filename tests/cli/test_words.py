@@ -12,7 +12,7 @@ from robot_rig.cli.dispatch import GROUPS, ORDERS, STAGES
 from robot_rig.cli.main import main
 from robot_rig.runs import RunFolder
 from tests.cli.conftest import Demo
-from tests.tiny_run import tiny_config, words
+from tests.tiny_run import content, tiny_config, words
 
 Capture = pytest.CaptureFixture[str]
 
@@ -166,6 +166,19 @@ def test_a_run_that_lost_where_its_play_ended_goes_on_nowhere(capsys: Capture, c
     for command in ("collect", "practice"):
         assert "another --run" in refused(capsys, words(command, copied))
     assert sorted(path.name for path in (copied / "episodes").iterdir()) == logs
+
+
+def test_play_without_a_simulator_becomes_a_policy_without_practice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What nodes have logged: episodes, and no state of a simulated arm to go on from."""
+    content(monkeypatch)
+    run = tmp_path / "run"
+    assert main(words("collect", run, "practice.steps=0")) == 0
+    (run / "state" / "collect.npz").unlink()
+    for command in ("train", "practice", "eval"):
+        assert main(words(command, run, "practice.steps=0")) == 0
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["practice-000000"]
 
 
 def test_another_configuration_on_the_same_run_is_refused_by_its_keys(capsys: Capture, copied: Path) -> None:

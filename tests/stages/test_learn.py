@@ -137,3 +137,20 @@ def test_training_that_is_cut_off_ends_the_same(
         learning.begin_practice(no_progress)
         assert state_bytes(learning) == state_bytes(Learning(whole, CONFIG))
         assert episodes_of(learning) == [*PLAY_IDS, HELD_OUT_ID]
+
+
+def test_a_vae_that_could_not_be_judged_is_not_trained(copy_of: CopyOf, collected: Path) -> None:
+    run = copy_of(collected)
+    (run.episodes / f"{HELD_OUT_ID}.mcap").unlink()
+    learning, seen = Learning(run, CONFIG), Cut()
+    with pytest.raises(UserError, match="no heldout episodes"):
+        learning.train_vae(seen)
+    assert not seen.seen
+
+
+def test_a_log_longer_than_was_planned_finds_room(copy_of: CopyOf, collected: Path) -> None:
+    planned = tiny_config("collect.steps=50", "practice.steps=0")
+    learning = Learning(copy_of(collected), planned)
+    learning.train_vae(no_progress)
+    learning.begin_practice(no_progress)
+    assert len(learning.trainer._replay) == 150
