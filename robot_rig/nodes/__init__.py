@@ -1,1 +1,1 @@
-"""The library's own ROS nodes: policy, recorder, collection, goal, teleop. Wiring only; the doing lies in `loops`, pure."""
+"""The library's own ROS nodes: policy, recorder, collection, goal, teleop. Wiring only; the rest is in `loops`."""
