@@ -25,6 +25,7 @@ from robot_rig.interfaces import Camera
 from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import frame_message
 from robot_rig.ros.node import Node, run
+from robot_rig.ros.real_time import prepare_process
 from robot_rig.ros.topics import CAMERA_FRAME, CAMERA_RAW
 from robot_rig.vision import preprocess
 
@@ -47,6 +48,9 @@ class CameraNodeOptions:
 
     topic: str = IMAGE_TOPIC
     """The camera driver's colour pictures, of a camera that is plugged into this machine."""
+
+    priority: int = 15
+    """SCHED_FIFO priority of the whole process; 0: normal scheduling. As the policy's tick, below the arm's."""
 
 
 class CameraNode:
@@ -93,6 +97,8 @@ class CameraNode:
 def wire(options: CameraNodeOptions, node: Node) -> None:
     """Build the node and let it run."""
     config = load_config(options.config, options.set)
+    for line in prepare_process(options.priority):
+        log.info(line)
     CameraNode(RosCamera(config.camera, options.topic), config.camera, node)
 
 

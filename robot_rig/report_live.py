@@ -23,7 +23,8 @@ ENLARGEMENT = 2
 @dataclass(frozen=True, slots=True)
 class LiveData:
     """What the page tells. `films` and `endings` (why an episode was cut short, or nothing) are one for each goal of
-    `evaluation`; `nothing_m` is the median distance of an arm that stays at home; `latency` names each stage.
+    `evaluation`; `nothing_m` is the median distance of an arm that stays at home; `latency` names each stage. `missed`,
+    `blind` (for want of a picture) and `timer_missed` count policy periods.
     """
 
     checkpoint: str
@@ -36,6 +37,7 @@ class LiveData:
     nothing_m: float
     latency: Sequence[tuple[str, Spread]]
     missed: int
+    blind: int
     timer_missed: int
     attempts: str
     voids: Sequence[str]

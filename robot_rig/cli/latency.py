@@ -16,7 +16,14 @@ from benchmarks.heartbeat import Attempts, Beat, Heartbeat, void_reason
 from drivers.sawyer import JOINT_COMMAND
 from robot_rig.clock import WallClock
 from robot_rig.errors import UserError
-from robot_rig.loops.step_trace import FRAME_TO_COMMAND, Spread, Step, missed_deadlines, stage_durations
+from robot_rig.loops.step_trace import (
+    FRAME_TO_COMMAND,
+    Spread,
+    Step,
+    missed_deadlines,
+    periods_without_picture,
+    stage_durations,
+)
 from robot_rig.ros.real_time import prepare_process
 from robot_rig.ros.step_listener import StepListener
 from robot_rig.ros.visitor import visit
@@ -25,8 +32,9 @@ NODE = "rig_latency"
 ATTEMPT_S = 10.0
 """A measurement is made of attempts of this length, so that one stall of the machine does not void half an hour."""
 
-PRIORITY = 15
-"""Of heartbeat and timer: the policy's tick. This onlooker runs one below it, in order to disturb nobody."""
+PRIORITY = 14
+"""Of heartbeat and timer: that of the policy's own connections, the lowest on the way from frame to joint command. This
+onlooker runs one below it, in order to disturb nobody."""
 
 SILENCE_S = 60.0
 LATE_S = 0.015
@@ -45,6 +53,11 @@ class Timing:
     def missed(self) -> int:
         """Policy periods that ended without a command of their own."""
         return missed_deadlines(self.steps, self.period_s)
+
+    @property
+    def blind(self) -> int:
+        """Those of them in which no picture came that could be answered: the camera's, not the policy's."""
+        return periods_without_picture(self.steps, self.period_s)
 
     @property
     def timer_missed(self) -> int:
@@ -124,7 +137,7 @@ def show(timing: Timing, console: Console) -> None:
     incomplete = sum(not step.complete for step in timing.steps)
     console.print(
         f"{len(timing.steps)} actions, {incomplete} not followed; missed deadlines: {timing.missed}, "
-        f"a bare timer loop beside it {timing.timer_missed}",
+        f"{timing.blind} of them without a picture; a bare timer loop beside it {timing.timer_missed}",
         highlight=False,
     )
 
@@ -137,6 +150,7 @@ def line(timing: Timing, attempts: Attempts) -> str:
     late = int((durations[FRAME_TO_COMMAND] > LATE_S).sum())
     return (
         f"latency frame_to_command_p99_ms={spread.p99:.2f} p50_ms={spread.p50:.2f} max_ms={spread.max:.2f}"
-        f" steps={len(timing.steps)} late={late} missed={timing.missed} timer_missed={timing.timer_missed}"
-        f" image_age_p50_ms={age:.0f} voids={len(attempts.voids)} attempts={attempts.made}"
+        f" steps={len(timing.steps)} late={late} missed={timing.missed} no_picture={timing.blind}"
+        f" timer_missed={timing.timer_missed} image_age_p50_ms={age:.0f}"
+        f" voids={len(attempts.voids)} attempts={attempts.made}"
     )

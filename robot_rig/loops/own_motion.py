@@ -1,4 +1,4 @@
-"""What the policy itself has set in motion since a picture was taken. Called by `loops.policy_loop` each tick."""
+"""What the policy itself has set in motion that no picture shows yet. Called by `loops.policy_loop` each tick."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import numpy as np
 
 from robot_rig.datatypes import Float32s
 from robot_rig.interfaces import UNDER_WAY_ROWS
+
+LAG_S = 0.06
+"""From the sending of an action until a camera sees half of it: set-point and guard slew its speed, and the arm has a
+delay of its own. What was sent this long before a picture is not in it yet; left out, the arm hunts around its goal."""
 
 HARDLY = 1e-3
 """A share of a policy period below which an action is not worth a row."""
@@ -35,11 +39,15 @@ class OwnMotion:
                 self._sent[i] = (seq, began, executed)
 
     def since(self, stamp: float, now: float) -> Float32s | None:
-        """Motion between `stamp` and `now` (s) as `interfaces.Policy.act` wants it; None when there is none.
+        """Motion that a picture exposed at `stamp` (s) does not show at `now` (s), as `interfaces.Policy.act` wants it.
 
+        None when there is none, and for a picture of now, which is answered as in training: there the plant waits.
         When more actions lie between than there are rows, the newest are kept.
         """
-        rows, end = [], now
+        if now - stamp <= HARDLY * self._period:
+            return None
+        stamp, end = stamp - LAG_S, now
+        rows = []
         for _, began, value in reversed(self._sent):
             share = (min(end, began + self._period) - max(began, stamp)) / self._period
             if share > HARDLY:

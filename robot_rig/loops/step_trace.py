@@ -159,7 +159,13 @@ def missed_deadlines(steps: Sequence[Step], period_s: float) -> int:
     """Policy periods of episodes that ended without a joint command of their own: no frame was answered in them, the
     action was not followed, or its command came later than a period after the frame. `steps` as from `StepTrace.steps`.
     """
-    missed = sum(not step.complete or step.command - step.frame > period_s for step in steps)
+    late = sum(not step.complete or step.command - step.frame > period_s for step in steps)
+    return late + periods_without_picture(steps, period_s)
+
+
+def periods_without_picture(steps: Sequence[Step], period_s: float) -> int:
+    """Policy periods between the exposures of answered frames of one episode in which there was none to answer."""
+    missed = 0
     for before, step in itertools.pairwise(steps):
         if not step.first and step.seq == before.seq + 1:
             missed += max(0, round((step.exposure - before.exposure) / period_s) - 1)

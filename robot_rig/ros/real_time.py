@@ -1,6 +1,6 @@
 """What the operating system can do for a tick that must be on time; each step says how it went.
 
-Called by arm_node and policy_node.
+Called by arm_node, camera_node and policy_node, and by what measures them.
 """
 
 from __future__ import annotations

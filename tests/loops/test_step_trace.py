@@ -9,7 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from robot_rig.loops.step_trace import STAGES, Spread, Step, StepTrace, missed_deadlines, stage_durations
+from robot_rig.loops.step_trace import (
+    STAGES,
+    Spread,
+    Step,
+    StepTrace,
+    missed_deadlines,
+    periods_without_picture,
+    stage_durations,
+)
 
 PERIOD_S = 0.1
 
@@ -105,7 +113,9 @@ def test_a_period_without_a_command_of_its_own_is_missed() -> None:
     assert missed_deadlines([*regular[:4], *later], PERIOD_S) == 0
     # A camera's jitter is none either.
     assert missed_deadlines([step(i, 0.1 * i + 0.03 * (i % 2)) for i in range(10)], PERIOD_S) == 0
-    assert missed_deadlines([*regular, step(10, 1.0, took=0.11)], PERIOD_S) == 1
+    late = [*regular, step(10, 1.0, took=0.11)]
+    assert missed_deadlines(late, PERIOD_S) == 1
+    assert periods_without_picture(late, PERIOD_S) == 0
     assert missed_deadlines([*regular, step(10, 1.0, took=math.nan)], PERIOD_S) == 1
 
 

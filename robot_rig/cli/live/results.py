@@ -68,6 +68,7 @@ def write_results(out: Path, run: RunFolder, result: LiveResult, console: Consol
         nothing_m=result.nothing_m,
         latency=rows(result.timing),
         missed=result.timing.missed,
+        blind=result.timing.blind,
         timer_missed=result.timing.timer_missed,
         attempts=str(result.attempts),
         voids=result.attempts.voids,
