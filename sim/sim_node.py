@@ -118,12 +118,17 @@ class SimNode:
 
 
 def refuse_second_robot(node: Node) -> None:
-    """Raise UserError where another node is the robot already: what is meant for this one would reach a real arm."""
+    """Raise UserError where another node is the robot already: what is meant for this one would reach a real arm.
+
+    A simulator that was killed stays in the master's list, and is no robot.
+    """
+    master = Master(master_uri(), timeout=MASTER_LIMIT_S)
     try:
-        robots = Master(master_uri(), timeout=MASTER_LIMIT_S).state().publishers_of(ROBOT_STATE)
+        robots = [name for name in master.state().publishers_of(ROBOT_STATE) if name != node.name]
+        others = [name for name in robots if not master.is_gone(name)]
     except MasterSilent as error:
         raise UserError(f"the ROS master does not say what runs: {error}", next_step="start the master anew") from error
-    if others := [name for name in robots if name != node.name]:
+    if others:
         raise UserError(
             f"there is a robot in this graph already: {', '.join(others)}",
             next_step="simulate in a graph of your own, as with ROS_MASTER_URI=http://localhost:11311",

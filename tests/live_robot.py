@@ -48,12 +48,14 @@ def live_robot(master: Master, *arguments: str) -> Iterator[subprocess.Popen[byt
 
         def up() -> bool:
             state = calls.state()
-            return all(state.publishers_of(topic) for topic in ("/robot/state", "/camera/color/image_raw"))
+            nodes = [state.publishers_of(topic) for topic in ("/robot/state", "/camera/color/image_raw")]
+            # One that was killed stays in the master's list; only a living one is up.
+            return all(any(not calls.is_gone(name) for name in names) for names in nodes)
 
         assert eventually(lambda: process.poll() is not None or up(), START_S)
         assert process.poll() is None, (master.home / "sim.sim_node.log").read_text()
         yield process
-    assert eventually(lambda: not calls.state().publishers_of("/robot/state"), START_S)
+    assert eventually(lambda: all(map(calls.is_gone, calls.state().publishers_of("/robot/state"))), START_S)
 
 
 def at_wall_clock() -> Callable[[float], None]:

@@ -107,6 +107,18 @@ class Master:
         """Where the XML-RPC server of `node` is."""
         return str(self._ask(self._proxy, self.uri, "lookupNode", node))
 
+    def is_gone(self, node: str) -> bool:
+        """Whether `node` died without taking back what it had told the master: nobody listens at its address any more.
+
+        One that only gives no answer counts as there. Raises MasterSilent when the master does not know it.
+        """
+        uri = self.node_uri(node)
+        try:
+            self._ask(self._connect(uri), uri, "getPid")
+        except MasterSilent as silent:
+            return isinstance(silent.__cause__, ConnectionRefusedError)
+        return False
+
     def request_topic(self, node: str, topic: str) -> tuple[str, int]:
         """Host and port where `node` hands out `topic` over TCP."""
         uri = self.node_uri(node)

@@ -96,4 +96,6 @@ def publish_once(topic: Topic, message: Any, within: float) -> int:
     pause.wait(SETTLE_S)
     publisher.publish(message)
     pause.wait(SETTLE_S)
-    return int(publisher.get_num_connections())
+    reached = int(publisher.get_num_connections())
+    publisher.unregister()
+    return reached
