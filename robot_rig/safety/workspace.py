@@ -27,7 +27,7 @@ def box_around(corners: Sequence[Floats], config: Config) -> GuardConfig:
     Raises UserError for fewer than two corners, a box narrower than 5 cm, out of reach, below the table or without the
     home point in it.
     """
-    points = np.stack([read_only("box corner", corner, (3,), np.float64) for corner in corners]) if len(corners) else None
+    points = np.stack([read_only("a corner", corner, (3,), np.float64) for corner in corners]) if len(corners) else None
     if points is None or len(points) < FEWEST_CORNERS:
         raise UserError(
             f"{len(corners)} corner{'s' * (len(corners) != 1)} so far, and a box needs {FEWEST_CORNERS}",
