@@ -3,7 +3,8 @@ PYTHON := .venv/bin/python
 DEMO_ARGS ?=
 LIVE_ARGS ?=
 BENCH_ARGS ?= sim
-PYTEST_ARGS ?=
+# One process a core; the tests of a file share their fixtures, a ROS master among them, so they stay together.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 # Every line and branch of the guard, run as Python; without the long walks, which are slow that way and add none.
 SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_rig/safety --cov-branch \
 	--cov-fail-under=100 --cov-report=term-missing:skip-covered
@@ -19,7 +20,7 @@ help:
 	@echo '  make demo-live   the checkpoint of the last make demo reaches 5 pictures over ROS, in real time'
 	@echo '                make demo-live LIVE_ARGS="--goals 20"'
 	@echo '  make test     style, types and every test that is quick (10 minutes on 2 cores at most)'
-	@echo '                make test PYTEST_ARGS="-n 2 -k config"'
+	@echo '                make test PYTEST_ARGS="-k config"'
 	@echo '  make proof    the tests that take long'
 	@echo '  make bench    how fast it is beside what one would use instead'
 	@echo '  make env      what a shell needs for roslaunch and rig; take it with eval "$$(make env)", then, for example,'
@@ -44,7 +45,7 @@ test: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest -m 'not proof and not robot' $(PYTEST_ARGS)
-	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest -m 'not proof and not robot' tests/safety $(SAFETY_COVERAGE)
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest -m 'not proof and not robot' -n 2 tests/safety $(SAFETY_COVERAGE)
 
 proof: setup
 	$(PYTHON) -m pytest -m 'proof and not robot' $(PYTEST_ARGS)

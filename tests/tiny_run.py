@@ -13,6 +13,7 @@ import pytest
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.learning import health
+from tests.children import as_from_a_terminal
 
 SETTINGS = (
     "collect.steps=100",
@@ -72,6 +73,7 @@ def start(arguments: Sequence[str], before: str = "", **environment: str) -> sub
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=as_from_a_terminal,
     )
 
 

@@ -152,6 +152,19 @@ def test_at_a_face_exactly_the_outward_velocity_of_the_tool_goes() -> None:
     assert POSE.jacobian @ inside == pytest.approx([0.1, 0.02, 0.05, 0, 0, 0], abs=5e-5)
 
 
+def test_far_from_the_box_another_barrier_takes_only_what_approaches_it() -> None:
+    barriers = measured()
+    allowed = np.full(len(barriers.rows), 100.0)
+    down = tool_wish(x=0.1, z=-0.1)
+    approach = barriers.rows[TABLE_ROWS] @ down
+    lowest = TABLE_ROWS.start + int(approach.argmax())
+    allowed[lowest] = 0.5 * approach.max()
+    inside, codes = stages.keep_inside(down, POSE, barriers, allowed)
+    assert codes == ("table",)
+    assert barriers.rows[lowest] @ inside == pytest.approx(allowed[lowest], abs=5e-5)
+    assert np.linalg.norm(inside - down) < np.linalg.norm(down)
+
+
 def test_the_speed_stage_scales_by_hand() -> None:
     fast = tool_wish(x=0.5)
     scaled, codes = stages.limit_speed(fast, POSE.jacobian, LIMITS, 0.25)
