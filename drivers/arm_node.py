@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -42,6 +43,9 @@ from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
 
 LOOK_PERIOD_S = 0.1
+SIGHT_S = 1.0
+"""Age of the master's list of publishers beyond which it says nothing about now."""
+
 DRIVERS = {"wire": SawyerWire, "intera": SawyerIntera}
 
 log = logging.getLogger("drivers.arm_node")
@@ -162,8 +166,8 @@ class ArmNode:
                 next_step="start the launch file again",
             )
         state = self._master.latest
-        if state is None or self._master.trouble:
-            self._commanders.lose_sight(self._master.trouble or "the ROS master has not answered yet")
+        if state is None or self._master.trouble or time.monotonic() - state.stamp > SIGHT_S:
+            self._commanders.lose_sight(self._master.trouble or "the ROS master has not answered lately")
         else:
             self.process.see_commanders(state.publishers_of(JOINT_COMMAND))
 

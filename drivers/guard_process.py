@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from drivers.action_choice import ActionChoice
+from drivers.action_choice import PEOPLE, ActionChoice
 from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch, LatenessWatch
 from drivers.commander_watch import CommanderWatch
 from robot_rig.clock import Clock
@@ -66,6 +66,8 @@ class GuardProcess:
         self._failed = threading.Event()
         self._holder: Source | None = None
         self._commanding = False
+        self._returning = False
+        self._halts = 0
         self._beats = 0
         self._last_early = -EARLY_SPACING_S
         self.lateness = LatenessWatch(period_s)
@@ -88,6 +90,8 @@ class GuardProcess:
             if self._closing.is_set():
                 return
             action = self._choice.choose(now, self._holder)
+            if self._returning and self._loop.mode is Mode.HOMING and action is not None and action.source in PEOPLE:
+                self._loop.hold()
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
                 self._arm.send(command)
@@ -133,6 +137,7 @@ class GuardProcess:
         if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
             log.error("overrun: the tick was late three times in a row; the arm comes to rest and holds")
             with self._lock:
+                self._halts += 1
                 self._loop.hold()
 
     def watch(self) -> None:
@@ -155,24 +160,53 @@ class GuardProcess:
             self._commanders.check()
             if self._loop.mode is Mode.FAULT:
                 self._loop.enable()
+            halts = self._halts
             self._arm.enable()
-            with self._lock:
-                self._loop.enable()
-                self._commanding = True
+            try:
+                with self._lock:
+                    self._open_guard(halts)
+            except UserError:
+                self._arm.disable()
+                raise
+
+    def _open_guard(self, halts: int) -> None:
+        """The second half of `enable`, seconds after the first: what has happened since the motors' order counts."""
+        self._commanders.check()
+        if self._halts != halts:
+            raise UserError("the arm was held or stopped while it was switched on", next_step="enable it again")
+        self._loop.enable()
+        self._commanding = True
 
     def home(self) -> None:
-        """Send the arm home through the gate. Raises UserError while disabled or in FAULT."""
+        """A person sends the arm home through the gate. Raises UserError while disabled or in FAULT."""
         with self._orders, self._lock:
+            self._returning = False
             self._loop.home(self._home_poses)
+
+    def return_home(self) -> None:
+        """A program sends the arm home, between two episodes. A person who takes the arm then ends it in HOLD.
+
+        Raises UserError unless the arm is ACTIVE and no person has it: only people lead out of HOLD.
+        """
+        with self._orders, self._lock:
+            if self._loop.mode is not Mode.ACTIVE or self._holder in PEOPLE:
+                who = (
+                    "a person has the arm" if self._holder in PEOPLE else f"the arm is in mode {self._loop.mode.value}"
+                )
+                raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
+            self._loop.home(self._home_poses)
+            self._returning = True
 
     def hold(self) -> None:
         """Come to rest and stay there."""
         with self._lock:
+            self._halts += 1
             self._loop.hold()
 
     def stop(self) -> None:
         """Zero at once and motors off, latched until `reset`; does not wait for anybody."""
         with self._lock_or_hurry():
+            self._halts += 1
             self._loop.stop()
             self._arm.stop()
 
@@ -181,17 +215,22 @@ class GuardProcess:
         with self._orders:
             if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
                 raise UserError("the arm may move, there is nothing to reset", next_step="hold or stop it first")
+            halts = self._halts
             self._arm.reset()
             with self._lock:
+                if self._halts != halts:
+                    self._arm.stop()
+                    raise UserError("the arm was stopped while it was reset", next_step="reset it again")
                 self._loop.reset()
 
     # --- others -----------------------------------------------------------------------------------------------------
 
     def see_commanders(self, publishers: Sequence[str]) -> None:
-        """Take the list of those who may publish joint commands; a newcomer takes the motors' power away."""
+        """Take the list of those who may publish joint commands; a second one takes the motors' power away."""
         fresh = self._commanders.look(publishers)
-        if fresh and self._commanding:
-            log.error("%s can also command the arm: its motors are switched off", ", ".join(fresh))
+        strangers = self._commanders.strangers
+        if strangers and self._commanding and (fresh or self._loop.mode in (Mode.ACTIVE, Mode.HOMING)):
+            log.error("%s can also command the arm: its motors are switched off", ", ".join(strangers))
             self.disarm()
 
     def disarm(self) -> None:
@@ -199,7 +238,8 @@ class GuardProcess:
 
         Raises UserError after the stop in the second case.
         """
-        with self._lock:
+        with self._lock_or_hurry():
+            self._halts += 1
             self._loop.hold()
         try:
             self._arm.disable()

@@ -176,8 +176,10 @@ class Sawyer:
     def stop(self) -> None:
         """Zero velocity and the robot's own stop, at once and without waiting; latched until `reset`."""
         self._latched.set()
-        self._link.velocity(np.zeros(JOINTS))
-        self._link.halt()
+        try:
+            self._link.velocity(np.zeros(JOINTS))
+        finally:
+            self._link.halt()
 
     def enable(self) -> None:
         """Motors on. Raises UserError while stopped, in error or not homed, and when the robot does not obey."""

@@ -20,6 +20,9 @@ ACCELERATION_M_S2 = 2.5
 """How fast the set-point changes its speed; a step of the action would only meet the guard's slew limit."""
 
 
+EARLY_SHARE, SHORTEST_S = 0.95, 1e-4
+"""From which share of a period on a tick is on time, and the least time that motion is divided by."""
+
 TRIM_RATE_HZ = 0.4
 TRIM_LIMIT = np.array([0.01, 0.01, 0.01, 0.03, 0.03, 0.03])
 """How fast height and orientation learn what the joints' own speed errors need (1/s), and how much it may be, m/s and
@@ -101,20 +104,25 @@ class SetPointServo:
         self._speed[:] = 0.0
         self._trim[:] = 0.0
 
-    def twist(self, pose: ArmPose, action: Float32s) -> Floats:
+    def twist(self, pose: ArmPose, action: Float32s, elapsed: float) -> Floats:
         """Wanted tool twist (6,) m/s and rad/s for the normalised `action` (A,) at the measured `pose`.
+
+        `elapsed` s is the time since the tick before: an action may bring a tick early, and the set-point must not gain
+        a whole period's way by that; what is longer than a period counts as one.
 
         The feed-forward is the set-point's own motion along the box, not what the lead limit drags it by: an arm that
         is pushed aside must not help the push.
         """
         if self._point is None:
             self._point = pose.tool.copy()
+        # On the grid the period itself, which no clock's rounding touches.
+        step = self._period if elapsed > EARLY_SHARE * self._period else max(elapsed, SHORTEST_S)
         twist: Floats = np.empty(6)
         _follow(
             pose.tool,
             self._axes,
             self._map.tool_velocity(action),
-            self._period,
+            step,
             self._reach,
             self._position_gain,
             self._speed,
@@ -125,7 +133,7 @@ class SetPointServo:
         twist[3:] *= self._rotation_gain
         # A large error is being mended already and says nothing about the joints.
         standing = self._held & (np.abs(twist) <= 2.0 * TRIM_LIMIT)
-        self._trim += (TRIM_RATE_HZ * self._period) * standing * twist
+        self._trim += (TRIM_RATE_HZ * step) * standing * twist
         np.minimum(np.maximum(self._trim, -TRIM_LIMIT, out=self._trim), TRIM_LIMIT, out=self._trim)
         twist += self._trim
         return twist

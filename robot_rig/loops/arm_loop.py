@@ -5,6 +5,7 @@ The only commander of the arm: policy, person and homing all pass this one gate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,6 +48,7 @@ class ArmLoop:
         self._returns = False
         self._home_goal = posture
         self._state: ArmState | None = None
+        self._ticked = -math.inf
         self._held_since: float | None = None
         self._homing_since: float | None = None
         self._closed_since: float | None = None
@@ -111,8 +113,10 @@ class ArmLoop:
         """
         self._watch(state)
         self._state = state
+        elapsed = now - self._ticked
+        self._ticked = now
         pose = self._kinematics.pose(state.position)
-        command = self._gate.admit(now, self._mode, action, state, pose, lambda: self._wish(pose, action))
+        command = self._gate.admit(now, self._mode, action, state, pose, lambda: self._wish(pose, action, elapsed))
         self._follow_up(now, state, command)
         sent = command.command.velocity
         status = ArmStatus(
@@ -131,12 +135,12 @@ class ArmLoop:
         """Whether commands should still be sent at `now` (s): not when motion ended more than half a second ago."""
         return self._closed_since is None or now - self._closed_since <= STREAM_AFTER_HOLD_S
 
-    def _wish(self, pose: ArmPose, action: Action | None) -> Floats:
+    def _wish(self, pose: ArmPose, action: Action | None, elapsed: float) -> Floats:
         if self._mode is Mode.HOMING and self._vias is not None:
             return self._vias.velocity(pose.position)
         if action is None:
             return np.zeros(JOINTS)
-        twist = self._servo.twist(pose, action.value)
+        twist = self._servo.twist(pose, action.value, elapsed)
         return self._inverse.velocity(pose.jacobian, pose.position, twist)
 
     def _watch(self, state: ArmState) -> None:

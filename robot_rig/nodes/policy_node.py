@@ -167,7 +167,7 @@ class HomeService:
         self._asked.set()
 
     def _run(self) -> None:
-        name = topics.arm_service("home")
+        name = topics.arm_service("return_home")
         while not rospy.is_shutdown():
             if not self._asked.wait(SERVICE_LIMIT_S):
                 continue

@@ -71,7 +71,7 @@ TOPICS: dict[str, Topic] = {
 }
 
 ARM_NODE = "rig_arm"
-ARM_SERVICES = ("enable", "home", "hold", "reset", "stop")
+ARM_SERVICES = ("enable", "home", "return_home", "hold", "reset", "stop")
 """Private services of the arm node, all std_srvs/Trigger."""
 
 

@@ -7,6 +7,7 @@ and trusts nobody above it: it starts closed, every doubt is zero velocity, and 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -55,8 +56,9 @@ class Gate:
         self._last = STILL
         self._last_time: float | None = None
         self._cap = limits.slow_speed
-        longest = math.ceil((limits.reaction + limits.state_age) / limits.period)
+        longest = 2 * math.ceil((limits.reaction + limits.state_age) / limits.period)
         self._moves = np.zeros((longest, JOINTS))
+        self._spans = deque([limits.period] * longest, maxlen=longest)
 
     @property
     def latched(self) -> Codes:
@@ -118,11 +120,22 @@ class Gate:
         """Seconds that stage 7 may use: never more than one period, and none for a clock that stood still."""
         since = self._limits.period if self._last_time is None else now - self._last_time
         self._last_time = now
+        span = min(max(since, 0.0), ROBOT_TIMEOUT_S)
         self._moves[:-1] = self._moves[1:]
-        np.multiply(self._last, min(max(since, 0.0), ROBOT_TIMEOUT_S), out=self._moves[-1])
+        np.multiply(self._last, span, out=self._moves[-1])
+        self._spans.append(span)
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
         return min(max(since, 0.0), self._limits.period)
+
+    def _rows_within(self, delay: float) -> int:
+        """How many of the last `_moves` it takes to cover `delay` s: an action may bring a tick before its time."""
+        covered, count = 0.0, 0
+        for span in reversed(self._spans):
+            if count and covered >= delay - stages.ROUNDING:
+                break
+            covered, count = covered + span, count + 1
+        return count
 
     def _must_stop(self, mode: Mode, state: ArmState) -> Codes:
         """Reasons to send zero at once, past stage 7: the arm is off, a fault is latched, or its position unknown."""
@@ -162,7 +175,7 @@ class Gate:
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
         stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
         # Summed anew each tick: a running total would round differently after a resume, and for ever.
-        under_way = np.add.reduce(self._moves[-math.ceil(delay / limits.period) :])
+        under_way = np.add.reduce(self._moves[-self._rows_within(delay) :])
         allowed = self._barriers.allowed(delay, stop_time, under_way, paced)
         inside = paced
         # Stages 4 and 5 change nothing where no row is over; far from everything one comparison says so for both.

@@ -24,6 +24,8 @@ HOME = np.array(CONTROL.home_posture_rad)
 KINEMATICS = Kinematics(CONTROL.tool_offset_m)
 INVERSE = DampedLeastSquares(CONTROL.damping, HOME, CONTROL.posture_gain_hz)
 
+PERIOD_S = 1.0 / CONTROL.arm_rate_hz
+
 
 def servo() -> SetPointServo:
     return SetPointServo(CONTROL, LOW, HIGH)
@@ -37,7 +39,7 @@ def drive(control: SetPointServo, arm: IntegratedArm, value: np.ndarray, ticks: 
     """Where the tool is after following `value` for `ticks`."""
     for _ in range(ticks):
         pose = KINEMATICS.pose(arm.position)
-        arm.move(INVERSE.velocity(pose.jacobian, arm.position, control.twist(pose, value)))
+        arm.move(INVERSE.velocity(pose.jacobian, arm.position, control.twist(pose, value, PERIOD_S)))
     return KINEMATICS.pose(arm.position).tool
 
 
@@ -51,6 +53,18 @@ def test_the_tool_travels_what_the_action_says(direction: tuple[float, float]) -
     assert moved == pytest.approx(expected, abs=0.008)
 
 
+def test_an_early_tick_gains_no_way() -> None:
+    """Ticks of half a period move the set-point half as far each: what counts is time, not how often one looks."""
+    pose, regular, early = KINEMATICS.pose(HOME), servo(), servo()
+    for _ in range(6):
+        regular.twist(pose, action(1.0, 0.0), PERIOD_S)
+        early.twist(pose, action(1.0, 0.0), 0.5 * PERIOD_S)
+        early.twist(pose, action(1.0, 0.0), 0.5 * PERIOD_S)
+    assert regular.point is not None
+    assert early.point is not None
+    assert early.point[0] - pose.tool[0] == pytest.approx(regular.point[0] - pose.tool[0], rel=0.1)
+
+
 def test_height_and_tilt_do_not_creep_against_a_biased_arm() -> None:
     arm, control = IntegratedArm(HOME), servo()
     bias = np.array([0.004, -0.004, 0.004, 0.004, -0.004, 0.004, 0.004])
@@ -59,7 +73,7 @@ def test_height_and_tilt_do_not_creep_against_a_biased_arm() -> None:
         value = action(*rng.uniform(-1, 1, 2))
         for _ in range(10):
             pose = KINEMATICS.pose(arm.position)
-            arm.move(INVERSE.velocity(pose.jacobian, arm.position, control.twist(pose, value)) + bias)
+            arm.move(INVERSE.velocity(pose.jacobian, arm.position, control.twist(pose, value, PERIOD_S)) + bias)
     pose = KINEMATICS.pose(arm.position)
     assert pose.tool[2] == pytest.approx(CONTROL.tool_height_m, abs=0.002)
     assert np.abs(pose.rotation - TOOL_DOWN).max() < 0.02
@@ -80,7 +94,7 @@ def test_the_set_point_stays_in_the_box_and_within_its_lead(plan: list[tuple[flo
     for value in plan:
         for _ in range(20):
             pose = KINEMATICS.pose(arm.position)
-            twist = control.twist(pose, action(*value))
+            twist = control.twist(pose, action(*value), PERIOD_S)
             point = control.point
             assert point is not None
             lead = point - pose.tool
@@ -94,21 +108,21 @@ def test_the_set_point_stays_in_the_box_and_within_its_lead(plan: list[tuple[flo
 
 def test_pushed_aside_the_feed_forward_does_not_help_the_push() -> None:
     control = servo()
-    control.twist(KINEMATICS.pose(HOME), action(0, 0))
+    control.twist(KINEMATICS.pose(HOME), action(0, 0), PERIOD_S)
     for shift in np.linspace(0.0, 0.3, 30):
         pose = KINEMATICS.pose(HOME + np.array([shift, 0, 0, 0, 0, 0, 0]))
-        twist = control.twist(pose, action(0, 0))
+        twist = control.twist(pose, action(0, 0), PERIOD_S)
     assert twist[1] < 0.0
     assert twist[1] == pytest.approx(-CONTROL.position_gain_hz * CONTROL.set_point_reach_m, rel=0.3)
 
 
 def test_after_a_release_it_starts_from_the_measured_tool() -> None:
     control = servo()
-    control.twist(KINEMATICS.pose(HOME), action(1, 1))
+    control.twist(KINEMATICS.pose(HOME), action(1, 1), PERIOD_S)
     control.release()
     assert control.point is None
     elsewhere = KINEMATICS.pose(HOME + np.array([0.2, 0, 0, 0, 0, 0, 0]))
-    twist = control.twist(elsewhere, action(0, 0))
+    twist = control.twist(elsewhere, action(0, 0), PERIOD_S)
     assert twist[:2] == pytest.approx([0.0, 0.0], abs=1e-12)
     assert control.point is not None
     assert control.point[:2] == pytest.approx(elsewhere.tool[:2])
@@ -121,5 +135,5 @@ def test_uncommanded_axes_go_to_their_home() -> None:
     arm = IntegratedArm(HOME + np.array([0.1, 0, 0, 0, 0, 0, 0]))
     for _ in range(200):
         pose = KINEMATICS.pose(arm.position)
-        arm.move(INVERSE.velocity(pose.jacobian, arm.position, control.twist(pose, np.zeros(1, np.float32))))
+        arm.move(INVERSE.velocity(pose.jacobian, arm.position, control.twist(pose, np.zeros(1, np.float32), PERIOD_S)))
     assert KINEMATICS.pose(arm.position).tool[1] == pytest.approx(config.home_tool_m[1], abs=2e-3)

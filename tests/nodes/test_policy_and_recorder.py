@@ -93,7 +93,7 @@ class Rig:
         self._closing = threading.Event()
         self._frames, self._status = advertise(topics.CAMERA_FRAME), advertise(topics.ARM_STATUS)
         self.goals = advertise(topics.GOAL)
-        self._home = rospy.Service(topics.arm_service("home"), Trigger, self._go_home)
+        self._home = rospy.Service(topics.arm_service("return_home"), Trigger, self._go_home)
         stamps = self.stamps
         self._subscribers = [
             subscribe(dataclasses.replace(topics.ACTION, queue_size=100), self._take),
