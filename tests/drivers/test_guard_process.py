@@ -34,6 +34,16 @@ class WatchedArm(FakeArm):
         self.told: list[SafeCommand | str] = []
         self.trouble: Callable[[], None] = lambda: None
         self.obeys_disable = True
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Happens while the robot takes its time to switch on or to reset."""
+
+    def enable(self) -> None:
+        self.meanwhile()
+        super().enable()
+
+    def reset(self) -> None:
+        self.meanwhile()
+        super().reset()
 
     def state(self) -> ArmState:
         self.trouble()
@@ -293,3 +303,83 @@ def test_without_actions_it_ticks_on_a_grid() -> None:
         assert eventually(lambda: len(bench.reports) > 30)
     stamps = np.array([report.status.stamp for report in bench.reports])
     assert np.median(np.diff(stamps)) == pytest.approx(PERIOD, rel=0.2)
+
+
+def test_a_program_leads_home_out_of_active_only(bench: Bench) -> None:
+    with pytest.raises(UserError, match="no program may move it"):
+        bench.process.return_home()
+    bench.process.enable()
+    bench.pass_time(0.2, x=0.5)
+    bench.process.hold()
+    with pytest.raises(UserError, match="mode hold, and no program"):
+        bench.process.return_home()
+    assert bench.process.mode is Mode.HOLD
+
+
+def test_a_program_does_not_take_the_arm_from_a_person(bench: Bench) -> None:
+    bench.process.enable()
+    for _ in range(30):
+        bench.ask(0.5, Source.HUMAN)
+        bench.pass_time(PERIOD)
+    with pytest.raises(UserError, match="a person has the arm"):
+        bench.process.return_home()
+    assert bench.process.mode is Mode.ACTIVE
+
+
+def test_a_person_ends_a_programs_way_home_and_not_their_own(bench: Bench) -> None:
+    bench.process.enable()
+    bench.pass_time(1.0, x=1.0)
+    bench.process.return_home()
+    bench.pass_time(0.05)
+    assert bench.process.mode is Mode.HOMING
+    bench.ask(0.5, Source.HUMAN)
+    bench.pass_time(PERIOD)
+    assert bench.process.mode is Mode.HOLD
+    bench.process.enable()
+    bench.process.home()
+    bench.ask(0.5, Source.HUMAN)
+    bench.pass_time(PERIOD)
+    assert bench.process.mode is Mode.HOMING
+
+
+def test_a_second_commander_that_comes_while_the_motors_are_switched_on_is_not_accepted(bench: Bench) -> None:
+    bench.arm.meanwhile = lambda: bench.process.see_commanders(["/evil"])
+    with pytest.raises(UserError, match="/evil can also command"):
+        bench.process.enable()
+    bench.arm.meanwhile = lambda: None
+    bench.pass_time(0.2, x=1.0)
+    assert bench.process.mode is Mode.DISABLED
+    assert not bench.arm.state().enabled
+
+
+def test_a_second_commander_is_acted_on_as_often_as_it_is_seen(bench: Bench) -> None:
+    bench.process.enable()
+    bench.arm.obeys_disable = False
+    with pytest.raises(UserError, match="does not switch off"):
+        bench.process.see_commanders(["/evil"])
+    assert bench.arm.told[-1] == "stop"
+    assert bench.process.mode is Mode.FAULT
+
+
+@pytest.mark.parametrize("word", ["hold", "stop"])
+def test_an_order_while_the_motors_are_switched_on_is_not_lost(bench: Bench, word: str) -> None:
+    bench.arm.meanwhile = getattr(bench.process, word)
+    with pytest.raises(UserError):
+        bench.process.enable()
+    bench.pass_time(0.2, x=1.0)
+    assert bench.process.mode in (Mode.DISABLED, Mode.FAULT)
+    assert not any(bench.arm.speeds)
+
+
+def test_a_stop_while_a_reset_is_under_way_stays(bench: Bench) -> None:
+    bench.process.stop()
+    bench.arm.meanwhile = bench.process.stop
+    with pytest.raises(UserError, match="stopped while it was reset"):
+        bench.process.reset()
+    bench.arm.meanwhile = lambda: None
+    assert bench.process.mode is Mode.FAULT
+    assert bench.arm.state().stopped
+    with pytest.raises(UserError):
+        bench.process.enable()
+    bench.process.reset()
+    assert bench.process.mode is Mode.DISABLED
