@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_rig.config import GuardConfig
-from robot_rig.datatypes import Floats, Mode, Outcome, Source
-from robot_rig.safety.limits import STOP_TIME_S
+from robot_rig.config import ControlConfig, GuardConfig
+from robot_rig.datatypes import JOINTS, Floats, Mode, Outcome, Source
+from robot_rig.safety.gate import Gate
+from robot_rig.safety.limits import STOP_TIME_S, Limits
 from tests.integrated_arm import PERIOD, act, report
 from tests.safety.gate_bench import HOME, KINEMATICS, GateBench, tool_wish
 
@@ -253,3 +254,18 @@ def test_a_clock_that_stands_still_or_goes_back_changes_nothing() -> None:
     bench.now -= 3 * PERIOD
     held = bench.tick(tool_wish(x=-0.1), action=bench.fresh())
     assert held.command.velocity == pytest.approx(before)
+
+
+@pytest.mark.parametrize("early", [(), (3,), (3, 8)])
+def test_motion_under_way_is_counted_by_time_and_not_by_ticks(early: tuple[int, ...]) -> None:
+    """An action that brings a tick 1 ms after the last one must not push older motion out of the window."""
+    limits = Limits.from_config(GuardConfig(), ControlConfig())
+    gate, now, delay = Gate(limits), 0.0, limits.reaction
+    gate._last = np.full(JOINTS, 0.1)
+    for tick in range(60):
+        steps = (0.001, limits.period - 0.001) if tick % 10 in early else (limits.period,)
+        for step in steps:
+            now += step
+            gate._elapsed(now)
+    covered = gate._moves[-gate._rows_within(delay) :, 0].sum() / 0.1
+    assert delay - 1e-6 <= covered <= delay + limits.period + 1e-6
