@@ -32,7 +32,7 @@ def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[
     """
     array: NDArray[Any] = value
     if type(value) is not np.ndarray or value.flags.writeable or value.base is not None or value.dtype != dtype:
-        array = np.array(value, dtype=dtype)
+        array = value.copy() if type(value) is np.ndarray and value.dtype == dtype else np.array(value, dtype=dtype)
         array.setflags(write=False)
     # Most shapes are known in full: one comparison spares the arm loop the walk over the axes.
     if array.shape != shape and (

@@ -69,6 +69,18 @@ def _follow(
         point[i] = tool[i] + drawn * ahead[i]
 
 
+@compiled(READ_1, READ_1, NUMBER, WRITE_1, WRITE_1)
+def _learn_trim(held: Floats, limits: Floats, rate: float, trim: Floats, twist: Floats) -> None:
+    """Add to `trim` (6,) a share `rate` of each small `twist` (6,) that is `held`, and then `trim` to `twist`.
+
+    A large error is being mended already and says nothing about the joints.
+    """
+    for i in range(6):
+        if held[i] > 0.0 and abs(twist[i]) <= 2.0 * limits[i]:
+            trim[i] = max(min(trim[i] + rate * twist[i], limits[i]), -limits[i])
+        twist[i] += trim[i]
+
+
 class SetPointServo:
     """Integrates action velocity into a set-point inside the box, and asks for the twist that follows it.
 
@@ -90,7 +102,7 @@ class SetPointServo:
         self._point: Floats | None = None
         self._speed: Floats = np.zeros(3)
         # Only what the policy does not command has a fixed place, against which a standing error can be told.
-        self._held = np.array([*np.isfinite(fixed), True, True, True], dtype=bool)
+        self._held = np.array([*np.isfinite(fixed), True, True, True], dtype=np.float64)
         self._trim: Floats = np.zeros(6)
 
     @property
@@ -131,9 +143,5 @@ class SetPointServo:
         )
         rotation_error(TOOL_DOWN, pose.rotation, twist[3:])
         twist[3:] *= self._rotation_gain
-        # A large error is being mended already and says nothing about the joints.
-        standing = self._held & (np.abs(twist) <= 2.0 * TRIM_LIMIT)
-        self._trim += (TRIM_RATE_HZ * step) * standing * twist
-        np.minimum(np.maximum(self._trim, -TRIM_LIMIT, out=self._trim), TRIM_LIMIT, out=self._trim)
-        twist += self._trim
+        _learn_trim(self._held, TRIM_LIMIT, TRIM_RATE_HZ * step, self._trim, twist)
         return twist

@@ -7,11 +7,11 @@ and trusts nobody above it: it starts closed, every doubt is zero velocity, and 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
+from robot_rig.compiled import NUMBER, READ_1, READ_2, WRITE_1, WRITE_2, compiled
 from robot_rig.datatypes import (
     GATE_MINT,
     JOINTS,
@@ -43,6 +43,34 @@ STILL.setflags(write=False)
 NEVER = (-1, 0.0)
 
 
+@compiled(WRITE_2, WRITE_1, READ_1, NUMBER)
+def _remember(moves: Floats, spans: Floats, velocity: Floats, span: float) -> None:
+    """Put `velocity` (7,) over `span` s behind the `moves` (N, 7) rad and `spans` (N,) s, whose first row goes."""
+    for i in range(spans.shape[0] - 1):
+        spans[i] = spans[i + 1]
+        for j in range(JOINTS):
+            moves[i, j] = moves[i + 1, j]
+    spans[-1] = span
+    for j in range(JOINTS):
+        moves[-1, j] = velocity[j] * span
+
+
+@compiled(READ_2, READ_1, NUMBER, WRITE_1)
+def _sum_within(moves: Floats, spans: Floats, delay: float, total: Floats) -> None:
+    """Add up to `total` (7,) the last `moves` that it takes to cover `delay` s.
+
+    Time counts, not ticks: an action may bring a tick before its time. Summed anew each tick: a running total would
+    round differently after a resume, and for ever.
+    """
+    first, covered = spans.shape[0] - 1, spans[-1]
+    while first > 0 and covered < delay - stages.ROUNDING:
+        first -= 1
+        covered += spans[first]
+    for i in range(first, spans.shape[0]):
+        for j in range(JOINTS):
+            total[j] += moves[i, j]
+
+
 class Gate:
     """Holds what safety must remember between ticks: the last sent velocity, the lease, the newest action, a latch."""
 
@@ -58,7 +86,7 @@ class Gate:
         self._cap = limits.slow_speed
         longest = 2 * math.ceil((limits.reaction + limits.state_age) / limits.period)
         self._moves = np.zeros((longest, JOINTS))
-        self._spans = deque([limits.period] * longest, maxlen=longest)
+        self._spans: Floats = np.full(longest, limits.period)
 
     @property
     def latched(self) -> Codes:
@@ -121,21 +149,10 @@ class Gate:
         since = self._limits.period if self._last_time is None else now - self._last_time
         self._last_time = now
         span = min(max(since, 0.0), ROBOT_TIMEOUT_S)
-        self._moves[:-1] = self._moves[1:]
-        np.multiply(self._last, span, out=self._moves[-1])
-        self._spans.append(span)
+        _remember(self._moves, self._spans, self._last, span)
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
         return min(max(since, 0.0), self._limits.period)
-
-    def _rows_within(self, delay: float) -> int:
-        """How many of the last `_moves` it takes to cover `delay` s: an action may bring a tick before its time."""
-        covered, count = 0.0, 0
-        for span in reversed(self._spans):
-            if count and covered >= delay - stages.ROUNDING:
-                break
-            covered, count = covered + span, count + 1
-        return count
 
     def _must_stop(self, mode: Mode, state: ArmState) -> Codes:
         """Reasons to send zero at once, past stage 7: the arm is off, a fault is latched, or its position unknown."""
@@ -174,8 +191,8 @@ class Gate:
         limits, last = self._limits, self._last
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
         stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
-        # Summed anew each tick: a running total would round differently after a resume, and for ever.
-        under_way = np.add.reduce(self._moves[-self._rows_within(delay) :])
+        under_way: Floats = np.zeros(JOINTS)
+        _sum_within(self._moves, self._spans, delay, under_way)
         allowed = self._barriers.allowed(delay, stop_time, under_way, paced)
         inside = paced
         # Stages 4 and 5 change nothing where no row is over; far from everything one comparison says so for both.
