@@ -7,8 +7,8 @@ from typing import Protocol
 
 from robot_rig.datatypes import Action, ArmState, Bytes, Executed, Float32s, Frame, Goal, RawFrame, SafeCommand
 
-UNDER_WAY_ROWS = 5
-"""Actions that can lie between a picture and now: an image age of at most 0.4 s at 10 Hz, begun and ended midway."""
+UNDER_WAY_ROWS = 6
+"""Actions that a picture may not show: an age of at most 0.4 s and the arm's lag at 10 Hz, begun and ended midway."""
 
 
 class Camera(Protocol):

@@ -60,7 +60,7 @@ def test_what_the_guard_made_of_an_action_replaces_what_was_asked() -> None:
 
 def test_too_old_a_picture_keeps_the_newest_motion() -> None:
     found = rows(walked(30).since(0.0, 3.0))
-    assert [first for _, first in found] == [25.0, 26.0, 27.0, 28.0, 29.0]
+    assert [first for _, first in found] == [24.0, 25.0, 26.0, 27.0, 28.0, 29.0]
 
 
 @given(age=st.floats(0.001, 0.35), late=st.floats(0.0, 0.1))
