@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from robot_rig.config import Config
@@ -28,6 +29,9 @@ HELD_OUT = "heldout"
 CONTINUATION = "collect"
 """Name of the saved arrays from which an interrupted collection, and later practice, goes on."""
 
+COUNTED = "episodes"
+"""Among them: ids of the episodes that play went on from. One that a kill left whole but uncounted is played again."""
+
 ANEW = "begin a new run with another --run"
 
 
@@ -40,7 +44,8 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
     plan = [(PLAY, steps) for steps in lengths(settings.steps, settings.episode_steps)]
     plan += [(HELD_OUT, steps) for steps in lengths(settings.held_out_steps, settings.episode_steps)]
     policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(config.control.axes), config.seed)
-    done = _continue(run, plant, policy)
+    counted = _continue(run, plant, policy)
+    done = len(counted)
     store = EpisodeStore(run.episodes)
     loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz)
     count = sum(steps for _, steps in plan[:done])
@@ -50,11 +55,13 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
         count += 1
         progress(count)
 
-    for index, (stage, steps) in enumerate(plan[done:], start=done):
+    for stage, steps in plan[done:]:
         meta = {"stage": stage, "policy": "random", "config": config.hash()}
-        writer = EpisodeWriter(store.next_path(stage), len(config.control.axes), None, meta)
+        path = store.next_path(stage)
+        writer = EpisodeWriter(path, len(config.control.axes), None, meta)
         log_episode(plant, loop, EpisodePlan(policy, None, Source.RANDOM, steps), writer, on_step)
-        run.save_arrays(CONTINUATION, {**plant.state(), **policy.state(), "episodes": [index + 1]})
+        counted.append(path.stem)
+        run.save_arrays(CONTINUATION, {**plant.state(), **policy.state(), COUNTED: np.array(counted)})
 
 
 def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:
@@ -69,11 +76,12 @@ def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:
     return saved
 
 
-def _continue(run: RunFolder, plant: Plant, policy: RandomPolicy) -> int:
-    """Episodes that are whole already; plant and policy are put where the last of them ended."""
+def _continue(run: RunFolder, plant: Plant, policy: RandomPolicy) -> list[str]:
+    """Ids of the episodes that are whole already; plant and policy are put where the last of them ended."""
     saved = where_play_ended(run)
     if not saved:
-        return 0
+        return []
     plant.load_state(saved)
     policy.load_state(saved)
-    return int(saved["episodes"][0])
+    ids: list[str] = saved[COUNTED].tolist()
+    return ids

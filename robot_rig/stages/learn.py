@@ -20,7 +20,7 @@ from robot_rig.errors import UserError
 from robot_rig.learning.health import HealthReport, health_check
 from robot_rig.learning.training_state import from_arrays, to_arrays
 from robot_rig.runs import RunFolder
-from robot_rig.stages.collect import HELD_OUT, PLAY
+from robot_rig.stages.collect import ANEW, CONTINUATION, COUNTED, HELD_OUT, PLAY
 from robot_rig.trainer import Trainer
 
 SAVED = "learning"
@@ -58,7 +58,13 @@ class Learning:
 
     def _whole(self, stage: str) -> list[str]:
         """Ids of the episodes of `stage` that were not cut short."""
-        ids = [episode.id for episode in self.store.read_new((), stage) if not episode.truncated]
+        saved = self._run.load_arrays(CONTINUATION, next_step=ANEW).get(COUNTED)
+        counted = None if saved is None else set(saved.tolist())
+        ids = [
+            episode.id
+            for episode in self.store.read_new((), stage)
+            if not episode.truncated and (counted is None or episode.id in counted)
+        ]
         if not ids:
             raise UserError(
                 f"the run in {self._run.path} holds no {stage} episodes", next_step="run `rig collect` on it first"

@@ -154,3 +154,10 @@ def test_a_log_longer_than_was_planned_finds_room(copy_of: CopyOf, collected: Pa
     learning.train_vae(no_progress)
     learning.begin_practice(no_progress)
     assert len(learning.trainer._replay) == 150
+
+
+def test_an_episode_that_a_kill_left_uncounted_is_not_learnt_from_twice(copy_of: CopyOf, collected: Path) -> None:
+    """Between the end of an episode and the save behind it lies a moment; play repeats that episode."""
+    run = copy_of(collected)
+    (run.episodes / "collect-000007.mcap").write_bytes((run.episodes / f"{PLAY_IDS[1]}.mcap").read_bytes())
+    assert episodes_of(Learning(run, CONFIG)) == PLAY_IDS
