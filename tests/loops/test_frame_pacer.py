@@ -34,7 +34,8 @@ def test_a_multiple_of_the_rate_never_slips_a_frame(rate: float, jitter: float) 
 @settings(max_examples=60, deadline=None)
 def test_any_faster_camera_gives_the_policys_rate_on_average(rate: float) -> None:
     taken = chosen(camera(rate, 60))
-    assert (taken[-1] - taken[0]) / (len(taken) - 1) == pytest.approx(PERIOD, rel=0.02)
+    # The grid follows a camera that is nearly in step with it: at 19.5 pictures a second by 2.5 %, the most there is.
+    assert (taken[-1] - taken[0]) / (len(taken) - 1) == pytest.approx(PERIOD, rel=0.03)
     assert np.abs(np.diff(taken) - PERIOD).max() <= 1.0 / rate + 1e-6
 
 
