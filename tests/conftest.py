@@ -5,10 +5,17 @@ Tests that need ROS are not collected where it is missing; tests/test_ros_presen
 
 from pathlib import Path
 
+import pytest
+
 import sim  # noqa: F401
 from tests.ros_graph import HAS_ROS, needs_ros, ros_master, ros_node
+from tests.void_attempts import VoidAttempts
 
 __all__ = ["ros_master", "ros_node"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(VoidAttempts())
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
