@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -24,6 +23,7 @@ from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.arm_reporting import ArmReporting
 from drivers.commander_watch import CommanderWatch
 from drivers.guard_process import GuardProcess
+from drivers.look_around import LookAround
 from drivers.sawyer import JOINT_COMMAND
 from drivers.sawyer_intera import SawyerIntera
 from drivers.sawyer_wire import SawyerWire
@@ -41,10 +41,6 @@ from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import prepare_process, prepare_tick_thread
 from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
-
-LOOK_PERIOD_S = 0.1
-SIGHT_S = 1.0
-"""Age of the master's list of publishers beyond which it says nothing about now."""
 
 DRIVERS = {"wire": SawyerWire, "intera": SawyerIntera}
 
@@ -84,21 +80,21 @@ class ArmNode:
         control = config.control
         kinematics = Kinematics(control.tool_offset_m, arm.table.origins, arm.table.hand)
         self._choice = ActionChoice(config.guard.action_age_limit_s)
-        self._commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
-        self._master = MasterWatch(master_uri(), node.name)
-        self._reporting = ArmReporting(control, node.stamps, self._master_word)
+        commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
+        master = MasterWatch(master_uri(), node.name)
+        self._reporting = ArmReporting(control, node.stamps, lambda: self._around.word())
         self.process = GuardProcess(
             arm=arm,
             loop=ArmLoop(control, config.guard, kinematics),
             choice=self._choice,
-            commanders=self._commanders,
+            commanders=commanders,
             clock=WallClock(),
             home_poses=[np.array(control.home_posture_rad)],
             period_s=1.0 / control.arm_rate_hz,
             take=self._reporting.put,
         )
-        self._closing = threading.Event()
-        for close in (self._master.close, self._reporting.close, self.process.close, self._closing.set):
+        self._around = LookAround(self.process, commanders, master, JOINT_COMMAND, node.fail)
+        for close in (master.close, self._reporting.close, self.process.close, self._around.close):
             node.closing(close)
 
     def start(self) -> None:
@@ -106,7 +102,7 @@ class ArmNode:
         work = {
             "report": self._reporting.run,
             "watchdog": self.process.watch,
-            "look around": self._look_around,
+            "look around": self._around.run,
             "tick": self._tick,
         }
         for name, target in work.items():
@@ -144,37 +140,6 @@ class ArmNode:
             return TriggerResponse(success=True, message=f"{name}: the guard is in mode {self.process.mode.value}")
 
         return answer
-
-    def _look_around(self) -> None:
-        """Second commanders, the master's health, and a dead tick; ends the node where going on makes no sense."""
-        try:
-            while not self._closing.wait(LOOK_PERIOD_S):
-                self._look()
-        except UserError as error:
-            self._node.fail(error)
-
-    def _look(self) -> None:
-        if self.process.failed:
-            raise UserError(
-                "the tick has failed and the arm was stopped",
-                next_step="read the log above, then start this node again",
-            )
-        if self._master.changed:
-            self.process.hold()
-            raise UserError(
-                "the ROS master was restarted and knows nobody any more; the arm holds",
-                next_step="start the launch file again",
-            )
-        state = self._master.latest
-        if state is None or self._master.trouble or time.monotonic() - state.stamp > SIGHT_S:
-            self._commanders.lose_sight(self._master.trouble or "the ROS master has not answered lately")
-        else:
-            self.process.see_commanders(state.publishers_of(JOINT_COMMAND))
-
-    def _master_word(self) -> str:
-        if self._commanders.strangers:
-            return f"second commander: {', '.join(self._commanders.strangers)}"
-        return self._master.trouble or "ok"
 
 
 def wire(options: ArmNodeOptions, node: Node) -> None:

@@ -6,20 +6,27 @@ there at the start may be confirmed by a person; whoever comes later is a second
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 
 from robot_rig.errors import UserError
+
+SIGHT_S = 1.0
+"""Age of the last look beyond which it says nothing about now."""
 
 
 class CommanderWatch:
     """Compares the publishers of joint commands with `own`, this node's name, and those a person `confirmed`.
 
-    `topic` is what it says in a refusal.
+    `topic` is what it says in a refusal; `clock` (s) tells how old the last look is, should nobody look any more.
     """
 
-    def __init__(self, own: str, confirmed: Iterable[str], topic: str) -> None:
+    def __init__(
+        self, own: str, confirmed: Iterable[str], topic: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._allowed = frozenset({_slashed(own), *(_slashed(name) for name in confirmed)})
-        self._topic = topic
+        self._topic, self._clock = topic, clock
+        self._looked = clock()
         self._strangers: tuple[str, ...] = ()
         self._blind = "the ROS master has not been asked yet"
 
@@ -28,11 +35,17 @@ class CommanderWatch:
         """The other commanders seen last, by node name."""
         return self._strangers
 
+    @property
+    def blind(self) -> str:
+        """Why nobody can be seen now; empty while the last look is good for now."""
+        age = self._clock() - self._looked
+        return self._blind or (f"nobody has looked for {age:.0f} s" if age > SIGHT_S else "")
+
     def look(self, publishers: Collection[str]) -> tuple[str, ...]:
         """The strangers among `publishers` that the look before this one had not seen."""
         strangers = tuple(sorted({_slashed(name) for name in publishers} - self._allowed))
         fresh = tuple(name for name in strangers if name not in self._strangers)
-        self._strangers, self._blind = strangers, ""
+        self._strangers, self._blind, self._looked = strangers, "", self._clock()
         return fresh
 
     def lose_sight(self, why: str) -> None:
@@ -41,8 +54,8 @@ class CommanderWatch:
 
     def check(self) -> None:
         """Raise UserError while there is another commander, or no telling whether there is."""
-        if self._blind:
-            raise UserError(f"who else commands the arm cannot be seen: {self._blind}", next_step="see `rig doctor`")
+        if blind := self.blind:
+            raise UserError(f"who else commands the arm cannot be seen: {blind}", next_step="see `rig doctor`")
         if self._strangers:
             first = self._strangers[0]
             raise UserError(

@@ -8,10 +8,12 @@ answer where a tick can read it without waiting.
 from __future__ import annotations
 
 import http.client
+import logging
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -26,6 +28,8 @@ T = TypeVar("T")
 POLL_PERIOD_S = 0.1
 CALL_TIMEOUT_S = 0.5
 
+log = logging.getLogger(__name__)
+
 
 class MasterSilent(Exception):
     """The master, or a node's XML-RPC server, gave no answer or no good one; the text says which and why."""
@@ -39,6 +43,21 @@ def master_uri() -> str:
     except (ValueError, TypeError) as error:
         raise UserError(f"ROS_MASTER_URI is no URI: {error}", next_step="set it to http://HOST:11311") from error
     return uri
+
+
+@contextmanager
+def _like_a_node(uri: str) -> Iterator[None]:
+    """What is in here reads an answer of `uri`; one of another shape than a ROS node gives becomes MasterSilent."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as error:
+        raise MasterSilent(f"{uri} answers, but not like a ROS node: {str(error)[:120]}") from error
+
+
+def _names(nodes: object) -> list[str]:
+    if not isinstance(nodes, list) or not all(isinstance(node, str) for node in nodes):
+        raise TypeError(f"{str(nodes)[:60]} where a list of names belongs")
+    return nodes
 
 
 class TimedTransport(xmlrpc.client.Transport):
@@ -86,22 +105,21 @@ class Master:
 
     def pid(self) -> int:
         """The process id of the master on its own machine."""
-        return int(self._ask(self._proxy, self.uri, "getPid"))
+        with _like_a_node(self.uri):
+            return int(self._ask(self._proxy, self.uri, "getPid"))
 
     def state(self) -> MasterState:
         """What the master knows now."""
         stamp = time.monotonic()
-        published, _, _ = self._ask(self._proxy, self.uri, "getSystemState")
-        return MasterState(
-            stamp,
-            self.pid(),
-            self._run_id(),
-            MappingProxyType({topic: tuple(nodes) for topic, nodes in published}),
-        )
+        with _like_a_node(self.uri):
+            published, _, _ = self._ask(self._proxy, self.uri, "getSystemState")
+            publishers = {str(topic): tuple(_names(nodes)) for topic, nodes in published}
+        return MasterState(stamp, self.pid(), self._run_id(), MappingProxyType(publishers))
 
     def topic_types(self) -> Mapping[str, str]:
         """Topic -> `package/Type`, for every topic that has ever been named to the master."""
-        return dict(self._ask(self._proxy, self.uri, "getTopicTypes"))
+        with _like_a_node(self.uri):
+            return {str(topic): str(kind) for topic, kind in self._ask(self._proxy, self.uri, "getTopicTypes")}
 
     def node_uri(self, node: str) -> str:
         """Where the XML-RPC server of `node` is."""
@@ -125,7 +143,8 @@ class Master:
         answer = self._ask(self._connect(uri), uri, "requestTopic", topic, [["TCPROS"]])
         if not isinstance(answer, list) or len(answer) < 3 or answer[0] != "TCPROS":
             raise MasterSilent(f"{node} does not hand out {topic} over TCP")
-        return str(answer[1]), int(answer[2])
+        with _like_a_node(uri):
+            return str(answer[1]), int(answer[2])
 
     def _run_id(self) -> str:
         found = bool(self._ask(self._proxy, self.uri, "hasParam", "/run_id"))
@@ -219,8 +238,16 @@ class MasterWatch:
                 self._take(self._master.state())
             except MasterSilent as error:
                 self._trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - the watch goes on whatever an answer, or on_change, has done
+                self._say(error)
             if self._closing.wait(self._period):
                 return
+
+    def _say(self, error: Exception) -> None:
+        trouble = f"the watch over the master failed ({type(error).__name__}: {str(error)[:120]})"
+        if trouble != self._trouble:
+            log.error("%s", trouble, exc_info=error)
+        self._trouble = trouble
 
     def _take(self, state: MasterState) -> None:
         self._trouble, self._latest = "", state

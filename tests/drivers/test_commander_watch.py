@@ -11,7 +11,7 @@ TOPIC = "/robot/limb/right/joint_command"
 
 
 def watch(*confirmed: str) -> CommanderWatch:
-    return CommanderWatch("/rig_arm", confirmed, TOPIC)
+    return CommanderWatch("/rig_arm", confirmed, TOPIC, lambda: 0.0)
 
 
 def test_alone_is_fine() -> None:

@@ -79,7 +79,7 @@ class Bench:
             arm=self.arm,
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=self.choice,
-            commanders=CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command"),
+            commanders=CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command", lambda: 0.0),
             clock=clock,
             home_poses=[HOME],
             period_s=period,

@@ -216,6 +216,64 @@ def test_a_run_id_that_comes_later_is_no_other_master() -> None:
     assert not state(1, "").same_master(state(2, ""))
 
 
+def proper(value: str) -> str:
+    """A master's answer with success, and `value`."""
+    return XML.format(f"<array><data><value><int>1</int></value><value></value><value>{value}</value></data></array>")
+
+
+NONSENSE = [
+    "<int>7</int>",
+    "<array><data></data></array>",
+    "<string>abc</string>",
+    "<array><data>" + "<value><array><data><value><int>1</int></value></data></array></value>" * 3 + "</data></array>",
+    "<struct></struct>",
+]
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_an_answer_of_another_shape_is_silence(value: str) -> None:
+    uri, listener = served(http(proper(value)))
+    master = Master(uri, timeout=5.0)
+    with pytest.raises(MasterSilent, match=uri):
+        master.state()
+    listener.close()
+
+
+def test_a_pid_that_is_no_number_is_silence() -> None:
+    uri, listener = served(http(proper("<string>abc</string>")))
+    for ask in (Master(uri, timeout=5.0).pid, Master(uri, timeout=5.0).topic_types):
+        with pytest.raises(MasterSilent, match=uri):
+            ask()
+    listener.close()
+
+
+def test_names_that_are_none_are_silence() -> None:
+    number = "<value><int>3</int></value>"
+    nodes = f"<value><array><data>{number}</data></array></value>"
+    one = f"<value><array><data><value>/topic</value>{nodes}</data></array></value>"
+    published = f"<value><array><data>{one}</data></array></value>"
+    nobody = "<value><array><data></data></array></value>"
+    uri, listener = served(http(proper(f"<array><data>{published}{nobody}{nobody}</data></array>")))
+    with pytest.raises(MasterSilent, match="list of names"):
+        Master(uri, timeout=5.0).state()
+    listener.close()
+
+
+def test_the_watch_outlives_an_answer_and_a_listener_that_nobody_foresaw(
+    own_master: ros_graph.Master, watches: list[MasterWatch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = MasterWatch(own_master.uri)
+    watches.append(watch)
+    assert eventually(lambda: watch.latest and not watch.trouble)
+    with monkeypatch.context() as broken:
+        broken.setattr(Master, "state", lambda _: 1 / 0)
+        assert eventually(lambda: "ZeroDivisionError" in watch.trouble)
+    assert eventually(lambda: not watch.trouble)
+    assert watch.latest is not None
+    stamp = watch.latest.stamp
+    assert eventually(lambda: watch.latest and watch.latest.stamp > stamp)
+
+
 # --- which robot ------------------------------------------------------------------------------------------------------
 
 
