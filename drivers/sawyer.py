@@ -6,10 +6,11 @@ A `SawyerLink` carries orders to the robot (`sawyer_wire` by itself, `sawyer_int
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +28,9 @@ SWITCH_LIMIT_S = 5.0
 """How long an order is repeated until the robot's state agrees; the vendor's own value."""
 
 SWITCH_PERIOD_S = 0.01
+
+COLLISION_REPORT_S = 5.0
+"""How long after the start a robot may take to say for the first time whether it collides."""
 
 FLAGS_GRACE_S = 0.15
 """How much older than the joint report the robot's state may be: with the age limit of 0.15 s it is unsafe after 0.3 s.
@@ -63,13 +67,20 @@ class Tip(NamedTuple):
 
 
 class SawyerReports:
-    """The newest of everything the robot reports. Written by the subscribers' threads, read by the tick."""
+    """The newest of everything the robot reports. Written by the subscribers' threads, read by the tick.
 
-    def __init__(self) -> None:
+    `collision_reports` says whether the robot must say that it does not collide before it is enabled.
+    """
+
+    def __init__(self, collision_reports: Literal["required", "absent"] = "required") -> None:
         self.joints: Joints | None = None
         self.flags: Flags | None = None
         self.tip: Tip | None = None
-        self.collided = False
+        self._collided = False
+        # Each counted by one thread only, so that neither overwrites what the other has just seen.
+        self._hits, self._hits_told = 0, 0
+        self._silence_ends = time.monotonic() + COLLISION_REPORT_S
+        self._collisions_known = collision_reports == "absent"
         self._names: Sequence[str] = ()
         self._order: list[int] = []
 
@@ -95,9 +106,35 @@ class SawyerReports:
         )
         self.joints = Joints(stamp, robot_stamp, *arrays)
 
+    def take_collision(self, collided: bool) -> None:
+        """Take whether the robot collides now; a yes stays until the tick has heard it, however short it was."""
+        self._collided = collided
+        self._hits += collided
+        self._collisions_known = True
+
+    def require_collision_reports(self) -> None:
+        """Return once the robot has said whether it collides; raises UserError when it stays silent about it."""
+        while not self._collisions_known:
+            if time.monotonic() > self._silence_ends:
+                raise UserError(
+                    f"the robot has never said on {COLLISION_STATE} whether it collides",
+                    next_step="restart it; a robot that has no such report needs guard.collision_reports absent, and "
+                    "then nothing stops the arm when it hits something",
+                )
+            time.sleep(SWITCH_PERIOD_S)
+
     def complete(self) -> bool:
         """Whether joints, state and tip have been heard of."""
         return self.joints is not None and self.flags is not None and self.tip is not None
+
+    def hear(self, latched: bool) -> ArmState:
+        """`arm_state` for the tick: a collision since the last call counts as one of now, and is told once."""
+        hits = self._hits
+        state = self.arm_state(latched)
+        if hits != self._hits_told and not state.collided:
+            state = dataclasses.replace(state, collided=True)
+        self._hits_told = hits
+        return state
 
     def arm_state(self, latched: bool) -> ArmState:
         """Everything as one record, as old as the oldest part that counts; a `latched` stop overrides the robot's word.
@@ -115,7 +152,7 @@ class SawyerReports:
             enabled=flags.enabled and not latched,
             stopped=flags.stopped or flags.button or latched,
             error=flags.error,
-            collided=self.collided,
+            collided=self._collided,
         )
 
 
@@ -158,8 +195,11 @@ class Sawyer:
         reports.arm_state(latched=False)
 
     def state(self) -> ArmState:
-        """The newest report; `stopped` from the moment of `stop` on, whether or not the robot has answered."""
-        return self._reports.arm_state(self._latched.is_set())
+        """The newest report, for the one that ticks: a collision between two calls is in the second.
+
+        `stopped` from the moment of `stop` on, whether or not the robot has answered.
+        """
+        return self._reports.hear(self._latched.is_set())
 
     def send(self, command: SafeCommand) -> None:
         """Stream one velocity command; zero while stopped, whatever is asked.
@@ -183,7 +223,7 @@ class Sawyer:
 
     def enable(self) -> None:
         """Motors on. Raises UserError while stopped, in error or not homed, and when the robot does not obey."""
-        state = self.state()
+        state = self._reports.arm_state(self._latched.is_set())
         if state.stopped:
             raise UserError("the arm is stopped", next_step="make sure that nobody is in reach, then reset it")
         if state.error:
@@ -191,6 +231,7 @@ class Sawyer:
         flags = self._reports.flags
         if flags is not None and not flags.ready:
             raise UserError("the robot is not homed", next_step="press the cuff once, or restart the robot")
+        self._reports.require_collision_reports()
         self._link.switch(True, self._latched.is_set)
         if self._latched.is_set():
             raise UserError("the arm was stopped while it was switched on", next_step="reset it, then enable it")

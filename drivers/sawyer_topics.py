@@ -39,6 +39,9 @@ BUTTON_PRESSED = 1
 OTHER_DEVICES = 4
 """joint_states also carries the reports of head and gripper; a queue of one could keep just those."""
 
+COLLISIONS = 100
+"""Reports that may wait: a queue of one would drop a yes behind which a no has come."""
+
 log = logging.getLogger(__name__)
 
 
@@ -50,13 +53,13 @@ class SawyerTopics:
     """
 
     def __init__(self, config: Config, types: InteraTypes, state_type: str) -> None:
-        self.reports = SawyerReports()
+        self.reports = SawyerReports(config.guard.collision_reports)
         self._clock = LowerEnvelope()
         self._distrust = ""
         self._subscribers = [
             _subscribe(JOINT_STATES, JointState, self._take_joints, OTHER_DEVICES),
             _subscribe(ROBOT_STATE, getattr(types, state_type), self._take_state),
-            _subscribe(COLLISION_STATE, types.CollisionDetectionState, self._take_collision),
+            _subscribe(COLLISION_STATE, types.CollisionDetectionState, self._take_collision, COLLISIONS),
         ]
         endpoint = _subscribe(ENDPOINT_STATE, types.EndpointState, self._take_endpoint)
         try:
@@ -98,7 +101,7 @@ class SawyerTopics:
         )
 
     def _take_collision(self, message: Any) -> None:
-        self.reports.collided = message.collision_state
+        self.reports.take_collision(message.collision_state)
 
     def _take_endpoint(self, message: Any) -> None:
         at, force = message.pose.position, message.wrench.force

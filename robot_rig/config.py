@@ -104,6 +104,11 @@ class GuardConfig(Section):
     reaction_time_s: float = Field(0.08, ge=0.01, le=0.5, description="identified delay of the arm, s")
     image_age_limit_s: float = Field(0.25, gt=0, le=0.4, description="oldest picture that may move the arm, s")
     action_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest action that may move the arm, s")
+    collision_reports: Literal["required", "absent"] = Field(
+        "required",
+        description="whether the robot must report its collisions before it is enabled; absent: nothing stops the arm "
+        "when it hits something",
+    )
     state_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest arm state that may move the arm, s")
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ WELL = Flags(enabled=True, stopped=False, error=False, ready=True, button=False,
 def reports(flags: Flags = WELL, position: Floats = NEUTRAL) -> SawyerReports:
     made = SawyerReports()
     made.flags = flags
+    made.take_collision(False)
     made.take_joints(10.0, 500.0, JOINT_NAMES, list(position), [0.0] * 7, [0.0] * 7)
     return made
 
@@ -105,6 +106,57 @@ def test_before_the_first_report_there_is_nothing_to_say() -> None:
         SawyerReports().arm_state(latched=False)
     with pytest.raises(UserError, match="not reported"):
         Sawyer(FakeLink(SawyerReports()), SawyerReports(), PUBLISHED)
+
+
+@pytest.mark.parametrize(
+    ("reported", "heard"),
+    [
+        ([[True, False], [], []], [True, False, False]),
+        ([[True], [], [False]], [True, True, False]),
+        ([[True, False], [True, False], [False]], [True, True, False]),
+        ([[], [False], [False, True]], [False, False, True]),
+    ],
+)
+def test_a_collision_shorter_than_a_tick_is_heard_once(reported: list[list[bool]], heard: list[bool]) -> None:
+    made, link = arm()
+    states = []
+    for since_the_last_tick in reported:
+        for collided in since_the_last_tick:
+            link.reports.take_collision(collided)
+        states.append(made.state().collided)
+    assert states == heard
+
+
+def test_an_order_does_not_take_a_collision_from_the_tick() -> None:
+    made, link = arm(WELL._replace(enabled=False))
+    link.reports.take_collision(True)
+    link.reports.take_collision(False)
+    made.enable()
+    assert made.state().collided
+
+
+def test_a_robot_that_never_says_whether_it_collides_is_not_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sawyer, "COLLISION_REPORT_S", 0.05)
+    silent = SawyerReports()
+    silent.flags = WELL._replace(enabled=False)
+    silent.take_joints(10.0, 500.0, JOINT_NAMES, list(NEUTRAL), [0.0] * 7, [0.0] * 7)
+    link = FakeLink(silent)
+    made = Sawyer(link, silent, PUBLISHED)
+    with pytest.raises(UserError, match=r"collision_detection_state.*guard\.collision_reports"):
+        made.enable()
+    assert link.told == []
+    silent.take_collision(False)
+    made.enable()
+    assert link.told == [True]
+
+
+def test_a_robot_without_collision_reports_is_enabled_when_a_person_has_said_so() -> None:
+    known = SawyerReports("absent")
+    known.flags = WELL._replace(enabled=False)
+    known.take_joints(10.0, 500.0, JOINT_NAMES, list(NEUTRAL), [0.0] * 7, [0.0] * 7)
+    link = FakeLink(known)
+    Sawyer(link, known, PUBLISHED).enable()
+    assert link.told == [True]
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
