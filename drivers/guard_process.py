@@ -138,7 +138,7 @@ class GuardProcess:
             log.error("overrun: the tick was late three times in a row; the arm comes to rest and holds")
             with self._lock:
                 self._halts += 1
-                self._loop.hold()
+                self._loop.overrun()
 
     def watch(self) -> None:
         """The watchdog's thread: stop the arm when the tick is dead though this process is not."""

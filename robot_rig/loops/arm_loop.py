@@ -79,6 +79,10 @@ class ArmLoop:
         """A person lets the arm come to rest and stay there."""
         self._raise(Event.HOLD, ("hold",))
 
+    def overrun(self) -> None:
+        """The machine is too busy to tick on time: come to rest until a person has seen to it."""
+        self._raise(Event.LAPSED, ("overrun",))
+
     def home(self, via_poses: Sequence[Floats]) -> None:
         """A person sends the arm through `via_poses`, each (7,) rad; out of ACTIVE it then goes on, else it holds.
 

@@ -73,6 +73,10 @@ REASONS: dict[str, str] = {
     "collision": "The arm reports a collision. It was stopped at once. Clear the way, then reset and enable.",
     "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",
     "lapsed": "Data stayed stale for too long. The arm is on hold. Mend the source, then enable.",
+    "overrun": (
+        "The arm process came too late three times in a row: the machine is too busy. The arm came to rest and is on "
+        "hold. Stop what loads this machine, see the real-time lines of `rig doctor`, then enable."
+    ),
     "homing_late": (
         "Home was not reached in time. The arm is on hold. Move it by hand nearer to home, or choose via poses."
     ),

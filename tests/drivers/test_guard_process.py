@@ -188,6 +188,27 @@ def test_a_person_preempts_the_policy_through_rest_and_keeps_the_arm(bench: Benc
     assert not bench.reports[-1].status.executed.any()
 
 
+class HurriedClock(ManualClock):
+    """Two periods pass between any two looks at it, as on a machine that is far too busy."""
+
+    def now(self) -> float:
+        self.advance(2 * PERIOD)
+        return super().now()
+
+
+def test_a_tick_that_is_always_late_brings_the_arm_to_rest_and_says_so() -> None:
+    bench = Bench(HurriedClock())
+    bench.process.enable()
+    assert bench.process.mode is Mode.ACTIVE
+    ticking = threading.Thread(target=bench.process.run, daemon=True)
+    ticking.start()
+    assert eventually(lambda: bench.reports and bench.reports[-1].status.mode is Mode.HOLD)
+    assert bench.reports[-1].why == ("overrun",)
+    bench.process.close()
+    ticking.join(10)
+    assert not ticking.is_alive()
+
+
 def test_it_does_not_open_while_another_can_command_the_arm(bench: Bench) -> None:
     bench.process.see_commanders(["/rig_arm", "/wobbler"])
     with pytest.raises(UserError, match="/wobbler"):
