@@ -22,6 +22,7 @@ from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
 from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.node import Node, run
+from sim.faults.robot_troubles import RobotTroubles
 from sim.scenes import TIMESTEP_S
 from sim.wire.camera import CameraOnNetwork
 from sim.wire.outbox import Outbox
@@ -74,6 +75,8 @@ class SimNode:
         age = (least / 1000, most / 1000)
         self._camera = CameraOnNetwork(self._sawyer.world, config, age, options.seed, self._clock, node.stamps.wall)
         node.closing(self._camera.close)
+        self._troubles = RobotTroubles(self._sawyer, self._mute)
+        node.closing(self._troubles.close)
         self._outbox = Outbox()
         node.closing(self._outbox.close)
         self._robot = RobotOnNetwork(
@@ -81,7 +84,7 @@ class SimNode:
             config,
             options.release,
             self._outbox,
-            lambda stamp: node.stamps.wall(stamp) + options.robot_clock_offset_s,
+            lambda stamp: node.stamps.wall(stamp) + options.robot_clock_offset_s + self._troubles.clock_s,
         )
         node.closing(self._robot.close)
         self._real_time = RealTime(self._clock, TIMESTEP_S, self._step)
@@ -91,7 +94,11 @@ class SimNode:
         node.closing(self._stop)
         self._thread.start()
 
+    def _mute(self, topics: frozenset[str]) -> None:
+        self._robot.muted = topics
+
     def _step(self, stamp: float) -> None:
+        self._troubles.before_step()
         self._sawyer.step()
         self._robot.after_step(stamp)
         self._room.after_step(stamp)

@@ -33,6 +33,8 @@ class Topic:
 
 
 CAMERA_FRAME = Topic("/rig/camera/frame", Image, 30.0, 0.25)
+# Says when a camera does not show what is there: frozen, dark, over-exposed.
+CAMERA_STATUS = Topic("/rig/camera/status", DiagnosticArray, 2.0, 2.0, queue_size=20)
 CAMERA_RAW = Topic("/rig/camera/raw", Image, 5.0, 2.0)
 ACTION = Topic("/rig/action", Joy, 10.0, 0.25)
 TELEOP = Topic("/rig/teleop", Joy, 10.0, 0.25)
@@ -55,6 +57,7 @@ TOPICS: dict[str, Topic] = {
     for topic in (
         CAMERA_FRAME,
         CAMERA_RAW,
+        CAMERA_STATUS,
         ACTION,
         TELEOP,
         ARM_STATE,

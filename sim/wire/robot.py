@@ -66,6 +66,8 @@ class RobotOnNetwork:
         self._sawyer, self._outbox, self._wall_time = sawyer, outbox, wall_time
         types = load(release)
         self._reports = Reports(types, config)
+        self.muted: frozenset[str] = frozenset()
+        """Topics that this robot does not publish now: a fault."""
         self._latest = sawyer.snapshot(0.0)
         self._steps = 0
         self._steps_per_joint_report = STEPS_PER_REPORT
@@ -163,7 +165,7 @@ class RobotOnNetwork:
     def _send(self, publishers: Iterable[Report], snapshot: Snapshot) -> None:
         stamp = self._robot_time(snapshot.stamp)
         for publisher, make in publishers:
-            if publisher.get_num_connections():
+            if publisher.get_num_connections() and publisher.name not in self.muted:
                 publisher.publish(make(snapshot, stamp))
 
     def _robot_time(self, stamp: float) -> genpy.Time:

@@ -29,6 +29,8 @@ from sim.wire.sawyer import Sawyer
 log = logging.getLogger(__name__)
 
 TOOL, PUCK, FACTOR = "/sim/tool", "/sim/puck", "/sim/real_time_factor"
+TRUTH = "/sim/truth"
+TOUCHES = "touches the table"
 PLACE_ARM, PLACE_PUCK = "/sim/place_arm", "/sim/place_puck"
 BUTTON, FAULT = "/sim/estop_button", "/sim/fault"
 STEPS_PER_FACTOR = 500
@@ -37,7 +39,8 @@ STEPS_PER_FACTOR = 500
 class Room:
     """Publishes the truth about `sawyer`'s room and takes the hands' orders; rospy.init_node must have been called.
 
-    /sim/tool, /sim/puck geometry_msgs/PointStamped in base at 100 Hz; /sim/real_time_factor std_msgs/Float64 at 1 Hz.
+    /sim/truth sensor_msgs/JointState at 100 Hz: the joints, whatever the robot reports, and in frame_id whether the arm
+    touches the table. /sim/tool, /sim/puck geometry_msgs/PointStamped in base at 100 Hz; /sim/real_time_factor std_msgs/Float64 at 1 Hz.
     /sim/place_arm sensor_msgs/JointState (names and positions), /sim/place_puck geometry_msgs/Point (x and y),
     /sim/estop_button std_msgs/Bool (true = pressed), /sim/fault std_msgs/Empty.
     """
@@ -47,6 +50,7 @@ class Room:
     ) -> None:
         self._sawyer, self._outbox, self._wall_time, self._factor = sawyer, outbox, wall_time, factor
         self._steps = 0
+        self._truth = rospy.Publisher(TRUTH, JointState, queue_size=10)
         self._tool = rospy.Publisher(TOOL, PointStamped, queue_size=10)
         self._puck = rospy.Publisher(PUCK, PointStamped, queue_size=10) if sawyer.has_puck else None
         self._real_time = rospy.Publisher(FACTOR, Float64, queue_size=1, latch=True)
@@ -61,6 +65,7 @@ class Room:
         """Publish what is due after the step that stands for `stamp` (monotonic s); called by the stepping thread."""
         self._steps += 1
         if self._steps % STEPS_PER_REPORT == 0:
+            self._tell_joints(stamp)
             self._tell(self._tool, self._sawyer.world.tool_position, stamp)
             if self._puck is not None:
                 self._tell(self._puck, self._sawyer.world.puck_position, stamp)
@@ -71,6 +76,15 @@ class Room:
         if publisher.get_num_connections():
             header = Header(stamp=genpy.Time.from_sec(self._wall_time(stamp)), frame_id=BASE)
             self._outbox.put(partial(publisher.publish, PointStamped(header, Point(*where().tolist()))))
+
+    def _tell_joints(self, stamp: float) -> None:
+        if self._truth.get_num_connections():
+            world = self._sawyer.world
+            header = Header(stamp=genpy.Time.from_sec(self._wall_time(stamp)))
+            header.frame_id = TOUCHES if world.touches_table() else ""
+            position, velocity, effort = (column.tolist() for column in world.report())
+            joints = JointState(header, list(JOINT_NAMES), position, velocity, effort)
+            self._outbox.put(partial(self._truth.publish, joints))
 
     def _place_arm(self, message: JointState) -> None:
         wanted = dict(zip(message.name, message.position, strict=False))
@@ -101,5 +115,5 @@ class Room:
 
     def close(self) -> None:
         """Leave the network."""
-        for connection in (*self._subscribers, self._tool, self._real_time, *([self._puck] if self._puck else [])):
+        for connection in (*self._subscribers, self._truth, self._tool, self._real_time, *([self._puck] if self._puck else [])):
             connection.unregister()

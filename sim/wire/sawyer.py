@@ -14,7 +14,9 @@ import numpy as np
 
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Floats
+from sim.contact import TablePressure
 from sim.scenes import TIMESTEP_S
+from sim.wire.contact_safety import ContactSafety
 from sim.wire.controller import JointController
 from sim.wire.head import HeadPan
 from sim.wire.joint_command import JointTargets
@@ -52,6 +54,8 @@ class Sawyer:
         self.world = World(config, seed)
         self.head = HeadPan()
         self.controller = JointController(self.world)
+        self.contact_safety = ContactSafety(self.controller)
+        self._pressure = TablePressure(self.world)
         self.state = RobotState()
         self.has_puck = config.sim.scene == "push"
         self._posted: deque[Callable[[], None]] = deque()
@@ -69,6 +73,7 @@ class Sawyer:
         self.world.advance(TIMESTEP_S)
         self.head.tick(TIMESTEP_S)
         self._steps_since_contact = 0 if self.world.touches_table() else self._steps_since_contact + 1
+        self.contact_safety.tick(self._pressure.newtons() if self.state.enabled else 0.0)
 
     def enter(self, state: RobotState) -> None:
         """Take on `state`: brakes on or off as it says."""
@@ -115,6 +120,10 @@ class Sawyer:
         """A head command; ignored while disabled."""
         if self.state.enabled:
             self.head.command(target, speed_ratio)
+
+    def feel_contact(self) -> None:
+        """Report a collision for the next 10 ms, whatever touches what."""
+        self._steps_since_contact = -1
 
     def place_arm(self, position: Floats) -> None:
         """Put the arm at joint `position` (7,) rad, at rest and held: the evaluator's hand, not the robot's."""
