@@ -54,7 +54,12 @@ class ControlConfig(Section):
     action_scale_m: float = Field(0.017, gt=0, le=0.02, description="tool travel of action 1 in one policy step, m")
     policy_rate_hz: float = Field(10.0, ge=1, le=30, description="policy steps per second")
     arm_rate_hz: Literal[50, 100, 125, 250, 500] = Field(100, description="joint velocity commands per second")
-    tool_height_m: float = Field(0.06, ge=0.0, le=0.6, description="fixed height of the tool tip for planar tasks, m")
+    tool_height_m: float = Field(
+        0.06,
+        ge=-0.5,
+        le=0.6,
+        description="fixed height of the tool tip for planar tasks, m in base; below 0 for a table lower than its base",
+    )
     home_tool_m: Point = Field((0.65, 0.0, 0.06), description="tool tip at the start of an evaluation, m in base")
     home_posture_rad: JointAngles = Field(
         (-0.31262, -0.86189, 0.10067, 1.64009, -0.09158, 0.79719, 3.14410),

@@ -25,8 +25,16 @@ KINEMATICS = Kinematics(CONTROL.tool_offset_m)
 class Story:
     """A loop, an arm and a clock."""
 
-    def __init__(self, start: Floats = HOME, delay: int = 0, lag: float = 0.0, enabled: bool = True) -> None:
-        self.loop = ArmLoop(CONTROL, GuardConfig(), KINEMATICS)
+    def __init__(
+        self,
+        start: Floats = HOME,
+        delay: int = 0,
+        lag: float = 0.0,
+        enabled: bool = True,
+        control: ControlConfig = CONTROL,
+        guard: GuardConfig | None = None,
+    ) -> None:
+        self.loop = ArmLoop(control, guard or GuardConfig(), KINEMATICS)
         self.arm = IntegratedArm(start, delay, lag)
         self.now = 100.0
         self.seq = 0
@@ -352,6 +360,33 @@ def test_random_play_uses_the_whole_box_and_never_leaves_it(plant: tuple[int, fl
     assert story.reasons["joint_limit"] == 0
     assert story.reasons["near_singular"] == 0
     assert story.reasons["joint_speed"] < 0.01 * total
+
+
+def test_a_table_lower_than_the_arms_base_is_played_on_and_kept_clear_of() -> None:
+    table = -0.2
+    low, high, home = (0.50, -0.15, table + 0.03), (0.70, 0.15, 0.1), (0.60, 0.0, table + 0.06)
+    posture = solve_position(KINEMATICS, np.array(home), TOOL_DOWN, HOME)
+    control = ControlConfig(tool_height_m=home[2], home_tool_m=home, home_posture_rad=tuple(posture.tolist()))
+    guard = GuardConfig(box_low_m=low, box_high_m=high, table_height_m=table)
+    story = Story(posture, control=control, guard=guard)
+    tools = np.array(random_play(story, 200, 0))
+    assert np.abs(tools[:, 2] - home[2]).max() < 0.002
+    assert (tools.min(axis=0)[:2] < np.array(low)[:2] + 0.01).all()
+    assert (tools.max(axis=0)[:2] > np.array(high)[:2] - 0.01).all()
+    assert (tools > np.array(low) - 0.005).all()
+    assert (tools < np.array(high) + 0.005).all()
+    assert story.loop.mode is Mode.ACTIVE
+    assert story.reasons["table"] == story.reasons["joint_limit"] == 0
+
+
+def test_a_tool_that_is_to_travel_below_its_table_is_refused() -> None:
+    home = (0.60, 0.0, -0.14)
+    control = ControlConfig(tool_height_m=home[2], home_tool_m=home)
+    guard = GuardConfig(box_low_m=(0.5, -0.15, -0.05), box_high_m=(0.7, 0.15, 0.2), table_height_m=-0.1)
+    with pytest.raises(UserError, match="lower than the table"):
+        ArmLoop(control, guard.model_copy(update={"box_low_m": (0.5, -0.15, -0.17)}), KINEMATICS)
+    with pytest.raises(UserError, match="tool_height_m"):
+        ArmLoop(control, guard, KINEMATICS)
 
 
 def test_a_wall_is_reached_within_a_second_of_pushing_from_two_centimetres() -> None:
