@@ -1,9 +1,11 @@
-"""What the robot's own software knows of its body: the torque of its weight, and where it would touch the table.
+"""What the robot's own software knows of its body: the torque of its weight, and where it would touch something.
 
 Called by `sim.wire`, from threads of their own: everything here works on a private copy and never on the world's data.
 """
 
 from __future__ import annotations
+
+import threading
 
 import mujoco
 import numpy as np
@@ -13,9 +15,18 @@ from robot_rig.datatypes import JOINTS, Floats
 from sim.model import EFFORT_LIMITS, ROBOT_BIT
 from sim.scenes import build
 
+FAR_END = ("right_l4", "right_l5", "right_l6", "right_hand")
+NEAR_END = ("base", "pedestal", "head", "right_l0", "right_l1")
+"""Bodies of which no two are neighbours; those of the one end can be folded into those of the other."""
+
+TOUCHING_M = 1e-4
+
 
 class BodyModel:
-    """The arm as its maker describes it: without the payload error that the simulated arm may have."""
+    """The arm as its maker describes it: without the payload error that the simulated arm may have.
+
+    Several threads may ask at a time.
+    """
 
     def __init__(self, config: Config) -> None:
         believed = config.model_copy(update={"sim": config.sim.model_copy(update={"payload_error_kg": 0.0})})
@@ -23,6 +34,16 @@ class BodyModel:
         self._data = mujoco.MjData(self._model)
         self._robot = np.flatnonzero(self._model.geom_contype == ROBOT_BIT)
         self._table = self._model.geom("table").id
+        far, near = self._shapes(FAR_END), self._shapes(NEAR_END)
+        self._self_pairs = [(one, other) for one in far for other in near]
+        self._placed = threading.Lock()
+
+    def _shapes(self, bodies: tuple[str, ...]) -> list[int]:
+        """The primitives of `bodies`; meshes only dress them."""
+        ids = {self._model.body(name).id for name in bodies}
+        shapes = range(self._model.ngeom)
+        mesh = mujoco.mjtGeom.mjGEOM_MESH
+        return [i for i in shapes if self._model.geom_bodyid[i] in ids and self._model.geom_type[i] != mesh]
 
     def _place(self, position: Floats, velocity: Floats) -> None:
         self._data.qpos[:JOINTS], self._data.qvel[:JOINTS] = position, velocity
@@ -34,14 +55,29 @@ class BodyModel:
 
     def model_torque(self, position: Floats, velocity: Floats) -> Floats:
         """(7,) N·m that keep it moving at `velocity` (7,) rad/s, within the motors' limits: gravity and Coriolis."""
-        self._place(position, velocity)
-        mujoco.mj_fwdVelocity(self._model, self._data)
-        torque: Floats = np.clip(self._data.qfrc_bias[:JOINTS], -EFFORT_LIMITS, EFFORT_LIMITS)
+        with self._placed:
+            self._place(position, velocity)
+            mujoco.mj_fwdVelocity(self._model, self._data)
+            torque: Floats = np.clip(self._data.qfrc_bias[:JOINTS], -EFFORT_LIMITS, EFFORT_LIMITS)
         return torque
+
+    def collides(self, position: Floats) -> bool:
+        """Whether the arm would touch the table or itself at joint `position` (7,) rad."""
+        return self.touches_table(position) or self.touches_itself(position)
+
+    def touches_itself(self, position: Floats) -> bool:
+        """Whether forearm, wrist or hand would touch shoulder, head or pedestal at joint `position` (7,) rad."""
+        with self._placed:
+            self._place(position, np.zeros(JOINTS))
+            return any(
+                mujoco.mj_geomDistance(self._model, self._data, one, other, TOUCHING_M, None) < 0.0
+                for one, other in self._self_pairs
+            )
 
     def touches_table(self, position: Floats) -> bool:
         """Whether any part of arm or gripper would touch the table at joint `position` (7,) rad."""
-        self._place(position, np.zeros(JOINTS))
-        pairs = self._data.contact.geom
-        with_table = (pairs == self._table).any(axis=1)
-        return bool((with_table & np.isin(pairs, self._robot).any(axis=1)).any())
+        with self._placed:
+            self._place(position, np.zeros(JOINTS))
+            pairs = self._data.contact.geom
+            with_table = (pairs == self._table).any(axis=1)
+            return bool((with_table & np.isin(pairs, self._robot).any(axis=1)).any())

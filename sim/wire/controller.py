@@ -34,6 +34,7 @@ class JointController:
         self._timeout_s = DEFAULT_TIMEOUT_S
         self._speed_ratio = DEFAULT_SPEED_RATIO
         self._suppressed_s = 0.0
+        self._paused_s = 0.0
         self._moves = False
         self.brake()
 
@@ -54,10 +55,21 @@ class JointController:
         """Carry no weight for the next 0.2 s."""
         self._suppressed_s = SUPPRESSION_S
 
+    @property
+    def paused(self) -> bool:
+        """Whether it holds still, see `pause`."""
+        return self._paused_s > HALF_STEP_S
+
+    def pause(self, seconds: float) -> None:
+        """Hold the joints where they are for `seconds`; what is commanded, before or meanwhile, goes on afterwards."""
+        self._world.brake()
+        self._paused_s = seconds
+
     def brake(self) -> None:
         """Motors off and brakes on: keep the joints where they are, whatever is commanded."""
         self._world.brake()
         self._moves = False
+        self._paused_s = 0.0
         self._hold()
 
     def release(self) -> None:
@@ -118,6 +130,9 @@ class JointController:
             if self._silent_s > self._timeout_s - HALF_STEP_S:
                 self._time_out()
             self._silent_s += TIMESTEP_S
+        if self.paused:
+            self._paused_s -= TIMESTEP_S
+            return
         if self._mode is CommandMode.VELOCITY:
             self._world.set_joint_velocity_target(self._given, 2 * TIMESTEP_S)
         elif self._mode is CommandMode.TORQUE:

@@ -94,7 +94,7 @@ class PositionKinematics:
         return self._frames.pose(tip, position) if tip in self._frames.tips else None
 
     def in_collision(self, position: Floats) -> bool:
-        """Whether the arm touches the table at joint `position` (7,) rad."""
+        """Whether the arm collides with something at joint `position` (7,) rad."""
         return self._in_collision(position)
 
     def solve(self, query: PoseQuery, current: Floats) -> PoseAnswer:

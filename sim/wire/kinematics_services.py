@@ -36,10 +36,12 @@ IK_SERVICE, FK_SERVICE = f"{NODE}/IKService", f"{NODE}/FKService"
 def joints_by_name(message: JointState, rest: Floats) -> Floats:
     """(7,) rad: the arm joints that `message` names, `rest` (7,) for the others. Joints of other parts are ignored.
 
-    Raises ValueError when positions are missing.
+    Raises ValueError when positions are missing or no numbers.
     """
     if len(message.position) < len(message.name):
         raise ValueError(f"{len(message.name)} joints are named, {len(message.position)} positions are given")
+    if not np.isfinite(message.position).all():
+        raise ValueError("a joint position is not finite")
     position = np.array(rest)
     for name, value in zip(message.name, message.position, strict=False):
         if name in JOINT_NAMES:
@@ -71,13 +73,15 @@ class KinematicsServices:
     def solve(self, request: Any) -> Any:
         """SolvePositionIKResponse: one solution and one result for each pose."""
         joints, results = [], []
+        solved: list[Floats | None] = []
         for index in range(len(request.pose_stamp)):
             try:
-                answer = self._kinematics.solve(self._query(request, index), self._current())
+                answer = self._kinematics.solve(self._query(request, index, solved), self._current())
                 result, found = answer.result, answer.joints
             except ValueError as reason:
                 rospy.logwarn("IK request refused: %s", reason)
                 result, found = Result.FAILED, None
+            solved.append(found if result > 0 else None)
             joints.append(self._joint_state(found))
             results.append(int(result))
         return self._types.SolvePositionIKResponse(joints, results)
@@ -87,12 +91,11 @@ class KinematicsServices:
             return JointState()
         return JointState(header=Header(stamp=self._now()), name=list(JOINT_NAMES), position=position.tolist())
 
-    def _query(self, request: Any, index: int) -> PoseQuery:
+    def _query(self, request: Any, index: int, solved: Sequence[Floats | None]) -> PoseQuery:
         stamped = request.pose_stamp[index]
         if stamped.header.frame_id.lstrip("/") not in ("", BASE):
             raise ValueError(f"poses are taken in {BASE}, not in {stamped.header.frame_id}")
         point, turn = stamped.pose.position, stamped.pose.orientation
-        seed = _at(request.seed_angles, index)
         position = np.array([point.x, point.y, point.z])
         if not np.isfinite(position).all():
             raise ValueError("a position holds a number that is not finite")
@@ -101,19 +104,31 @@ class KinematicsServices:
             position=position,
             rotation=rotation_of(turn.w, turn.x, turn.y, turn.z),
             seed_mode=SeedMode(request.seed_mode),
-            seed=joints_by_name(seed, self._current()) if seed is not None and seed.name else None,
+            seed=self._user_seed(request, index, solved),
             nullspace_goal=self._nullspace_goal(request, index),
         )
+
+    def _user_seed(self, request: Any, index: int, solved: Sequence[Floats | None]) -> Floats | None:
+        """The client's seed (7,) rad: the solution of a pose before, where it gives that one's index, or its angles."""
+        # Software 5.3 has no such field.
+        earlier = _at(getattr(request, "user_seed_indices", ()), index)
+        if earlier is not None and earlier >= 0:
+            if earlier >= len(solved):
+                raise ValueError(f"pose {index} is to start from pose {earlier}, which comes no earlier")
+            return solved[earlier]
+        seed = _at(request.seed_angles, index)
+        return joints_by_name(seed, self._current()) if seed is not None and seed.name else None
 
     def _nullspace_goal(self, request: Any, index: int) -> NullspaceGoal | None:
         goal = _at(request.nullspace_goal, index)
         if not _at(request.use_nullspace_goal, index) or goal is None:
             return None
         gain = _at(request.nullspace_gain, index)
+        gain = DEFAULT_NULLSPACE_GAIN if gain is None else gain
+        if not np.isfinite(gain):
+            raise ValueError("a gain is not finite")
         free = np.full(JOINTS, np.nan)
-        return NullspaceGoal(
-            joints_by_name(goal, free), min(max(DEFAULT_NULLSPACE_GAIN if gain is None else gain, 0.0), 1.0)
-        )
+        return NullspaceGoal(joints_by_name(goal, free), min(max(gain, 0.0), 1.0))
 
     def forward(self, request: Any) -> Any:
         """SolvePositionFKResponse: one pose for each configuration; joints that it does not name are where they are."""

@@ -42,6 +42,12 @@ class Reports:
         self._types = types
         self._frames = TipFrames(config)
         self._body = BodyModel(config)
+        self._chosen_tips = tuple(self._frames.tips)
+
+    def choose_tips(self, names: Iterable[str]) -> None:
+        """Let tip_states hold the tips of these `names` from now on; unknown names are left out."""
+        chosen = frozenset(names)
+        self._chosen_tips = tuple(name for name in self._frames.tips if name in chosen)
 
     def robot_state(self, snapshot: Snapshot, _: genpy.Time) -> Any:
         """RobotAssemblyState."""
@@ -73,11 +79,11 @@ class Reports:
         return self._tip(pose, snapshot, Header(stamp=stamp, frame_id=BASE))
 
     def tip_states(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
-        """EndpointStates of all tips."""
-        poses = self._frames.poses(snapshot.position)
+        """EndpointStates of the chosen tips; at first of all."""
+        poses, chosen = self._frames.poses(snapshot.position), self._chosen_tips
         header = Header(stamp=stamp, frame_id=BASE)
-        states = [self._tip(pose, snapshot, header) for pose in poses.values()]
-        return self._types.EndpointStates(header, list(poses), states)
+        states = [self._tip(poses[name], snapshot, header) for name in chosen]
+        return self._types.EndpointStates(header, list(chosen), states)
 
     def _tip(self, pose: TipPose, snapshot: Snapshot, header: Header) -> Any:
         twist = (pose.jacobian @ snapshot.velocity).tolist()
@@ -92,6 +98,15 @@ class Reports:
     def collision_detection(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
         """CollisionDetectionState: contact with the table since the last report."""
         return self._types.CollisionDetectionState(Header(stamp=stamp), snapshot.collided)
+
+    def collision_avoidance(self, _: Snapshot, stamp: genpy.Time) -> Any:
+        """CollisionAvoidanceState: this robot never turns away from anything by itself."""
+        return self._types.CollisionAvoidanceState(Header(stamp=stamp), False, [])
+
+    def homing(self, _: Snapshot, __: genpy.Time) -> Any:
+        """HomingState: every joint knows where it is, so that a HomingCommand has no effect."""
+        names = [*JOINT_NAMES, head.HEAD_PAN]
+        return self._types.HomingState(names, [self._types.HomingState.HOMED] * len(names))
 
     def gravity_compensation(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
         """SEAJointState, with what the robot believes that its weight needs."""

@@ -28,6 +28,7 @@ from sim.wire.outbox import Outbox
 from sim.wire.parameters import robot_parameters
 from sim.wire.reports import Reports
 from sim.wire.sawyer import Sawyer, Snapshot
+from sim.wire.settled_listener import SettledListener
 from sim.wire.tips import TipFrames
 
 RELEASES = ("5.5.2", "5.3.0")
@@ -39,11 +40,10 @@ MAX_RATE_HZ = round(1.0 / TIMESTEP_S)
 STEPS_PER_REPORT = MAX_RATE_HZ // REPORT_RATE_HZ
 REFUSAL_PERIOD_S = 1.0
 QUEUE = 10
+CONTACT_SUPPRESSORS = ("suppress_contact_safety", "suppress_squish_safety")
 ACCEPTED_WITHOUT_EFFECT = (
-    "suppress_cuff_interaction",
     "suppress_collision_avoidance",
     "suppress_body_avoidance",
-    "suppress_contact_safety",
     "suppress_hand_overwrench_safety",
 )
 """Topics under the limb for reflexes that this robot does not have."""
@@ -75,7 +75,7 @@ class RobotOnNetwork:
             rospy.set_param(name, value)
         self._advertise(types)
         self._subscribe(types)
-        kinematics = PositionKinematics(TipFrames(config), BodyModel(config).touches_table)
+        kinematics = PositionKinematics(TipFrames(config), BodyModel(config).collides)
         self._services = KinematicsServices(
             types, kinematics, lambda: self._latest.position, lambda: self._robot_time(self._latest.stamp)
         )
@@ -87,7 +87,9 @@ class RobotOnNetwork:
             (f"{LIMB}/endpoint_state", types.EndpointState, reports.endpoint_state),
             (f"{LIMB}/tip_states", types.EndpointStates, reports.tip_states),
             (f"{LIMB}/collision_detection_state", types.CollisionDetectionState, reports.collision_detection),
+            (f"{LIMB}/collision_avoidance_state", types.CollisionAvoidanceState, reports.collision_avoidance),
             (f"{LIMB}/gravity_compensation_torques", types.SEAJointState, reports.gravity_compensation),
+            ("/robot/homing_states", types.HomingState, reports.homing),
             ("/robot/head/head_state", types.HeadState, reports.head_state),
         )
         self._publishers: list[Report] = [
@@ -110,7 +112,9 @@ class RobotOnNetwork:
             on("/robot/set_super_enable", Bool, lambda m: sawyer.post(sawyer.enable if m.data else sawyer.disable)),
             on("/robot/set_super_reset", Empty, lambda _: sawyer.post(sawyer.reset)),
             on("/robot/set_super_stop", Empty, lambda _: sawyer.post(sawyer.stop)),
-            on("/robot/joint_state_publish_rate", UInt16, self._set_joint_rate),
+            on("/robot/set_homing_mode", types.HomingCommand, lambda _: None),
+            on("/robot/urdf", types.URDFConfiguration, lambda _: None),
+            on("/intera/endpoint_ids", types.StringArray, lambda m: self._reports.choose_tips(m.data)),
             on("/robot/head/command_head_pan", types.HeadPanCommand, self._turn_head),
             on(f"{LIMB}/joint_command", types.JointCommand, self._command),
             on(f"{LIMB}/joint_command_timeout", Float64, partial(self._set, sawyer.controller.set_timeout)),
@@ -120,8 +124,14 @@ class RobotOnNetwork:
                 Empty,
                 lambda _: sawyer.post(sawyer.controller.suppress_gravity_compensation),
             ),
+            *(
+                on(f"{LIMB}/{name}", Empty, lambda _: sawyer.post(sawyer.contact_safety.suppress))
+                for name in CONTACT_SUPPRESSORS
+            ),
+            on(f"{LIMB}/suppress_cuff_interaction", Empty, lambda _: sawyer.post(sawyer.zero_g.suppress)),
             *(on(f"{LIMB}/{name}", Empty, lambda _: None) for name in ACCEPTED_WITHOUT_EFFECT),
         ]
+        self._rate_orders = SettledListener("/robot/joint_state_publish_rate", UInt16, self._set_joint_rate)
 
     # --- what comes in, in rospy's threads ----------------------------------------------------------------------------
 
@@ -173,6 +183,7 @@ class RobotOnNetwork:
 
     def close(self) -> None:
         """Leave the network. What is still in the outbox may no longer be sent."""
+        self._rate_orders.close()
         self._services.close()
         for subscriber in self._subscribers:
             subscriber.unregister()

@@ -19,8 +19,10 @@ from sim.scenes import TIMESTEP_S
 from sim.wire.contact_safety import ContactSafety
 from sim.wire.controller import JointController
 from sim.wire.head import HeadPan
+from sim.wire.io_robot import RobotIo
 from sim.wire.joint_command import JointTargets
 from sim.wire.state_machine import RobotState
+from sim.wire.zero_g import ZeroG
 from sim.world import World
 
 CONTACT_STEPS = 5
@@ -56,6 +58,8 @@ class Sawyer:
         self.controller = JointController(self.world)
         self.contact_safety = ContactSafety(self.controller)
         self._pressure = TablePressure(self.world)
+        self.zero_g = ZeroG(self.controller)
+        self.io = RobotIo(config, self.world)
         self.state = RobotState()
         self.has_puck = config.sim.scene == "push"
         self._posted: deque[Callable[[], None]] = deque()
@@ -69,9 +73,12 @@ class Sawyer:
         """One physics step of 2 ms, after everything that was posted before it."""
         while self._posted:
             self._posted.popleft()()
+        self.zero_g.tick(self.io.panels.is_squeezed, self.state.enabled)
         self.controller.tick()
+        self.io.tick(self.state.enabled)
         self.world.advance(TIMESTEP_S)
         self.head.tick(TIMESTEP_S)
+        self.world.turn_head(self.head.pan)
         self._steps_since_contact = 0 if self.world.touches_table() else self._steps_since_contact + 1
         self.contact_safety.tick(self._pressure.newtons() if self.state.enabled else 0.0)
 
@@ -113,8 +120,9 @@ class Sawyer:
         self.enter(self.state.fault())
 
     def command(self, targets: JointTargets) -> None:
-        """A joint command; ignored while disabled."""
-        self.controller.command(targets)
+        """A joint command; ignored while disabled, and while a person moves the arm by its cuff."""
+        if not self.zero_g.floats:
+            self.controller.command(targets)
 
     def turn_head(self, target: float, speed_ratio: float) -> None:
         """A head command; ignored while disabled."""
