@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import pty
+import shlex
 import subprocess
 import termios
 import threading
@@ -16,8 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tyro
 from roslaunch.config import load_config_default
+from roslaunch.core import Node
 
+from drivers.arm_node import ArmNodeOptions
+from robot_rig.config_files import load_config
 from robot_rig.goal_library import GoalLibrary
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import collect
@@ -166,16 +171,61 @@ def test_make_prints_what_a_shell_needs_for_roslaunch(tmp_path: Path) -> None:
     assert set(nodes) == {"/sim_sawyer", "/rig_camera", "/rig_arm", "/enable_once"}
 
 
-@pytest.mark.parametrize("name", ["sim", "robot", "reach", "collect", "teleop", "capture_goal"])
-@pytest.mark.parametrize("robot_is", ["sim", "real"])
+def nodes_of(name: str, robot_is: str, *more: str) -> dict[str, Node]:
+    """The nodes that NAME.launch would start, by name."""
+    given = {"reach": ["goal:=a.png"], "capture_goal": ["goal:=a"]}.get(name, [])
+    chosen = [] if name in ("sim", "robot") else [f"robot:={robot_is}"]
+    files = [(str(ROOT / "launch" / f"{name}.launch"), [*given, *chosen, *more])]
+    return {node.name: node for node in load_config_default(files, None).nodes}
+
+
+ALL_FILES = pytest.mark.parametrize("name", ["sim", "robot", "reach", "collect", "teleop", "capture_goal"])
+BOTH_ROBOTS = pytest.mark.parametrize("robot_is", ["sim", "real"])
+
+
+def words_after(option: str, node: Node) -> list[str]:
+    words = shlex.split(node.args)
+    return [after for word, after in itertools.pairwise(words) if word == option]
+
+
+@ALL_FILES
+@BOTH_ROBOTS
+def test_single_settings_reach_every_node_and_a_comma_may_stand_in_a_value(
+    name: str, robot_is: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    single = ["guard.slow_speed_m_s=0.05", "control.axes=[x, y,z]", "collect.ou_sigma=0.3"]
+    nodes = nodes_of(name, robot_is, f"set:={','.join(single)}", "config:=reach")
+    nodes.pop("enable_once", None)
+    assert "rig_arm" in nodes
+    for node in nodes.values():
+        assert words_after("--set", node) == single, node.name
+        assert words_after("--config", node)[-1] == "reach", node.name
+    options = tyro.cli(ArmNodeOptions, args=shlex.split(nodes["rig_arm"].args))
+    assert load_config(["reach"], options.set).control.axes == ("x", "y", "z")
+    assert not any(words_after("--set", node) for node in nodes_of(name, robot_is).values())
+
+
+@ALL_FILES
+@BOTH_ROBOTS
+def test_a_publisher_is_confirmed_to_the_arm_process_alone(
+    name: str, robot_is: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    nodes = nodes_of(name, robot_is, "confirm_publisher:=/controller,/another one")
+    assert words_after("--confirm-publisher", nodes.pop("rig_arm")) == ["/controller", "/another one"]
+    assert not any("--confirm-publisher" in node.args for node in nodes.values())
+    (arm,) = (node for node in nodes_of(name, robot_is).values() if node.name == "rig_arm")
+    assert tyro.cli(ArmNodeOptions, args=shlex.split(arm.args)).confirm_publisher == ()
+
+
+@ALL_FILES
+@BOTH_ROBOTS
 def test_the_guard_is_never_started_again_and_a_real_robot_never_enabled(
     name: str, robot_is: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
-    given = {"reach": ["goal:=a.png"], "capture_goal": ["goal:=a"]}.get(name, [])
-    chosen = [] if name in ("sim", "robot") else [f"robot:={robot_is}"]
-    files = [(str(ROOT / "launch" / f"{name}.launch"), [*given, *chosen])]
-    nodes = {node.name: node for node in load_config_default(files, None).nodes}
+    nodes = nodes_of(name, robot_is)
     assert nodes["rig_arm"].required
     assert not any(node.respawn for node in nodes.values())
     assert all(node.output == "screen" and node.required for node in nodes.values() if node.name != "enable_once")
