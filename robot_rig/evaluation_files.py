@@ -9,18 +9,30 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from robot_rig.array_files import look_through, require_rows, unpack
+from robot_rig.datatypes import IMAGE_SHAPE
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation, Rollout
+from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular, sha256_of
 
 FORMAT = 1
 """Version of the files that `save_evaluation` writes."""
 
+_COLUMNS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+    "goal": (np.uint8, IMAGE_SHAPE),
+    "frames": (np.uint8, (None, *IMAGE_SHAPE)),
+    "distance_m": (np.floating, (None,)),
+    "goal_xy_m": (np.floating, (2,)),
+    "tool_xy_m": (np.floating, (2,)),
+}
+"""The arrays, a rollout a row: type, and the form of a row (None: any length)."""
+
+_NUMBERS = ("distance_m", "goal_xy_m", "tool_xy_m")
 _ROOM = "free some space there or give another folder"
 _AGAIN = "run the evaluation again: rig eval"
 
@@ -53,27 +65,45 @@ def save_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
 
 def load_evaluation(folder: Path) -> Evaluation:
-    """What `save_evaluation` wrote. Raises UserError when a file is missing, damaged or of another version."""
+    """What `save_evaluation` wrote. Raises UserError when a file is missing, damaged, foreign or of another version.
+
+    Nothing is unpacked before its digest, its sizes and its checksums have been compared.
+    """
+    index_path, arrays_path = folder / "evaluation.json", folder / "evaluation.npz"
+    if not index_path.exists():
+        raise UserError(f"there is no evaluation in {folder}", next_step=_AGAIN)
     try:
-        index = json.loads((folder / "evaluation.json").read_bytes())
-        packed = (folder / "evaluation.npz").read_bytes()
+        index = parse_object(read_regular(index_path, "evaluation index", INDEX_LIMIT))
         if index["format"] != FORMAT:
             raise UserError(f"{folder} has an evaluation of format {index['format']}, not {FORMAT}", next_step=_AGAIN)
-        if hashlib.sha256(packed).hexdigest() != index["sha256"]:
-            raise UserError(f"the evaluation in {folder} is damaged", next_step=_AGAIN)
-        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-            return _evaluation(index["ids"], arrays)
-    except OSError as error:
-        raise UserError(f"no evaluation can be read from {folder}: {error.strerror}", next_step=_AGAIN) from error
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        with open_regular(arrays_path, "evaluation") as file:
+            if sha256_of(file) != index["sha256"]:
+                raise UserError(f"the evaluation in {folder} is damaged", next_step=_AGAIN)
+            return _evaluation(index["ids"], file)
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"the evaluation in {folder} is damaged: {error}", next_step=_AGAIN) from error
 
 
-def _evaluation(ids: Any, arrays: Any) -> Evaluation:
-    columns = [arrays[name] for name in ("goal", "frames", "distance_m", "goal_xy_m", "tool_xy_m")]
-    if {len(column) for column in columns} != {len(ids)}:
-        raise ValueError(f"{len(ids)} ids, but the arrays have {[len(column) for column in columns]} rows")
-    return Evaluation(ids=tuple(str(id) for id in ids), rollouts=tuple(map(Rollout, *columns)))
+def _evaluation(ids: Any, file: BinaryIO) -> Evaluation:
+    """The evaluation in the npz `file`; pictures are unpacked last, when nothing is left that could be wrong."""
+    if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
+        raise ValueError("its ids are no list of names")
+    headers = look_through(file)
+    require_rows(headers, len(ids), _COLUMNS)
+    for name, (kind, form) in _COLUMNS.items():
+        dtype, axes = headers[name].dtype, headers[name].shape[1:]
+        fits = len(axes) == len(form) and all(want in (None, got) for want, got in zip(form, axes, strict=True))
+        if not fits or not np.issubdtype(dtype, kind):
+            raise ValueError(f"{name} has the form {headers[name].shape} of {dtype}")
+    if len(set(ids)) < len(ids) or not ids:
+        raise ValueError("its ids are not unique")
+    if headers["frames"].shape[1] != headers["distance_m"].shape[1] or not headers["frames"].shape[1]:
+        raise ValueError("it has not one distance a picture")
+    numbers = unpack(file, {name: headers[name] for name in _NUMBERS})
+    if not all(np.isfinite(values).all() for values in numbers.values()) or (numbers["distance_m"] < 0).any():
+        raise ValueError("a distance or place in it is no number")
+    columns = numbers | unpack(file, {name: headers[name] for name in _COLUMNS if name not in _NUMBERS})
+    return Evaluation(ids=tuple(ids), rollouts=tuple(map(Rollout, *(columns[name] for name in _COLUMNS))))
 
 
 def replace_file(path: Path, content: bytes) -> None:

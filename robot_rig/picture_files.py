@@ -1,19 +1,20 @@
 """Picture files from strangers, read without trust: what may go on to a decoder. Called by `robot_rig.vision` only.
 
 Every refusal is a UserError of one sentence that says what to do. The header is read by hand, so that no decoder ever
-meets a picture of another size, and a PNG is taken apart: only its pixels go on, every checksum having been verified.
+meets a picture of another size, and the file is taken apart. Of a PNG only the pixels go on, packed anew, every
+checksum verified; of a JPEG only what draws, in a bounded number of passes, for each costs the decoder the whole picture.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
+import re
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from robot_rig.errors import UserError
+from robot_rig.stranger_files import read_regular
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_SIDE_PX = 4096
@@ -27,7 +28,15 @@ JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
 
 JPEG_OTHER_FRAMES = set(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_STANDALONE = {0x01, *range(0xD0, 0xD8)}
-JPEG_SCAN, JPEG_END = 0xDA, b"\xff\xd9"
+JPEG_END, JPEG_SCAN = 0xD9, 0xDA
+JPEG_DRAWING = {0xC4, 0xDB, 0xDD, 0xE0, 0xEE, *JPEG_FRAMES}
+"""Tables, restart interval, the two headers that say what the colours mean, and the frame."""
+
+MAX_SEGMENTS = 512
+"""Chunks of a PNG or segments of a JPEG; a camera or a painting program writes fewer than 30."""
+
+MAX_SCANS = 64
+_JPEG_NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 SAVE_AGAIN = "save or copy it again"
 SAVE_AS_RGB = "save it as an 8-bit RGB PNG without transparency"
@@ -38,38 +47,12 @@ def read_checked(path: Path, size: tuple[int, int]) -> bytes:
 
     Raises UserError when it is missing, not a regular file, too large, not such a picture, or damaged.
     """
-    content = _read_regular(path)
+    content = read_regular(path, "picture", MAX_BYTES)
     if content.startswith(PNG_SIGNATURE):
         return _checked_png(path, content, size)
     if content.startswith(JPEG_SIGNATURE):
         return _checked_jpeg(path, content, size)
     raise UserError(f"{path} is not a picture that is understood", choices=("PNG", "JPEG"), next_step=SAVE_AS_RGB)
-
-
-def _read_regular(path: Path) -> bytes:
-    try:
-        # Without O_NONBLOCK, opening a fifo would wait for a writer for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        if number == errno.ELOOP:
-            raise UserError(f"{path} is a symbolic link", next_step="name the file that it points to") from error
-        reason = os.strerror(number) if number else str(error)
-        raise UserError(f"cannot open the picture {path}: {reason}", next_step="check the name") from error
-    try:
-        kind = os.fstat(handle).st_mode
-        if stat.S_ISDIR(kind):
-            raise UserError(f"{path} is a folder", next_step="name a picture in it")
-        if not stat.S_ISREG(kind):
-            raise UserError(f"{path} is not a regular file", next_step="copy the picture into a file of its own")
-        # The size may grow after it was asked for, so the reading is bounded instead.
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            content = file.read(MAX_BYTES + 1)
-    finally:
-        os.close(handle)
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{path} is larger than 8 MiB", next_step="goal pictures are 84x84 px: capture or shrink it")
-    return content
 
 
 def _check_size(path: Path, got: tuple[int, int], wanted: tuple[int, int]) -> None:
@@ -93,7 +76,7 @@ def _png_pixels(path: Path, content: bytes) -> bytes:
     """The packed pixels: the data of all IDAT chunks, every checksum up to IEND verified."""
     pixels = bytearray()
     at, kind = len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
+    for _ in range(MAX_SEGMENTS):
         if at + 12 > len(content):
             raise _damaged(path, "it ends before its last chunk")
         (length,) = struct.unpack_from(">I", content, at)
@@ -107,8 +90,10 @@ def _png_pixels(path: Path, content: bytes) -> bytes:
             raise UserError(f"{path} has a transparent colour", next_step=SAVE_AS_RGB)
         if kind == b"IDAT":
             pixels += data
+        elif kind == b"IEND":
+            return bytes(pixels)
         at = end
-    return bytes(pixels)
+    raise _damaged(path, f"it has more than {MAX_SEGMENTS} chunks")
 
 
 def _check_png_header(path: Path, header: bytes, size: tuple[int, int]) -> None:
@@ -134,43 +119,72 @@ def _checked_png(path: Path, content: bytes, size: tuple[int, int]) -> bytes:
     if len(head) < 25 or head[4:8] != b"IHDR":
         raise _damaged(path, "its header is missing")
     _check_png_header(path, head[8:21], size)
-    pixels = _png_pixels(path, content)
     wanted = size[1] * (1 + 3 * size[0])
+    unpacker = zlib.decompressobj()
     try:
-        rows = len(zlib.decompressobj().decompress(pixels, wanted + 1))
+        rows = unpacker.decompress(_png_pixels(path, content), wanted + 1)
     except zlib.error as error:
         raise _damaged(path, "its pixels cannot be unpacked") from error
-    if rows != wanted:
-        raise _damaged(path, "it has not all its pixels" if rows < wanted else "it has too many pixels")
-    parts = ((b"IHDR", head[8:21]), (b"IDAT", pixels), (b"IEND", b""))
+    if len(rows) != wanted or not unpacker.eof:
+        raise _damaged(path, "it has too many pixels" if len(rows) > wanted else "it has not all its pixels")
+    parts = ((b"IHDR", head[8:21]), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
     return PNG_SIGNATURE + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
     )
 
 
-def _jpeg_frame(path: Path, content: bytes) -> bytes:
-    """The start-of-frame segment: precision, height, width, number of components."""
+def _jpeg_segments(path: Path, content: bytes) -> Iterator[tuple[int, bytes]]:
+    """(marker, the segment's bytes, a scan's with its data) up to the end marker; later bytes are nobody's."""
     at = 2
-    while at + 4 <= len(content):
+    for _ in range(MAX_SEGMENTS):
+        while content[at : at + 2] == b"\xff\xff":
+            at += 1
+        if at + 2 > len(content):
+            raise _damaged(path, "its end is missing")
         if content[at] != 0xFF:
             raise _damaged(path, "its segments are broken")
-        marker = content[at + 1]
-        if marker == 0xFF or marker in JPEG_STANDALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        (length,) = struct.unpack_from(">H", content, at + 2)
-        if marker in JPEG_OTHER_FRAMES:
-            raise UserError(f"{path} is a JPEG of a rare kind", next_step=SAVE_AS_RGB)
-        if marker in JPEG_FRAMES and length >= 8 and at + 10 <= len(content):
-            return content[at + 4 : at + 10]
+        marker, begin = content[at + 1], at
+        if marker == JPEG_END:
+            return
+        at += 2
+        if marker not in JPEG_STANDALONE:
+            # The decoder fills what is missing with grey and says nothing.
+            if at + 2 > len(content) or at + (length := struct.unpack_from(">H", content, at)[0]) > len(content):
+                raise _damaged(path, "its end is missing")
+            at += length
         if marker == JPEG_SCAN:
-            break
-        at += 2 + length
-    raise _damaged(path, "it has no frame header")
+            found = _JPEG_NEXT_MARKER.search(content, at)
+            at = found.start() if found else len(content)
+        yield marker, content[begin:at]
+    raise _damaged(path, f"it has more than {MAX_SEGMENTS} segments")
 
 
 def _checked_jpeg(path: Path, content: bytes, size: tuple[int, int]) -> bytes:
-    depth, height, width, components = struct.unpack(">BHHB", _jpeg_frame(path, content))
+    """A JPEG of one frame and its scans only: no comment, thumbnail or profile reaches the decoder."""
+    kept, frames, scans = [content[:2]], 0, 0
+    for marker, segment in _jpeg_segments(path, content):
+        if marker in JPEG_OTHER_FRAMES or (marker in JPEG_FRAMES and frames):
+            raise UserError(f"{path} is a JPEG of a rare kind", next_step=SAVE_AS_RGB)
+        if marker in JPEG_FRAMES:
+            _check_jpeg_frame(path, segment, size)
+            frames += 1
+        if marker == JPEG_SCAN:
+            if not frames:
+                raise _damaged(path, "it has no frame header")
+            scans += 1
+        if marker == JPEG_SCAN or marker in JPEG_DRAWING:
+            kept.append(segment)
+        if scans > MAX_SCANS:
+            raise _damaged(path, f"it is drawn in more than {MAX_SCANS} passes")
+    if not scans:
+        raise _damaged(path, "it has no frame header")
+    return b"".join([*kept, bytes((0xFF, JPEG_END))])
+
+
+def _check_jpeg_frame(path: Path, segment: bytes, size: tuple[int, int]) -> None:
+    if len(segment) < 10:
+        raise _damaged(path, "its frame header is cut short")
+    depth, height, width, components = struct.unpack_from(">BHHB", segment, 4)
     if components == 1:
         raise UserError(f"{path} is grey, and the policy sees colours", next_step=SAVE_AS_RGB)
     if components != 3:
@@ -178,7 +192,3 @@ def _checked_jpeg(path: Path, content: bytes, size: tuple[int, int]) -> bytes:
     if depth != 8:
         raise UserError(f"{path} has {depth} bits a channel, and 8 are accepted", next_step=SAVE_AS_RGB)
     _check_size(path, (width, height), size)
-    # The decoder fills what is missing with grey and says nothing.
-    if not content.rstrip(b"\0").endswith(JPEG_END):
-        raise _damaged(path, "its end is missing")
-    return content

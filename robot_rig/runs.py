@@ -31,10 +31,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_rig import __version__
+from robot_rig.array_files import look_through, unpack
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config, load_config
 from robot_rig.disk import unwritable, write_atomically
 from robot_rig.errors import UserError
+from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular
 
 FORMAT = 1
 """Raised when a folder of today could not be continued by the code of tomorrow."""
@@ -143,14 +145,12 @@ class RunFolder:
         Raises UserError, which advises `next_step`, when it is damaged.
         """
         path = self._arrays(name)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                # Read whole, so that its checksum is compared before anything in it is believed.
-                contents = {entry.removesuffix(".npy"): io.BytesIO(archive.read(entry)) for entry in archive.namelist()}
-            return {key: np.lib.format.read_array(data, allow_pickle=False) for key, data in contents.items()}
-        except FileNotFoundError:
+        if not path.exists():
             return {}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
+        try:
+            with open_regular(path, "saved state") as file:
+                return unpack(file, look_through(file))
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} is damaged", next_step=next_step) from error
 
     def close(self) -> None:
@@ -283,9 +283,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
+        return parse_object(read_regular(path, "run file", INDEX_LIMIT))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {error}", next_step="choose another --run") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} is damaged: it holds no object", next_step="choose another --run")
-    return value

@@ -50,6 +50,8 @@ ROOMS: dict[str, Room] = {
     "robot_rig.config_files": _room(0, "contracts", "pydantic yaml"),
     "robot_rig.strict_yaml": _room(0, "contracts", "yaml"),
     "robot_rig.disk": _room(0, "contracts"),
+    "robot_rig.stranger_files": _room(0, "contracts"),
+    "robot_rig.array_files": _room(0, "contracts", "numpy"),
     "robot_rig.runs": _room(0, "contracts", "numpy"),
     "robot_rig.vision": _room(1, "vision", "numpy cv2", siblings=True),
     "robot_rig.picture_files": _room(1, "vision", "numpy", siblings=True),

@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "packed nonsense": (png(extra=chunk(b"IDAT", b"nonsense")), "cannot be unpacked"),
     "bad filter": (png(rows=b"\x09" * (84 * 253)), "corrupt"),
     "cut jpeg": (GOOD_JPEG[: len(GOOD_JPEG) // 2], "end is missing"),
-    "jpeg header only": (GOOD_JPEG[:3], "no frame header"),
+    "jpeg header only": (GOOD_JPEG[:3], "end is missing"),
     "jpeg of broken segments": (b"\xff\xd8\xff\xe0\x00\x04ab" + b"nonsense" * 9, "segments are broken"),
     "jpeg without a frame": (b"\xff\xd8\xff\xda\x00\x04ab" + b"nonsense" * 9, "no frame header"),
     "cmyk jpeg": (b"\xff\xd8\xff\xc0\x00\x14\x08\x00\x54\x00\x54\x04" + bytes(12), "4 colour channels"),

@@ -30,6 +30,8 @@ from torch import Tensor
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal, read_only
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
+from robot_rig.learning.tensor_files import MAX_BYTES, look_through
+from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular, sha256_of
 
 VERSION = "robot-rig-checkpoint-1"
 MANIFEST = "manifest.json"
@@ -38,6 +40,8 @@ SUFFIX = ".safetensors"
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 GOLDEN_TOLERANCE = 1e-3
 """How far a golden action may be off on another machine, whose convolutions round differently."""
+
+MAX_GROUPS = 32
 
 ANOTHER = "choose another checkpoint, or train again"
 
@@ -127,9 +131,7 @@ def read_checkpoint(folder: Path, groups: Collection[str] | None = None) -> tupl
             f"{folder} is not a checkpoint folder", next_step="give a folder with a manifest.json; pickles are not read"
         )
     plain, hashes = _read_index(folder)
-    foreign = sorted({path.name for path in folder.iterdir()} - {MANIFEST, *hashes})
-    if foreign:
-        raise UserError(f"{folder} holds a foreign file, {foreign[0]}", next_step="remove it, or " + ANOTHER)
+    _refuse_foreign(folder, {MANIFEST, *hashes})
     held = [name.removesuffix(SUFFIX) for name in hashes if name != GOLDEN + SUFFIX]
     wanted = held if groups is None else list(groups)
     for name in wanted:
@@ -164,19 +166,20 @@ def _arrays(golden: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The manifest's plain fields and its hashes, checked for version and form."""
+    if not (folder / MANIFEST).exists():
+        raise UserError(f"{folder} has no {MANIFEST}", next_step="it is not a checkpoint; " + ANOTHER)
     try:
-        index = json.loads((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{folder} has no {MANIFEST}", next_step="it is not a checkpoint; " + ANOTHER) from None
+        index = parse_object(read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT))
     except (OSError, ValueError) as error:
         raise UserError(f"the manifest of {folder} cannot be read: {error}", next_step=ANOTHER) from error
-    version = index.get("version") if isinstance(index, dict) else None
+    version = index.get("version")
     if version != VERSION:
-        raise UserError(f"{folder} is of version {version!r}", choices=[VERSION], next_step=ANOTHER)
-    hashes = index.get("sha256")
+        raise UserError(f"{folder} is of version {str(version)[:40]!r}", choices=[VERSION], next_step=ANOTHER)
+    hashes: Any = index.get("sha256")
     sound = (
         isinstance(hashes, dict)
         and GOLDEN + SUFFIX in hashes
+        and len(hashes) <= MAX_GROUPS
         and all(GROUP_NAME.fullmatch(name.removesuffix(SUFFIX)) and name.endswith(SUFFIX) for name in hashes)
     )
     if not sound or not all(type(index.get(name)) is kind for name, kind in _PLAIN_FIELDS):
@@ -186,22 +189,31 @@ def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return {name: index[name] for name, _ in _PLAIN_FIELDS}, hashes
 
 
+def _refuse_foreign(folder: Path, known: Collection[str]) -> None:
+    """Stop at the first file that does not belong here, and at more bytes than a policy has."""
+    size = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name not in known:
+                name = repr(entry.name[:80]).strip("'")
+                raise UserError(f"{folder} holds a foreign file, {name}", next_step="remove it, or " + ANOTHER)
+            size += entry.stat(follow_symlinks=False).st_size
+    if size > MAX_BYTES:
+        raise UserError(f"{folder} holds {size >> 20} MiB, more than any policy has", next_step=ANOTHER)
+
+
 def _read_group(folder: Path, name: str, hashes: Mapping[str, str]) -> dict[str, Tensor]:
+    """The tensors of a file, made only when its hash, its declared sizes and all its numbers have been looked at."""
     path = folder / (name + SUFFIX)
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", next_step=ANOTHER) from error
-    if hashlib.sha256(packed).hexdigest() != hashes[path.name]:
-        raise UserError(f"{path} is not the file that was written: its SHA-256 differs", next_step=ANOTHER)
-    try:
-        tensors = safetensors.torch.load(packed)
-    except SafetensorError as error:
-        raise UserError(f"{path} is not a safetensors file: {error}", next_step=ANOTHER) from error
-    for key, value in tensors.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise UserError(f"{path} holds weights that are not numbers, in {key}", next_step=ANOTHER)
-    return tensors
+    with open_regular(path, "checkpoint file") as file:
+        if sha256_of(file) != hashes[path.name]:
+            raise UserError(f"{path} is not the file that was written: its SHA-256 differs", next_step=ANOTHER)
+        try:
+            look_through(file)
+            file.seek(0)
+            return safetensors.torch.load(file.read())
+        except (OSError, ValueError, SafetensorError) as error:
+            raise UserError(f"{path} is refused: {error}", next_step=ANOTHER) from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -93,10 +93,21 @@ class LatentSpace:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> LatentSpace:
-        """The space whose `state_dict()` this is."""
-        kind = METRICS[int(state["metric"])]
-        return cls(kind, state["kept"], state["shift"], state["scale"], state["root"])
+    def from_state(cls, state: Mapping[str, Tensor], latent_dim: int | None = None) -> LatentSpace:
+        """The space whose `state_dict()` this is, of latents of `latent_dim` numbers (None: whatever it was fitted on).
+
+        Raises UserError when it is none, or one of latents of another size.
+        """
+        kept, shift, scale, root = (state[name] for name in ("kept", "shift", "scale", "root"))
+        index = int(state["metric"])
+        sound = 0 <= index < len(METRICS) and kept.dtype == torch.int64 and kept.ndim == 1 and len(kept) > 0
+        sound = sound and all(part.shape == kept.shape and part.is_floating_point() for part in (shift, scale, root))
+        if not sound or int(kept.min()) < 0 or (latent_dim is not None and int(kept.max()) >= latent_dim):
+            raise UserError(
+                f"the saved latent space is none of latents of {latent_dim or 'any'} numbers",
+                next_step="choose another checkpoint",
+            )
+        return cls(METRICS[index], kept, shift, scale, root)
 
 
 def _kept_dimensions(means: Tensor) -> Tensor:

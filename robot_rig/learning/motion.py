@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from robot_rig.datatypes import Float32s
 from robot_rig.learning.td3 import Batch
-from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, under
+from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, require_fit, under
 
 HIDDEN = (64, 64)
 LEARNING_RATE = 1e-3
@@ -87,6 +87,8 @@ class MotionModel:
 def motion_from_weights(weights: Mapping[str, Tensor]) -> MotionNet:
     """The net whose `state_dict()` these are; its sizes are read off them."""
     feature_dim = weights["layers.2.bias"].shape[0]
-    net = MotionNet(feature_dim, weights["layers.0.weight"].shape[1] - feature_dim)
+    action_dim = weights["layers.0.weight"].shape[1] - feature_dim
+    require_fit(lambda: MotionNet(feature_dim, action_dim), weights, "motion model")
+    net = MotionNet(feature_dim, action_dim)
     load_module(net, weights, "motion model")
     return net

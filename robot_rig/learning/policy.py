@@ -23,6 +23,8 @@ from robot_rig.learning.motion import MotionNet, motion_from_weights
 from robot_rig.learning.td3 import Actor, actor_from_weights
 from robot_rig.learning.vae import encoder_from_weights
 
+SHOWN_CHARS = 160
+
 
 class LatentPolicy:
     """pi(e(s), e(g)): frozen copies of encoder, latent space, actor and motion net, which no later training changes."""
@@ -76,9 +78,32 @@ def policy_from_tensors(groups: Mapping[str, Mapping[str, Tensor]]) -> LatentPol
     missing = [name for name in ("encoder", "space", "actor", "motion") if name not in groups]
     if missing:
         raise UserError(f"the checkpoint holds no {' and no '.join(missing)}", next_step="choose another checkpoint")
-    encoder = encoder_from_weights(groups["encoder"])
-    space = LatentSpace.from_state(groups["space"])
-    return LatentPolicy(encoder, space, actor_from_weights(groups["actor"]), motion_from_weights(groups["motion"]))
+    try:
+        encoder = encoder_from_weights(groups["encoder"])
+        space = LatentSpace.from_state(groups["space"], encoder.latent_dim)
+        actor, motion = actor_from_weights(groups["actor"]), motion_from_weights(groups["motion"])
+    except (LookupError, RuntimeError, ValueError, TypeError) as error:
+        # Names that are missing, tensors of other forms: what a stranger's checkpoint may hold under our names.
+        said = " ".join(str(error).split())[:SHOWN_CHARS]
+        raise UserError(f"the checkpoint is of no policy: {said}", next_step="choose another checkpoint") from error
+    _require_match(encoder, space, actor, motion)
+    return LatentPolicy(encoder, space, actor, motion)
+
+
+def _require_match(encoder: Encoder, space: LatentSpace, actor: Actor, motion: MotionNet) -> None:
+    """Raise UserError unless each part takes what the one before it gives."""
+    features, actions = space.feature_dim, actor.action_dim
+    for name, got, wanted in (
+        ("policy", actor.layers[0].in_features, 2 * features),
+        ("motion model", motion.layers[-1].out_features, features),
+        ("motion model", motion.layers[0].in_features, features + actions),
+    ):
+        if got != wanted:
+            raise UserError(
+                f"the {name} takes or gives {got} numbers, and encoder {encoder.encoder_id} of {encoder.latent_dim} "
+                f"latents calls for {wanted}",
+                next_step="choose another checkpoint",
+            )
 
 
 class OrnsteinUhlenbeck:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, seeded, under
+from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, require_fit, seeded, under
 
 
 class Batch(NamedTuple):
@@ -206,6 +206,8 @@ class TD3:
 def actor_from_weights(weights: Mapping[str, Tensor]) -> Actor:
     """The actor whose `state_dict()` these are; its sizes are read off them."""
     shapes = [weights[f"layers.{i}.weight"].shape for i in range(len(weights) // 2)]
-    actor = Actor(shapes[0][1] // 2, shapes[-1][0], [shape[0] for shape in shapes[:-1]])
+    sizes = shapes[0][1] // 2, shapes[-1][0], [shape[0] for shape in shapes[:-1]]
+    require_fit(lambda: Actor(*sizes), weights, "actor")
+    actor = Actor(*sizes)
     load_module(actor, weights, "actor")
     return actor

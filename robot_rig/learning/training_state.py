@@ -5,7 +5,7 @@ Called by `vae`, `td3` and `goals` for their `state_dict()`. A run restored from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,23 @@ def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
 def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     """What `to_arrays` took apart, copied."""
     return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+
+
+def require_fit(build: Callable[[], torch.nn.Module], tensors: Mapping[str, Tensor], what: str) -> None:
+    """Raise UserError unless `tensors` have the names and sizes of the net that `build` makes.
+
+    No memory is taken for that net, whose size a stranger's tensors may have decided.
+    """
+    with torch.device("meta"):
+        wanted = {name: tuple(value.shape) for name, value in build().state_dict().items()}
+    got = {name: tuple(value.shape) for name, value in tensors.items()}
+    wrong = sorted(name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name))
+    if wrong:
+        name = wrong[0]
+        raise UserError(
+            f"the saved {what} does not fit together: {name} has the form {got.get(name)} and not {wanted.get(name)}",
+            next_step="choose another checkpoint",
+        )
 
 
 def load_module(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:

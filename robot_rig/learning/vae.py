@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes
 from robot_rig.errors import UserError
 from robot_rig.learning.encoder import weights_id
-from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, seeded, under
+from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, require_fit, seeded, under
 from robot_rig.learning.vae_nets import NETS, SmallNet, VaeNet, build_net
 
 DARKEST, BRIGHTEST = 0.5 / 255.0, 254.5 / 255.0
@@ -117,8 +117,10 @@ def encoder_from_weights(weights: Mapping[str, Tensor]) -> VaeEncoder:
     if not 0 <= index < len(NETS) or "net.mean.bias" not in weights:
         raise UserError("these weights are of no encoder known here", next_step="use the version that wrote them")
     name = NETS[index]
-    net = build_net(name, len(weights["net.mean.bias"]))
-    load_module(net, under("net", weights), "encoder")
+    latent_dim, held = len(weights["net.mean.bias"]), under("net", weights)
+    require_fit(lambda: build_net(name, latent_dim), held, "encoder")
+    net = build_net(name, latent_dim)
+    load_module(net, held, "encoder")
     return VaeEncoder(name, net)
 
 

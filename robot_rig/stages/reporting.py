@@ -36,6 +36,7 @@ from robot_rig.stages.collect import HELD_OUT, PLAY
 from robot_rig.stages.examine import DO_NOTHING, INDEX, RANDOM, results
 from robot_rig.stages.practice import PRACTICE
 from robot_rig.stages.shipping import checkpoints, load_policy
+from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
 PURPOSES = {"random play": PLAY, "held-out play": HELD_OUT, "practice": PRACTICE}
 SHOWN_RECONSTRUCTIONS = 12
@@ -76,13 +77,11 @@ def save_health(run: RunFolder, health: HealthReport) -> None:
 
 def load_health(run: RunFolder) -> HealthReport:
     """The verdict of the last check. Raises UserError when the VAE has not been checked."""
+    if not _health_path(run).exists():
+        raise UserError(f"the VAE in {run.path} has not been checked", next_step="run `rig train` on it first")
     try:
-        saved = json.loads(_health_path(run).read_bytes())
+        saved = parse_object(read_regular(_health_path(run), "verdict", INDEX_LIMIT))
         return HealthReport(bool(saved["passed"]), tuple(saved["findings"]), dict(saved["scores"]))
-    except FileNotFoundError:
-        raise UserError(
-            f"the VAE in {run.path} has not been checked", next_step="run `rig train` on it first"
-        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{_health_path(run)} is damaged", next_step="delete it and run `rig train`") from error
 

@@ -1,0 +1,164 @@
+"""Arrays in an npz file that a stranger may have written: looked through first, unpacked only when all of it is sound.
+
+Called by `runs` and `evaluation_files`. A packed file of 400 kB can declare, and hold, gigabytes; an array of objects
+is a pickle, which is code. So sizes and types come from the headers, every checksum is verified in little memory, and
+only then is memory taken, as much as was declared.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rig.stranger_files import BLOCK_BYTES
+
+MAX_BYTES = 1 << 29
+"""Bytes of all arrays of a file together, unpacked: nine times the exam of 50 goals."""
+
+MAX_ARRAYS = 512
+MAX_DIRECTORY_BYTES = 128 * 1024
+MAX_HEADER_CHARS = 1024
+SUFFIX = ".npy"
+PLAIN_KINDS = "biuf"
+"""Booleans, whole numbers and floats; nothing that could hold a pointer, a text or nothing at all."""
+
+_END = struct.Struct("<4s4H2LH")
+_END_MARK, _WIDE_MARK = b"PK\x05\x06", b"PK\x06\x07"
+_WIDE_BYTES = 20
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+
+_BAD_BYTES = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, NotImplementedError, RuntimeError, SyntaxError,
+    TypeError, MemoryError, OverflowError,
+)  # fmt: skip
+"""What zipfile and numpy raise on bytes that are not what they should be, besides ValueError."""
+
+
+class ArrayHeader(NamedTuple):
+    """What an array of the file is, before it is read."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    order: str
+    start: int
+
+
+def look_through(file: BinaryIO) -> dict[str, ArrayHeader]:
+    """The headers of all arrays of the npz `file` by name, every declared size compared and every checksum verified.
+
+    Takes no memory to speak of. Raises ValueError, with what is wrong, for anything but an npz of plain numbers.
+    """
+    try:
+        with _archive(file) as archive:
+            headers = {entry.filename.removesuffix(SUFFIX): _header(archive, entry) for entry in archive.infolist()}
+            for entry in archive.infolist():
+                _verify(archive, entry)
+    except _BAD_BYTES as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    return headers
+
+
+def unpack(file: BinaryIO, headers: Mapping[str, ArrayHeader]) -> dict[str, NDArray[Any]]:
+    """The arrays of `file`, which `look_through` has found sound. Raises ValueError when it has changed since."""
+    try:
+        with _archive(file) as archive:
+            return {name: _array(archive, name, header) for name, header in headers.items()}
+    except _BAD_BYTES as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def require_rows(headers: Mapping[str, ArrayHeader], rows: int, names: Collection[str]) -> None:
+    """Raise ValueError unless the file holds just the arrays `names`, each of `rows` rows."""
+    if set(headers) != set(names):
+        raise ValueError(f"it holds {', '.join(sorted(headers)) or 'nothing'} and not {', '.join(sorted(names))}")
+    found = {name: header.shape[:1] for name, header in headers.items() if header.shape[:1] != (rows,)}
+    if found:
+        raise ValueError(f"it should have {rows} rows, and {next(iter(found))} has {next(iter(found.values()))}")
+
+
+def _archive(file: BinaryIO) -> zipfile.ZipFile:
+    """The archive, after a look at how large its directory is: zipfile builds all of it before it says a word."""
+    size = file.seek(0, 2)
+    tail = _WIDE_BYTES + _END.size
+    file.seek(max(0, size - tail))
+    end = file.read(tail)
+    if len(end) < _END.size or end[-_END.size :][:4] != _END_MARK:
+        raise ValueError("it is no npz file, or cut short")
+    *_, entries, directory, _, comment = _END.unpack(end[-_END.size :])
+    if comment or end[: -_END.size][:4] == _WIDE_MARK:
+        raise ValueError("it is packed in a way that numpy does not use")
+    if entries > MAX_ARRAYS or directory > MAX_DIRECTORY_BYTES:
+        raise ValueError(f"it declares {entries} arrays in a directory of {directory} bytes")
+    file.seek(0)
+    archive = zipfile.ZipFile(file)
+    try:
+        _check_entries(archive.infolist())
+    except ValueError:
+        archive.close()
+        raise
+    return archive
+
+
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    declared = sum(entry.file_size for entry in entries)
+    if declared > MAX_BYTES or len(entries) > MAX_ARRAYS:
+        raise ValueError(f"it declares {len(entries)} arrays of {declared >> 20} MiB, more than {MAX_BYTES >> 20} MiB")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("an array stands in it twice")
+    for entry in entries:
+        if not entry.filename.endswith(SUFFIX):
+            raise ValueError(f"{entry.filename[:40]!r} in it is no array")
+        if entry.compress_type not in _PACKINGS or entry.flag_bits & _ENCRYPTED:
+            raise ValueError(f"{entry.filename[:40]!r} in it is packed in a way that numpy does not use")
+
+
+def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArrayHeader:
+    with archive.open(entry) as member:
+        version = np.lib.format.read_magic(member)
+        reading = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
+            version
+        )
+        if reading is None:
+            raise ValueError(f"{entry.filename[:40]!r} in it is of version {version}")
+        shape, columns_first, dtype = reading(member, max_header_size=MAX_HEADER_CHARS)
+        start = member.tell()
+    if dtype.kind not in PLAIN_KINDS:
+        raise ValueError(f"{entry.filename[:40]!r} in it holds {dtype.kind!r}, and only plain numbers are read")
+    if min(shape, default=0) < 0 or start + math.prod(shape) * dtype.itemsize != entry.file_size:
+        raise ValueError(f"the declared sizes of {entry.filename[:40]!r} in it contradict one another")
+    return ArrayHeader(dtype, tuple(shape), "F" if columns_first else "C", start)
+
+
+def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    # Reading to the end is what compares the checksum.
+    with archive.open(entry) as member:
+        while block := member.read(BLOCK_BYTES):
+            yield block
+
+
+def _verify(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    held = sum(len(block) for block in _blocks(archive, entry))
+    if held != entry.file_size:
+        raise ValueError(f"{entry.filename[:40]!r} in it is {held} bytes long and not {entry.file_size}")
+
+
+def _array(archive: zipfile.ZipFile, name: str, header: ArrayHeader) -> NDArray[Any]:
+    flat = np.empty(math.prod(header.shape), header.dtype)
+    room, at = flat.view(np.uint8), -header.start
+    for block in _blocks(archive, archive.getinfo(name + SUFFIX)):
+        data = np.frombuffer(block, np.uint8)[max(0, -at) :]
+        if len(data):
+            begin = max(0, at)
+            room[begin : begin + len(data)] = data
+        at += len(block)
+    if at != len(room):
+        raise ValueError(f"{name[:40]!r} in it is no longer what it was")
+    return flat.reshape(header.shape, order="F" if header.order == "F" else "C")
