@@ -22,6 +22,7 @@ from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
 from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.node import Node, run
+from robot_rig.ros.real_time import prepare_process
 from sim.faults.robot_troubles import RobotTroubles
 from sim.scenes import TIMESTEP_S
 from sim.wire.camera import CameraOnNetwork
@@ -58,6 +59,9 @@ class SimNodeOptions:
 
     robot_clock_offset_s: float = 0.0
     """How far the robot's clock is ahead of this machine's, s; the camera is this machine's."""
+
+    priority: int = 0
+    """SCHED_FIFO priority of the whole process, for a busy machine: real arms do not slow down; 0: normal scheduling."""
 
     seed: int = 0
     """Seed of what differs between simulated arms, and of the pictures' ages."""
@@ -148,6 +152,8 @@ def wire(options: SimNodeOptions, node: Node) -> None:
     Raises UserError beside another robot, for bad settings, or when nothing can draw.
     """
     refuse_second_robot(node)
+    if options.priority:
+        prepare_process(options.priority)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     SimNode(load_config(options.config, options.set), options, node)
 

@@ -50,6 +50,7 @@ ORDERS: Mapping[str, Callable[..., int]] = {
     "box": robot_commands.box,
     "latency": robot_commands.latency,
     "demo-live": robot_commands.demo_live,
+    "faults": robot_commands.faults,
 }
 """Words for the arm in the ROS graph, real or simulated; the stages above run in one process."""
 
@@ -77,6 +78,7 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig teleop[/bold]               move it with keys; [bold]rig box[/bold]: its workspace, from corners
   [bold]rig latency[/bold]              how long each stage takes, from exposure to joint command
   [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
+  [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.

@@ -141,6 +141,36 @@ def latency(minutes: float = 1.0, config: Overlays = (), set: Overlays = ()) -> 
     return run_latency(minutes, _load(config, set).control.policy_rate_hz, Console())
 
 
+def faults(
+    rows: str = "",
+    repeat: int = 20,
+    resume: bool = False,
+    json: Path | None = None,
+    logs: Path = Path("runs/faults"),
+    seed: int = 0,
+) -> int:
+    """Cause faults in a live graph around a simulated arm, and judge from an independent record what the arm did.
+
+    Attempts in which this machine was away for more than 20 ms are void and repeated; exit code 1 unless every row
+    passed every time.
+
+    Args:
+        rows: Rows of the table of faults, as in 1-3,12; all of them when not given.
+        repeat: Valid attempts at each row.
+        resume: Go on where the JSON file ends; without it the named rows begin anew.
+        json: Where results accumulate.
+        logs: Folder of the nodes' logs and of the witness's record.
+        seed: Seed of when and how faults come.
+    """
+    if repeat < 1:
+        raise UserError(f"--repeat {repeat} proves nothing", next_step="give 1 or more")
+    _require_ros()
+    from robot_rig.cli.faults.attempts import run_faults
+    from sim.faults.table import chosen
+
+    return run_faults(chosen(rows), repeat, resume, json, logs, seed, Console())
+
+
 def demo_live(run: Path | None = None, goals: int = 5, out: Path | None = None) -> int:
     """Reach goal pictures in real time: ROS nodes around a simulated Sawyer, with the policy of the last `rig demo`.
 

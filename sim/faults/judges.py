@@ -86,7 +86,9 @@ def moved_before(evidence: Evidence, when: float) -> list[str]:
 
 def last_motion(evidence: Evidence, since: float, until: float) -> float:
     """When the last command for motion in `since` to `until` came; `since` when there was none."""
-    return max((command.t for command in between(evidence.commands, since, until) if not is_zero(command)), default=since)
+    return max(
+        (command.t for command in between(evidence.commands, since, until) if not is_zero(command)), default=since
+    )
 
 
 def stopped(evidence: Evidence, verdict: Verdict, deadline: float, until: float = math.inf) -> None:
@@ -104,7 +106,9 @@ def stopped(evidence: Evidence, verdict: Verdict, deadline: float, until: float 
     resting(evidence, verdict, deadline, until)
 
 
-def resting(evidence: Evidence, verdict: Verdict, since: float, until: float = math.inf, limit_s: float = REST_LIMIT_S) -> None:
+def resting(
+    evidence: Evidence, verdict: Verdict, since: float, until: float = math.inf, limit_s: float = REST_LIMIT_S
+) -> None:
     """The joints are at rest `limit_s` after `since`, and stay so up to `until`."""
     until = min(until, evidence.end)
     truths = between(evidence.truths, since, until)
@@ -122,7 +126,11 @@ def told(evidence: Evidence, codes: Iterable[str], since: float, until: float) -
     """One of `codes` stands on a diagnostics topic between `since` and `until`."""
     wanted = set(codes)
     heard = {code for report in between(evidence.reports, since, until) for code in report.codes}
-    return [] if heard & wanted else [f"none of {', '.join(sorted(wanted))} was told; heard: {', '.join(sorted(heard)) or 'nothing'}"]
+    return (
+        []
+        if heard & wanted
+        else [f"none of {', '.join(sorted(wanted))} was told; heard: {', '.join(sorted(heard)) or 'nothing'}"]
+    )
 
 
 def no_enables(evidence: Evidence, since: float, until: float = math.inf) -> list[str]:
@@ -183,7 +191,9 @@ def command_gap(evidence: Evidence, since: float, until: float) -> float:
 def true_speed(evidence: Evidence) -> float:
     """The fastest that the true tool tip went, m/s, over 50 ms."""
     tools = evidence.tools
-    return max((math.dist(a.position, b.position) / (b.t - a.t) for a, b in zip(tools, tools[5:], strict=False)), default=0.0)
+    return max(
+        (math.dist(a.position, b.position) / (b.t - a.t) for a, b in zip(tools, tools[5:], strict=False)), default=0.0
+    )
 
 
 def first_state(evidence: Evidence, since: float, which: Callable[[RobotState], bool]) -> float | None:

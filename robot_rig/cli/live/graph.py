@@ -1,6 +1,6 @@
 """A ROS graph of one's own: master, simulated Sawyer, camera, guard and policy as processes that end with the block.
 
-Called by `cli.live.demo`. The port is a free one, so a robot's own graph is never touched.
+Called by `cli.live.demo` and `cli.faults`. The port is a free one, so a robot's own graph is never touched.
 """
 
 from __future__ import annotations
@@ -101,6 +101,29 @@ class LiveGraph:
                 preexec_fn=_prepare_child,
             )
 
+    def alive(self, name: str) -> bool:
+        """Whether the process `name` was started and has not ended."""
+        return name in self._processes and self._processes[name].poll() is None
+
+    def exit_code(self, name: str) -> int | None:
+        """Of the process `name`; None while it runs."""
+        return self._processes[name].poll()
+
+    def pid(self, name: str) -> int:
+        """The process id of `name`."""
+        return self._processes[name].pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the process `name`; returns once it is dead."""
+        self._processes[name].kill()
+        self._processes[name].wait()
+
+    def end(self, name: str) -> None:
+        """End the process `name` in order, if it runs, and forget it."""
+        process = self._processes.pop(name, None)
+        if process is not None:
+            _end(process)
+
     def check(self) -> None:
         """Raise UserError when a process has ended."""
         for name, process in self._processes.items():
@@ -125,15 +148,19 @@ class LiveGraph:
     def close(self) -> None:
         """End everything, the last one first, the master last; may be called twice."""
         for process in reversed(self._processes.values()):
-            process.terminate()
-            try:
-                process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
         self._processes.clear()
         os.environ.clear()
         os.environ.update(self._before)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _answers(calls: Master, pid: int) -> bool:

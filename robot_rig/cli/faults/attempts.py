@@ -1,0 +1,136 @@
+"""Causes faults again and again and has them judged. Called by `robot_commands.faults`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from robot_rig.cli.faults.results import Attempt, Results, RowResult
+from robot_rig.cli.faults.stage import LiveStage
+from robot_rig.cli.live.demo import ended_in_order
+from robot_rig.errors import UserError
+from sim.faults.evidence import Beat
+from sim.faults.judges import void_reason
+from sim.faults.rows import NotPermittedError, Row
+
+BEFORE_S = 1.0
+LAST_BEAT_S = 2.0
+NOT_PERMITTED = "not permitted here"
+
+
+class Attempts:
+    """Makes attempts at rows on a stage, a new one where the last one is spoilt. A context manager."""
+
+    def __init__(self, folder: Path, seed: int, console: Console) -> None:
+        self._folder, self._seed, self._console = folder, seed, console
+        self._stack = ExitStack()
+        self._stage: LiveStage | None = None
+        self._graphs = 0
+
+    def __enter__(self) -> Attempts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._take_down()
+
+    def _take_down(self) -> None:
+        self._stage = None
+        self._stack.close()
+
+    def _up(self) -> LiveStage:
+        if self._stage is None:
+            self._graphs += 1
+            folder = self._folder / f"graph-{self._graphs}"
+            self._stage = self._stack.enter_context(LiveStage(folder, self._seed))
+        return self._stage
+
+    def make(self, row: Row, seed: int) -> Attempt:
+        """One attempt at `row`."""
+        stage = self._up()
+        try:
+            stage.reseed(seed)
+            stage.prepare(row)
+        except UserError as error:
+            # A graph that does not come up says nothing of the fault.
+            self._take_down()
+            return Attempt(seed, f"the graph was not ready: {error}", (), {}, {})
+        begin = stage.now() - BEFORE_S
+        try:
+            row.inject(stage)
+        except NotPermittedError as error:
+            return Attempt(seed, f"{NOT_PERMITTED}: {error}", (), {}, stage.marks)
+        except UserError as error:
+            self._take_down()
+            return Attempt(seed, "", (str(error),), {}, dict(stage.marks))
+        attempt = self._judged(row, seed, stage, begin, stage.now())
+        if row.ends_graph:
+            self._take_down()
+        return attempt
+
+    def _judged(self, row: Row, seed: int, stage: LiveStage, begin: float, end: float) -> Attempt:
+        def told() -> bool:
+            beat = stage.seen(Beat)
+            return beat is not None and beat.t > end
+
+        try:
+            stage.until("the heartbeat tells", told, LAST_BEAT_S)
+        except UserError as error:
+            self._take_down()
+            return Attempt(seed, str(error), (), {}, {})
+        evidence = stage.feed.evidence(begin, end, stage.marks)
+        void = void_reason(evidence)
+        verdict = row.judge(evidence)
+        return Attempt(seed, void, tuple(verdict.complaints), verdict.figures, dict(stage.marks))
+
+
+def run_faults(
+    rows: Sequence[Row], repeat: int, resume: bool, out: Path | None, logs: Path, seed: int, console: Console
+) -> int:
+    """`repeat` valid attempts at each of `rows`; exit code 1 unless every row has passed."""
+    results = Results(out)
+    for row in rows:
+        before = results.rows.get(row.number)
+        kept = before.attempts if resume and before is not None else []
+        results.rows[row.number] = RowResult(row.sentence, repeat, list(kept))
+    with ended_in_order(), Attempts(logs, seed, console) as attempts:
+        for row in rows:
+            _repeat(
+                row,
+                results,
+                attempts,
+                seed,
+                lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+            )
+    numbers = [row.number for row in rows]
+    print(results.last_line(numbers))
+    return 0 if all(results.rows[number].passed for number in numbers) else 1
+
+
+def _repeat(row: Row, results: Results, attempts: Attempts, seed: int, say: Callable[[str], None]) -> None:
+    result = results.rows[row.number]
+    while result.wanting:
+        attempt = attempts.make(row, seed + 1000 * row.number + len(result.attempts))
+        result.attempts.append(attempt)
+        results.save()
+        say(described(row, attempt, result))
+        if attempt.void.startswith(NOT_PERMITTED):
+            break
+    say(
+        f"row {row.number}, {row.sentence}: {result.successes} of {result.valid} passed, {result.voids} void,"
+        f" worst stop {result.worst('stop'):.0f} ms"
+    )
+
+
+def described(row: Row, attempt: Attempt, result: RowResult) -> str:
+    """One line on one attempt."""
+    what = "; ".join(attempt.complaints) or "passed"
+    what = f"void: {attempt.void} (else: {what})" if attempt.void else what
+    numbers = ", ".join(f"{name} {value:.0f} ms" for name, value in attempt.figures.items())
+    return (
+        f"row {row.number} attempt {len(result.attempts)} (seed {attempt.seed}): {what}"
+        f"{f' [{numbers}]' if numbers else ''}; load {os.getloadavg()[0]:.1f}"
+    )

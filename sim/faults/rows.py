@@ -1,0 +1,91 @@
+"""What a row of the table of faults is: a sentence, who causes it, and who judges it. Called by the tables `rows_*`.
+
+`inject` gets a `Stage`: a graph whose arm is enabled and moving. `judge` gets the witness's log and the marks, nothing
+else. Numbers are those of the table of faults; deadlines are counted from the marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from sim.faults.evidence import Evidence
+from sim.faults.judges import Verdict
+
+
+class NotPermittedError(Exception):
+    """This machine does not allow what the fault takes; the attempt is void, never a pass."""
+
+
+class Stage(Protocol):
+    """A live graph in the hands of whoever causes faults."""
+
+    random: np.random.Generator
+
+    def now(self) -> float:
+        """Monotonic s."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+    def mark(self, name: str) -> None:
+        """Write down that `name` happens now."""
+        ...
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the process `name`."""
+        ...
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP."""
+        ...
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT."""
+        ...
+
+    def start(self, name: str, *extra: str) -> None:
+        """Start the process `name` as the graph has it, with `extra` arguments."""
+        ...
+
+    def launch(self, label: str, name: str, *extra: str) -> None:
+        """Start a further process like `name`, called `label`."""
+        ...
+
+    def exit_code(self, name: str) -> int | None:
+        """Of the process, None while it runs."""
+        ...
+
+    def tell(self, to: Literal["camera", "robot", "puppet"], **what: Any) -> None:
+        """See `hands.Hands.tell`."""
+        ...
+
+    def hand(self, do: str, **what: Any) -> tuple[bool, str]:
+        """Anything else that `hands.Hands` can do; whether it worked, and the answer."""
+        ...
+
+    def until(self, what: str, come: Callable[[], object], within: float = 30.0) -> None:
+        """Wait until `come()`; raises UserError when it does not."""
+        ...
+
+    def seen(self, kind: type[Any]) -> Any:
+        """The witness's newest fact of a kind, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row. `actor`: who moves the arm; `ends_graph`: a new graph is needed afterwards; `axes`: of an action."""
+
+    number: int
+    sentence: str
+    inject: Callable[[Stage], None]
+    judge: Callable[[Evidence], Verdict]
+    actor: Literal["puppet", "policy"] = "puppet"
+    ends_graph: bool = False
+    starts_moving: bool = True

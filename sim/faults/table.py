@@ -1,0 +1,28 @@
+"""All rows that `rig faults` can cause, by number. Called by `cli.faults`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from robot_rig.errors import UserError
+from sim.faults import rows_camera, rows_processes
+from sim.faults.rows import Row
+
+ROWS: Mapping[int, Row] = {row.number: row for row in (*rows_camera.ROWS, *rows_processes.ROWS)}
+
+
+def chosen(words: str) -> Sequence[Row]:
+    """The rows that `words` names, as in 1-3,12; all when empty. Raises UserError for a row that there is not."""
+    if not words:
+        return [ROWS[number] for number in sorted(ROWS)]
+    numbers = []
+    for word in words.split(","):
+        first, _, last = word.strip().partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            raise UserError(f"--rows {words!r} names no rows", next_step="give numbers, as in --rows 1-3,12")
+        span = range(int(first), int(last or first) + 1)
+        numbers += [number for number in span if number in ROWS or not last]
+    missing = [str(number) for number in numbers if number not in ROWS]
+    if missing or not numbers:
+        raise UserError(f"there is no row {', '.join(missing) or words}", choices=map(str, sorted(ROWS)))
+    return [ROWS[number] for number in dict.fromkeys(numbers)]
