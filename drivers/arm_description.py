@@ -12,11 +12,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from robot_rig.datatypes import JOINTS
+from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.errors import UserError
 from robot_rig.kinematics import HAND_ORIGIN, JOINT_ORIGINS
 
-JOINT_NAMES = tuple(f"right_j{i}" for i in range(JOINTS))
 BASE, HAND = "base", "right_hand"
 MAX_CHARACTERS = 2_000_000
 IDENTITY_TOLERANCE = 1e-9

@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from drivers.arm_description import JOINT_NAMES, ArmTable
-from robot_rig.datatypes import JOINTS, ArmState, Floats, SafeCommand, read_only
+from drivers.arm_description import ArmTable
+from robot_rig.datatypes import JOINT_NAMES, JOINTS, ArmState, Floats, SafeCommand, read_only
 from robot_rig.errors import UserError
 
 JOINT_STATES = "/robot/joint_states"

@@ -10,12 +10,11 @@ from typing import Any
 
 import rospy
 
-from drivers.arm_description import JOINT_NAMES
 from drivers.sawyer import Sawyer
 from drivers.sawyer_topics import SawyerTopics, released_types
 from drivers.sawyer_wire import WireLink
 from robot_rig.config import Config
-from robot_rig.datatypes import Floats
+from robot_rig.datatypes import JOINT_NAMES, Floats
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import InteraTypes
 

@@ -13,11 +13,10 @@ from typing import Any
 import rospy
 from std_msgs.msg import Bool, Empty, Float64
 
-from drivers.arm_description import JOINT_NAMES
 from drivers.sawyer import JOINT_COMMAND, Sawyer, insist
 from drivers.sawyer_topics import SawyerTopics, released_types
 from robot_rig.config import Config
-from robot_rig.datatypes import Floats
+from robot_rig.datatypes import JOINT_NAMES, Floats
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import InteraTypes
 from robot_rig.safety.gate import ROBOT_TIMEOUT_S

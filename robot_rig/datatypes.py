@@ -20,6 +20,9 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 JOINTS = 7
+JOINT_NAMES = tuple(f"right_j{index}" for index in range(JOINTS))
+"""As the robot names them, in the order of every array of joints."""
+
 IMAGE_SIZE = 84
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 

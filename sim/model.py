@@ -12,7 +12,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.datatypes import JOINT_NAMES, JOINTS, Floats
 from robot_rig.errors import UserError
 from robot_rig.kinematics import (
     HAND_ORIGIN,
@@ -163,7 +163,7 @@ def _add_joint(spec: mujoco.MjSpec, body: mujoco.MjsBody, index: int) -> None:
     """
     low, high, rated = LOWER_LIMITS[index], UPPER_LIMITS[index], RATED_SPEEDS[index]
     joint = body.add_joint(
-        name=f"right_j{index}",
+        name=JOINT_NAMES[index],
         type=mujoco.mjtJoint.mjJNT_HINGE,
         axis=[0, 0, 1],
         range=[low, high],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from robot_rig.config import ControlConfig
-from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.datatypes import JOINT_NAMES, JOINTS, Floats
 from robot_rig.kinematics import (
     JOINT_ORIGINS,
     LINK_SPHERES,
@@ -16,6 +18,7 @@ from robot_rig.kinematics import (
     Kinematics,
     rotation_from_rpy,
 )
+from tests import house
 from tests.reference_poses import NEUTRAL_JACOBIAN, REFERENCE_POSES, TIP_OFFSET_M, rotation_from_xyzw
 
 PRINTED_M = 1e-6
@@ -131,3 +134,13 @@ def test_home_posture_serves_the_whole_box() -> None:
             pose = kinematics.pose(position)
             assert (pose.spheres[:, 2] - pose.radii).min() > 0.03
             assert np.linalg.svd(pose.jacobian, compute_uv=False)[-1] > 0.1
+
+
+def test_the_joints_are_named_in_one_place() -> None:
+    naming = [
+        source.name
+        for source in house.sources()
+        if not source.name.startswith("tests") and re.search(r"right_j[{%]", source.text)
+    ]
+    assert naming == ["robot_rig.datatypes"]
+    assert JOINT_NAMES == ("right_j0", "right_j1", "right_j2", "right_j3", "right_j4", "right_j5", "right_j6")

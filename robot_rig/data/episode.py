@@ -15,7 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
-from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, JOINTS, Action, Bytes, Executed, Frame, Outcome, Source, Step
+from robot_rig.datatypes import (
+    IMAGE_SHAPE,
+    IMAGE_SIZE,
+    JOINT_NAMES,
+    Action,
+    Bytes,
+    Executed,
+    Frame,
+    Outcome,
+    Source,
+    Step,
+)
 
 FORMAT_VERSION = 1
 PROFILE = "ros1"
@@ -63,8 +74,6 @@ GOAL = Topic("/rig/goal", "sensor_msgs/Image", latched=True)
 
 TOPICS = (FRAME, ACTION, EXECUTED, STATE, STATUS, GOAL)
 STEP_TOPICS = frozenset(topic.name for topic in (FRAME, ACTION, EXECUTED, STATE, STATUS))
-
-JOINT_NAMES = [f"right_j{joint}" for joint in range(JOINTS)]
 
 DIAGNOSTIC_LEVEL = {Outcome.PASSED: 0, Outcome.SCALED: 1, Outcome.HELD: 1, Outcome.LATCHED: 2}
 """DiagnosticStatus: 0 OK, 1 WARN, 2 ERROR."""
@@ -161,7 +170,7 @@ def step_messages(step: Step, index: int, offset_ns: int) -> tuple[LogMessage, .
             STATE,
             time_ns,
             index,
-            _make("sensor_msgs/msg/JointState", header, JOINT_NAMES, executed.position, none, none),
+            _make("sensor_msgs/msg/JointState", header, list(JOINT_NAMES), executed.position, none, none),
         ),
         _message(STATUS, time_ns, index, _status(header, executed)),
     )

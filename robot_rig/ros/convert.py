@@ -17,6 +17,7 @@ from sensor_msgs.msg import Image, JointState, Joy
 
 from robot_rig.datatypes import (
     IMAGE_SHAPE,
+    JOINT_NAMES,
     JOINTS,
     Action,
     ArmState,
@@ -32,7 +33,6 @@ from robot_rig.datatypes import (
 from robot_rig.ros.images import image, pixels
 from robot_rig.ros.stamps import HostStamps, Refused
 
-JOINT_NAMES = tuple(f"right_j{number}" for number in range(JOINTS))
 CAMERA_ID = "rig_camera"
 MAX_ACTION_DIM = 16
 MAX_COUNT = 2**31 - 1

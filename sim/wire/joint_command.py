@@ -13,9 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from robot_rig.datatypes import JOINTS, Floats, Ints
-
-JOINT_NAMES = tuple(f"right_j{index}" for index in range(JOINTS))
+from robot_rig.datatypes import JOINT_NAMES, Floats, Ints
 
 
 class CommandMode(IntEnum):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from drivers import sawyer
-from drivers.arm_description import JOINT_NAMES, PUBLISHED
+from drivers.arm_description import PUBLISHED
 from drivers.sawyer import FLAGS_GRACE_S, Flags, Sawyer, SawyerReports, Tip, insist
 from drivers.sawyer_tool import check_tool
 from robot_rig.config import ToolConfig
-from robot_rig.datatypes import Floats
+from robot_rig.datatypes import JOINT_NAMES, Floats
 from robot_rig.errors import UserError
 from robot_rig.kinematics import NEUTRAL, Kinematics
 from tests.contracts.commands import one_joint
