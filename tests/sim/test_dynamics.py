@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,24 @@ def test_the_table_is_touched_only_where_it_is() -> None:
     body, home = BodyModel(Config()), np.array(Config().control.home_posture_rad)
     assert not body.touches_table(home)
     assert body.touches_table(home + np.array([0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0]))
+
+
+def test_a_folded_arm_touches_itself() -> None:
+    body = BodyModel(Config())
+    shipping = np.array([0.0, -1.57, 0.0, 2.79, 0.0, -2.79, 3.3161])
+    for clear in (NEUTRAL, shipping, np.zeros(7), np.array(Config().control.home_posture_rad)):
+        assert not body.touches_itself(clear)
+    # The shipping pose, folded 17 degrees further.
+    folded = shipping + np.array([0.0, -0.3, 0.0, 0.24, 0.0, 0.0, 0.0])
+    assert body.touches_itself(folded)
+    assert body.collides(folded)
+    assert not body.touches_table(folded)
+
+
+def test_several_threads_may_ask_at_a_time() -> None:
+    body = BodyModel(Config())
+    asked = np.random.default_rng(0).uniform(LOWER_LIMITS, UPPER_LIMITS, (40, 7))
+    alone = [body.collides(position) for position in asked]
+    assert 0 < sum(alone) < len(alone)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(body.collides, np.tile(asked, (5, 1)))) == 5 * alone

@@ -110,3 +110,18 @@ def test_a_pose_inside_the_table_collides() -> None:
         assert answer.joints is not None
         assert FRAMES.pose(GRIPPER_TIP, answer.joints).position == pytest.approx(position, abs=1e-6)
     assert not TOUCHING.in_collision(home)
+
+
+def test_more_gain_in_the_null_space_comes_nearer_to_the_goal() -> None:
+    seed = np.array([0.7, 0.4, -1.7, 1.4, -1.1, -1.6, -0.4])
+    goal = seed + np.array([np.nan, -0.3, 1.4, -0.9, np.nan, np.nan, np.nan])
+    distances = []
+    for gain in (0.0, 0.01, 0.05, 0.4):
+        asked = query(HAND, seed, SeedMode.USER, seed, NullspaceGoal(goal, gain))
+        answer = FREE.solve(asked, NEUTRAL)
+        assert answer.result is Result.USER
+        assert misses(asked, answer.joints) < 1e-6
+        assert answer.joints is not None
+        distances.append(float(np.linalg.norm((answer.joints - goal)[1:4])))
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < distances[0] - 0.1
