@@ -28,10 +28,12 @@ from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME, EPISODE, GOAL
 from sim.wire.ruler import Ruler
 
 KEPT_FRAMES = 1000
+MOVING = (Mode.ACTIVE, Mode.HOMING)
 BEGIN_S = 60.0
 """From the goal to the first action: the way home, and a busy machine."""
 
-MODE_S = 10.0
+RESTS_S = 1.0
+"""A guard that still rests this long after it was enabled has come to rest since."""
 
 
 class Outcome(NamedTuple):
@@ -79,6 +81,8 @@ class Attempt:
         report = read_report(message, self._stamps)
         if not isinstance(report, Refused):
             self.modes.put(report.mode)
+            with self._news:
+                self._news.notify_all()
 
     def _take_episode(self, message: Any) -> None:
         episode = read_episode_message(message, self._stamps)
@@ -105,51 +109,72 @@ class Attempt:
         before = self._episodes.newest()
         known = before.value.key if before is not None else ("", 0)
         self._goals.publish(goal_message(goal, self._stamps))
-        episode = self._await(goal, known, (Stand.RUNNING, Stand.COMPLETE, Stand.CUT_SHORT), BEGIN_S)
-        if episode.stand is Stand.RUNNING:
-            episode = self._await(goal, known, (Stand.COMPLETE, Stand.CUT_SHORT), patience_s)
+        if self._begun(goal, known) is None:
+            return self._judge(case, None, goal.stamp, self._clock.now())
+        episode = self._over(goal, known, patience_s)
         letter = self._episodes.newest()
         assert letter is not None
-        return self._judge(case, episode, letter.arrival)
+        return self._judge(case, episode, goal.stamp, letter.arrival)
 
     def _enable(self) -> None:
         """The arm is a simulated one that this demo has started: nobody is in its reach."""
         mode = self.modes.newest()
-        if mode is None or mode.value is Mode.ACTIVE or mode.value is Mode.HOMING:
+        if mode is None or mode.value in MOVING:
             return
         if mode.value is Mode.FAULT:
             give_order("reset")
         give_order("enable")
 
-    def _await(self, goal: Goal, known: tuple[str, int], stands: tuple[Stand, ...], within: float) -> EpisodeState:
-        def come() -> EpisodeState | None:
-            letter = self._episodes.newest()
-            if letter is None or letter.value.key == known or letter.value.goal != goal_key(goal):
-                return None
-            return letter.value if letter.value.stand in stands else None
-
+    def _begun(self, goal: Goal, known: tuple[str, int]) -> EpisodeState | None:
+        """The episode towards `goal` once there is one; None when the guard comes to rest before that."""
+        begun = (Stand.RUNNING, Stand.COMPLETE, Stand.CUT_SHORT)
         with self._news:
-            episode = self._news.wait_for(come, within)
-        if episode is None:
-            raise UserError(f"{goal.id}: no episode of the policy in {within:g} s", next_step="see policy.log")
-        return episode
+            news = self._news.wait_for(lambda: self._heard(goal, known, begun) or self._rests(goal), BEGIN_S)
+            if not news:
+                raise UserError(f"{goal.id}: no episode of the policy in {BEGIN_S:g} s", next_step="see policy.log")
+            return self._heard(goal, known, begun)
 
-    def _judge(self, case: GoalCase, episode: EpisodeState, ended: float) -> Outcome:
-        """The rollout of `episode`, one frame and one distance for each action, and those at its end."""
+    def _over(self, goal: Goal, known: tuple[str, int], patience_s: float) -> EpisodeState:
+        with self._news:
+            over = self._news.wait_for(
+                lambda: self._heard(goal, known, (Stand.COMPLETE, Stand.CUT_SHORT)), timeout=patience_s
+            )
+        if over is None:
+            raise UserError(f"{goal.id}: the episode is not over in {patience_s:g} s", next_step="see policy.log")
+        return over
+
+    def _heard(self, goal: Goal, known: tuple[str, int], stands: tuple[Stand, ...]) -> EpisodeState | None:
+        """The newest report of an episode towards `goal`, other than the `known` one, if it is in one of `stands`."""
+        letter = self._episodes.newest()
+        if letter is None or letter.value.key == known or letter.value.goal != goal_key(goal):
+            return None
+        return letter.value if letter.value.stand in stands else None
+
+    def _rests(self, goal: Goal) -> bool:
+        mode = self.modes.newest()
+        return mode is not None and mode.value not in MOVING and mode.arrival > goal.stamp + RESTS_S
+
+    def _judge(self, case: GoalCase, episode: EpisodeState | None, shown: float, ended: float) -> Outcome:
+        """The rollout of `episode`, one frame and one distance for each action, and those at its end.
+
+        Without an episode the arm was shown the picture and stayed where it is.
+        """
         # The ruler's last reports, and the last frame, may still be on their way.
         self._clock.sleep_until(ended + 0.05)
-        numbers = range(episode.first_action, episode.last_action + 1)
+        numbers = range(episode.first_action, episode.last_action + 1) if episode else range(0)
         heard = [self._answered[number] for number in numbers if number in self._answered]
         pictures = {frame.seq: frame.rgb for frame in self._frames}
         frames = [pictures[seq] for seq, _ in heard if seq in pictures]
-        last = pictures.get(episode.last_frame, self._frames[-1].rgb)
-        times = [stamp for _, stamp in heard] or [ended]
+        last = pictures.get(episode.last_frame, self._frames[-1].rgb) if episode else self._frames[-1].rgb
+        times = [stamp for _, stamp in heard] or [shown]
         places = [self._ruler.tool_xy(stamp) for stamp in (*times, ended)]
         away = np.linalg.norm(np.stack(places) - case.xy_m, axis=1)
         rollout = Rollout(
             case.image, stretched([*frames, last], self._steps + 1), padded(away, self._steps + 1), case.xy_m,
             places[-1],
         )  # fmt: skip
+        if episode is None:
+            return Outcome(rollout, times[0], ended, False, "the guard came to rest before the episode began")
         return Outcome(rollout, times[0], ended, episode.stand is Stand.COMPLETE, episode.reason)
 
 
