@@ -139,6 +139,30 @@ class SimConfig(Section):
     velocity_bias_rad_s: float = Field(0.0, ge=-0.05, le=0.05, description="constant error of joint speed, rad/s")
 
 
+class FlawsConfig(Section):
+    """What the simulated camera (the one in process) and servo get wrong; all zero: ideal ones."""
+
+    noise: float = Field(0.0, ge=0, le=30, description="deviation of a pixel's noise in the 84 px picture, grey levels")
+    blur_px: float = Field(0.0, ge=0, le=5, description="deviation of the optics' blur in the 84 px picture, px")
+    exposure_flicker: float = Field(
+        0.0, ge=0, le=0.5, description="deviation of a picture's brightness, as a share of the mean"
+    )
+    image_age_low_s: float = Field(0.0, ge=0, le=0.3, description="least age of a picture when it arrives, s")
+    image_age_high_s: float = Field(0.0, ge=0, le=0.3, description="greatest age of a picture when it arrives, s")
+    dropped: float = Field(0.0, ge=0, le=0.2, description="share of the camera's 30 pictures a second that are lost")
+    servo_lag_s: float = Field(0.0, ge=0, le=0.1, description="how far the joints trail the path they were sent on, s")
+
+    @model_validator(mode="after")
+    def _ages_in_order(self) -> FlawsConfig:
+        if self.image_age_low_s > self.image_age_high_s:
+            raise ValueError("image_age_low_s must be at most image_age_high_s")
+        return self
+
+    def spoil_pictures(self) -> bool:
+        """Whether anything about the pictures is less than ideal."""
+        return any(value for key, value in self if key != "servo_lag_s")
+
+
 class CollectConfig(Section):
     """Random play before any learning."""
 
@@ -224,6 +248,7 @@ class Config(Section):
     tool: ToolConfig = ToolConfig()
     guard: GuardConfig = GuardConfig()
     sim: SimConfig = SimConfig()
+    flaws: FlawsConfig = FlawsConfig()
     collect: CollectConfig = CollectConfig()
     vae: VaeConfig = VaeConfig()
     agent: AgentConfig = AgentConfig()

@@ -58,6 +58,7 @@ class Trainer:
         self._space: LatentSpace | None = None
         self._agent: TD3 | None = None
         self._motion: MotionModel | None = None
+        self._lag = 0
 
     @property
     def updates(self) -> int:
@@ -97,8 +98,12 @@ class Trainer:
 
     # Practice (R1, R3, R6-R9, R15, R18).
 
-    def begin_practice(self) -> None:
-        """Fix the latent space on the frames so far and make the agent."""
+    def begin_practice(self, lag: int = 0) -> None:
+        """Fix the latent space on the frames so far and make the agent.
+
+        `lag`: steps by which the pictures trail the actions (`learning.health.best_lag`).
+        """
+        self._lag = lag
         means, log_variances = self._moments(self._replay.pictures(self._replay.frame_rows))
         self._space = LatentSpace.fit(self._config.agent.metric, means, log_variances)
         self._agent, self._motion = self._new_agent(self._space), self._new_motion(self._space)
@@ -111,7 +116,7 @@ class Trainer:
         mix = (config.mix_rollout, config.mix_imagined, config.mix_future)
         latents = torch.from_numpy(self._replay.latents)
         for _ in range(updates):
-            transitions = self._replay.transitions(self._rng, config.batch, mix)
+            transitions = self._replay.transitions(self._rng, config.batch, mix, self._lag)
             batch = relabel(transitions, latents, self._sampler, space, config.discount)
             metrics = agent.update(batch)
             if agent.updates % MOTION_EVERY == 0:
@@ -125,6 +130,10 @@ class Trainer:
         else:
             image = self.vae.decode(self._sampler.sample(1))[0]
         return Goal(image, goal_id, stamp, calibration_id="", source="imagined")
+
+    def goal_supply(self, n: int) -> Tensor:
+        """Latents float32 (n, Z) of goals that a robot far away may set itself, z_g ~ p(z) (R3, R8); changes nothing."""
+        return self._sampler.supply(n, self._config.seed + self.updates)
 
     def acting_policy(self) -> LatentPolicy:
         """A frozen copy of the policy as it is learning now; what practice explores with."""
@@ -150,6 +159,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that learning has changed, as named tensors, but the pictures."""
         state = {"vae_updates": torch.tensor(self.vae_updates), "rng": _rng_tensor(self._rng)}
+        state["lag"] = torch.tensor(self._lag)
         state |= prefixed("vae", self.vae.state_dict())
         state |= prefixed("sampler", self._sampler.state_dict())
         if self._agent is not None and self._space is not None and self._motion is not None:
@@ -161,6 +171,7 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state_dict()` with a replay that holds the same episodes in the same order."""
         self.vae_updates = int(state["vae_updates"])
+        self._lag = int(state["lag"])
         _load_rng(self._rng, state["rng"])
         self.vae.load_state_dict(under("vae", state))
         self._sampler.load_state_dict(under("sampler", state))

@@ -8,6 +8,7 @@ then really is, not where it was sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import numpy as np
 
@@ -66,6 +67,7 @@ class SimExam:
         tool = np.array([*xy_m, self._config.control.tool_height_m])
         home = np.array(self._config.control.home_posture_rad)
         rig.load_state(self._start)
+        rig.retake(crc32(f"picture of {name}".encode()))
         rig.world.teleport(solve_position(rig.kinematics, tool, TOOL_DOWN, home))
         rig.rest()
         return GoalCase(name, rig.look().rgb, self._truth())
@@ -77,6 +79,7 @@ class SimExam:
         """Let `policy` act for `steps` steps from home towards `case.image`, measuring after each."""
         rig = self._rig
         rig.load_state(self._start)
+        rig.retake(crc32(case.id.encode()))
         goal = Goal(case.image, case.id, rig.now(), calibration_id="", source="evaluation")
         loop = PolicyLoop(self._config.guard.image_age_limit_s, 1.0 / self._config.control.policy_rate_hz)
         frames, places = [], [self._truth()]

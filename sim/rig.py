@@ -17,6 +17,7 @@ from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import HOMING_LIMIT_S, ArmLoop
 from robot_rig.loops.step_accounting import StepAccount
+from sim.flawed_eye import FlawedEye
 from sim.sim_arm import SimArm
 from sim.sim_camera import SimEye
 from sim.world import World
@@ -28,7 +29,7 @@ REST_S = 0.3
 class SimRig:
     """A simulated Sawyer behind its guard, enabled once at the start as a person would.
 
-    `seed` draws what differs between simulated arms (see `World`) and nothing else.
+    `seed` draws what differs between simulated arms (see `World`) and the chance in the camera's flaws, nothing else.
     """
 
     def __init__(self, config: Config, seed: int) -> None:
@@ -37,12 +38,21 @@ class SimRig:
         self._config = config
         self._clock = ManualClock()
         self._arm = SimArm(self.world, self._clock)
-        self._eye = SimEye(self.world, self._clock, config)
+        self._eye = self._open_eye(seed)
         self._account = StepAccount(config.control)
         self._period = 1.0 / config.control.arm_rate_hz
         self._ticks = round(config.control.arm_rate_hz / config.control.policy_rate_hz)
         self._home = np.array(config.control.home_posture_rad)
         self._enable()
+
+    def _open_eye(self, seed: int) -> SimEye | FlawedEye:
+        if self._config.flaws.spoil_pictures():
+            return FlawedEye(self.world, self._clock, self._config, seed)
+        return SimEye(self.world, self._clock, self._config)
+
+    def retake(self, take: int) -> None:
+        """Let the camera's chance be that of `take` from now on. For an examiner, who puts the room's state back."""
+        self._eye.retake(take)
 
     def _enable(self) -> None:
         """What a person does once: motors on, guard open."""
@@ -55,7 +65,7 @@ class SimRig:
         return self._clock.now()
 
     def look(self) -> Frame:
-        """The frame of now."""
+        """The newest frame: of now, unless `config.flaws` says otherwise."""
         return self._eye.look()
 
     def act(self, action: Action) -> Executed:
@@ -93,24 +103,24 @@ class SimRig:
         self._arm.send(command)
         self.world.advance(self._period)
         self._clock.advance(self._period)
+        self._eye.watch()
         return status
 
     def state(self) -> Mapping[str, Bytes]:
-        """The physics, the arm's switches, the clock and the frame counter of a rig at rest."""
-        counters = np.array([self.now(), float(self._eye.seq)])
+        """The physics, the arm's switches, the clock and the eye of a rig at rest."""
         return {
             "world": self.world.save_state(),
             "arm": self._arm.save_state(),
-            "counters": counters.view(np.uint8),
+            "clock": np.array([self.now()]).view(np.uint8),
+            "eye": self._eye.save_state(),
         }
 
     def load_state(self, state: Mapping[str, Bytes]) -> None:
         """Continue from `state()`. The guard opens anew: whoever loads a state is the person who enables the arm."""
         self.world.load_state(state["world"])
         self._arm.load_state(state["arm"])
-        now, seq = np.frombuffer(state["counters"].tobytes(), np.float64)
-        self._clock.set_now(float(now))
-        self._eye.seq = int(seq)
+        self._clock.set_now(float(np.frombuffer(state["clock"].tobytes(), np.float64)[0]))
+        self._eye.load_state(state["eye"])
         self._enable()
 
     def close(self) -> None:

@@ -69,7 +69,7 @@ class SimCamera:
 
 
 class SimEye:
-    """The policy's picture drawn directly; implements `interfaces.Eye`. `seq` may be set to go on after a resume."""
+    """The policy's picture drawn directly; implements `interfaces.Eye`."""
 
     def __init__(self, world: World, clock: Clock, config: Config) -> None:
         self._clock = clock
@@ -81,6 +81,20 @@ class SimEye:
         rgb = self._picture.draw()
         self.seq += 1
         return Frame(self.seq, self._clock.now(), rgb)
+
+    def watch(self) -> None:
+        """Nothing: a picture of now needs no past."""
+
+    def retake(self, take: int) -> None:
+        """Nothing: there is no chance in these pictures."""
+
+    def save_state(self) -> Bytes:
+        """The frame counter as uint8 (8,)."""
+        return np.array([self.seq]).view(np.uint8)
+
+    def load_state(self, state: Bytes) -> None:
+        """Continue from `save_state()`."""
+        self.seq = int(np.frombuffer(state.tobytes(), np.int64)[0])
 
     def close(self) -> None:
         """Free the drawing context; may be called twice."""

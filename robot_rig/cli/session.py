@@ -82,13 +82,14 @@ class Session:
 
     def practise(self) -> None:
         """Stage 3: practice on imagined goals, with a checkpoint now and then."""
-        if not load_health(self.run).passed:
+        health = load_health(self.run)
+        if not health.passed:
             raise UserError("the VAE failed its check: practice would be wasted", next_step="see `rig train`")
         settings = self.config.practice
         with self._stage("practice"):
             learning = Learning(self.run, self.config)
             with stage_bar(self._console, "3 learn from play", settings.pretrain_updates) as advance:
-                learning.begin_practice(self._logging("td3", advance, "critic_loss"))
+                learning.begin_practice(self._logging("td3", advance, "critic_loss"), health.lag)
             if not settings.steps:
                 # What an arm on the network has played can be learnt from without a simulated one to practise on.
                 ship(self.run, self.config, learning.trainer, 0)

@@ -53,7 +53,6 @@ class Replay:
         if self._handle is not None:
             weakref.finalize(self, os.close, self._handle)
         self._action = np.empty((capacity_pictures, action_dim), np.float32)
-        self._episode_of = np.empty(capacity_pictures, np.int32)
         self._frame_rows = np.empty(capacity_pictures, np.int32)
         self._latents: Float32s | None = None
         self._encoder_id: str | None = None
@@ -85,7 +84,7 @@ class Replay:
     @property
     def bytes_per_transition(self) -> float:
         """What is held beside the pictures, in bytes a transition, counted from the arrays."""
-        beside: list[NDArray[Any]] = [self._action[: len(self)], self._episode_of[: len(self)], self._spans]
+        beside: list[NDArray[Any]] = [self._action[: len(self)], self._spans]
         beside.append(self._frame_rows[: self._frames])
         if self._latents is not None:
             beside.append(self._latents[: self._rows])
@@ -106,7 +105,6 @@ class Replay:
         if episode.goal is not None:
             self._pictures[last + 1] = episode.goal
         self._action[transition : transition + steps] = episode.executed_action
-        self._episode_of[transition : transition + steps] = len(self._ids)
         self._frame_rows[self._frames : self._frames + steps + 1] = np.arange(first, last + 1)
         span = _Span(first, last, -1 if episode.goal is None else last + 1, transition)
         self._spans = np.vstack([self._spans, span])
@@ -157,21 +155,27 @@ class Replay:
 
     # -- samplers ---------------------------------------------------------------------------------------------------
 
-    def transitions(self, rng: np.random.Generator, batch: int, mix: tuple[float, float, float]) -> Transitions:
+    def transitions(
+        self, rng: np.random.Generator, batch: int, mix: tuple[float, float, float], lag: int = 0
+    ) -> Transitions:
         """`batch` transitions with relabelled goals in the fractions `mix` = (rollout, imagined, future) (R9).
 
-        Transitions are uniform. Kinds come sorted, each in a count of batch * mix rounded up or down by one common draw
-        (systematic sampling): right on average and never off by one. A rollout goal is the episode's own, or an
-        imagined one when it has none; an imagined goal is row -1; a future goal is uniform over the rest of the same
-        episode, the transition's own next frame included.
+        What an action does shows `lag` steps late in the pictures: it is paired with the frames that show it, and the
+        first `lag` frames of an episode begin no transition. Transitions are uniform. Kinds come sorted, each in a
+        count of batch * mix rounded up or down by one common draw (systematic sampling): right on average and never off
+        by one. A rollout goal is the episode's own, or an imagined one when it has none; an imagined goal is row -1; a
+        future goal is uniform over the rest of the same episode, the transition's own next frame included.
         """
         if abs(sum(mix) - 1.0) > MIX_TOLERANCE or min(mix) < 0.0:
             raise ValueError(f"mix must be three fractions that add up to 1, is {mix}")
-        if len(self) == 0:
+        ends = np.cumsum(np.maximum(self._spans[:, 1] - self._spans[:, 0] - lag, 0))
+        if len(ends) == 0 or ends[-1] == 0:
             raise UserError("the replay holds no transition", next_step="collect some episodes first")
-        chosen = rng.integers(len(self), size=batch)
-        spans = self._spans[self._episode_of[chosen]]
-        frame = spans[:, 0] + chosen - spans[:, 3]
+        drawn = rng.integers(ends[-1], size=batch)
+        episode = np.searchsorted(ends, drawn, side="right")
+        spans = self._spans[episode]
+        step = drawn - np.concatenate([[0], ends])[episode]
+        frame = spans[:, 0] + lag + step
         start = rng.random()
         rollout, future = (min(batch, int(batch * edge + start)) for edge in (mix[0], mix[0] + mix[1]))
         goal = np.full(batch, -1, np.int64)
@@ -181,7 +185,9 @@ class Replay:
         kind = np.full(batch, IMAGINED, np.int64)
         kind[:rollout][goal[:rollout] >= 0] = ROLLOUT
         kind[future:] = FUTURE
-        return Transitions(frame=frame, next_frame=frame + 1, goal=goal, kind=kind, action=self._action[chosen])
+        return Transitions(
+            frame=frame, next_frame=frame + 1, goal=goal, kind=kind, action=self._action[spans[:, 3] + step]
+        )
 
     def frames(self, rng: np.random.Generator, batch: int, weights: Floats | None = None) -> Ints:
         """Rows (B,) of camera frames with replacement: uniform, or in proportion to `weights`, one per `frame_rows`."""

@@ -29,7 +29,10 @@ came to .02 and .06. The limits lie between, because on 300 frames both scores s
 MOVING_ACTION = 0.3
 NEAR_STEPS = 10
 RIDGE = 3.0
-LONG_LAG = 5
+LONG_STRETCH = 5
+MOST_LAG = 4
+"""Steps: pictures are at most .25 s old when they are answered, and the arm trails by .1 s or so."""
+
 MOVE_PERCENTILE = 75
 WORST_PERCENTILE = 10
 LIVELY_PIXEL = 0.02 * 255
@@ -48,6 +51,11 @@ class HealthReport:
     passed: bool
     findings: tuple[str, ...]
     scores: Mapping[str, float]
+
+    @property
+    def lag(self) -> int:
+        """Steps by which the pictures trail the actions; 0 where the latents say nothing."""
+        return int(self.scores.get("lag", 0))
 
 
 class Track(NamedTuple):
@@ -72,10 +80,13 @@ def health_check(encoder: Encoder, train: Sequence[Episode], held_out: Sequence[
         means_new = [encoder.encode(episode.frames)[0].double().numpy() for episode in held_out]
         scale = np.where(active, 1.0 / np.maximum(deviation, ACTIVE_STD), 0.0)
         known, new = _tracks(means, scale, train), _tracks(means_new, scale, held_out)
+        lag = best_lag(known, new)
+        known, new = aligned(known, lag), aligned(new, lag)
         scores |= {
+            "lag": float(lag),
             "rank": rank(new),
             "inverse_1": inverse_dynamics(known, new, 1),
-            "inverse_5": inverse_dynamics(known, new, LONG_LAG),
+            "inverse_5": inverse_dynamics(known, new, LONG_STRETCH),
             "novelty": novelty(known, new),
         }
     return judge(scores)
@@ -87,6 +98,18 @@ def _tracks(means: Sequence[Floats], scale: Floats, episodes: Sequence[Episode])
         Track(mean[:, used] * scale[used], episode.executed_action.astype(np.float64))
         for mean, episode in zip(means, episodes, strict=True)
     ]
+
+
+def best_lag(known: Sequence[Track], new: Sequence[Track]) -> int:
+    """By how many steps, 0 to `MOST_LAG`, the pictures trail the actions: the lag at which those explain most."""
+    scores = [inverse_dynamics(aligned(known, lag), aligned(new, lag), 1) for lag in range(MOST_LAG + 1)]
+    return int(np.argmax(scores))
+
+
+def aligned(tracks: Sequence[Track], lag: int) -> list[Track]:
+    """Each action beside the latents that show what it did, `lag` steps later; too short tracks are left out."""
+    long = [track for track in tracks if len(track.action) > lag]
+    return [Track(z[lag:], action[: len(action) - lag]) for z, action in long]
 
 
 def judge(scores: Mapping[str, float]) -> HealthReport:
@@ -152,10 +175,10 @@ def rank(tracks: Sequence[Track]) -> float:
     return float(np.mean(shares)) if shares else 1.0
 
 
-def inverse_dynamics(known: Sequence[Track], new: Sequence[Track], lag: int) -> float:
-    """Explained share of the sum of `lag` actions on `new`, by a ridge regression on [dz, z x dz] fitted on `known`."""
-    inputs, outputs = _moves(known, lag)
-    inputs_new, outputs_new = _moves(new, lag)
+def inverse_dynamics(known: Sequence[Track], new: Sequence[Track], stretch: int) -> float:
+    """Explained share of `stretch` actions' sum on `new`, by a ridge regression on [dz, z x dz] fitted on `known`."""
+    inputs, outputs = _moves(known, stretch)
+    inputs_new, outputs_new = _moves(new, stretch)
     if len(inputs) == 0 or len(inputs_new) == 0:
         return 0.0
     centre_in, centre_out = inputs.mean(axis=0), outputs.mean(axis=0)
@@ -166,17 +189,17 @@ def inverse_dynamics(known: Sequence[Track], new: Sequence[Track], lag: int) -> 
     return float(1.0 - np.square(error).sum() / max(np.square(spread).sum(), EPSILON))
 
 
-def _moves(tracks: Sequence[Track], lag: int) -> tuple[Floats, Floats]:
-    """Inputs [dz, z x dz] and outputs, the summed actions, of all stretches of `lag` steps; empty when none."""
+def _moves(tracks: Sequence[Track], stretch: int) -> tuple[Floats, Floats]:
+    """Inputs [dz, z x dz] and outputs, the summed actions, of all stretches of so many steps; empty when none."""
     inputs, outputs = [], []
     for z, action in tracks:
-        if len(action) < lag:
+        if len(action) < stretch:
             continue
-        dz = z[lag:] - z[:-lag]
-        cross = np.einsum("ni,nj->nij", z[:-lag], dz).reshape(len(dz), -1)
+        dz = z[stretch:] - z[:-stretch]
+        cross = np.einsum("ni,nj->nij", z[:-stretch], dz).reshape(len(dz), -1)
         total = np.cumsum(np.vstack([np.zeros(action.shape[1]), action]), axis=0)
         inputs.append(np.hstack([dz, cross]))
-        outputs.append(total[lag:] - total[:-lag])
+        outputs.append(total[stretch:] - total[:-stretch])
     if not inputs:
         return np.empty((0, 0)), np.empty((0, 0))
     return np.concatenate(inputs), np.concatenate(outputs)

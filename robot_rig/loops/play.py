@@ -30,6 +30,8 @@ def play(
                     f"no action for frame {frame.seq}: the picture is {plant.now() - frame.stamp:.3f} s old or not new",
                     next_step="check the camera's rate, or raise guard.image_age_limit_s (at most 0.4)",
                 )
-            yield Step(frame, action, plant.act(action))
+            executed = plant.act(action)
+            loop.executed(action.seq, executed.value)
+            yield Step(frame, action, executed)
     finally:
         loop.end()

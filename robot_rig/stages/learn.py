@@ -95,9 +95,10 @@ class Learning:
         """Judge the VAE on the held-out episodes, from pictures and actions alone; nothing is changed."""
         return health_check(self.trainer.vae, self._read(self._whole(PLAY)), self._read(self._whole(HELD_OUT)))
 
-    def begin_practice(self, progress: Progress) -> None:
+    def begin_practice(self, progress: Progress, lag: int = 0) -> None:
         """Make the agent and let it learn from random play for `config.practice.pretrain_updates` updates (R16).
 
+        `lag`: steps by which the pictures trail the actions, as the health check found it.
         The held-out episodes have done their duty and join the replay.
         """
         trainer, goal = self.trainer, self.config.practice.pretrain_updates
@@ -106,7 +107,7 @@ class Learning:
         if not trainer.practising:
             for episode in self._read(self._whole(HELD_OUT)):
                 self.ingest(episode)
-            trainer.begin_practice()
+            trainer.begin_practice(lag)
         while trainer.updates < goal:
             chunk = min(SAVE_EVERY_UPDATES, goal - trainer.updates)
             trainer.update(chunk, lambda metrics: progress(trainer.updates, metrics))
