@@ -88,8 +88,22 @@ FIRST_COLLIDING_LINK = 2
 ROBOT_BIT, OBJECT_BIT = 1, 2
 """Contact bits: the robot meets tables and objects but not itself; objects meet tables too."""
 
+FINGER_GEOMS = ("right_finger", "right_fingertip", "left_finger", "left_fingertip")
+"""Those of the hand that move apart along its y; right is where y is negative."""
+
 COLLISION_GROUP = 3
 """MuJoCo draws groups 0-2 only."""
+
+HAND_CAMERA, HEAD_CAMERA = "right_hand_camera", "head_camera"
+CAMERA_LINK = 5
+CAMERA_ORIGIN = ((0.039552, -0.033, 0.0695), (0.0, np.pi / 2, 0.0))
+"""right_hand_camera in right_l5, xyz m and rpy rad; it looks along its z, as head_camera does."""
+
+HEAD_CAMERA_ORIGIN = ((0.0228027, 0.0, 0.216572), (-2.1293, 0.0, -np.pi / 2))
+"""head_camera in head: forwards and 32 degrees down."""
+
+SENSORS = {HAND_CAMERA: (752, 480, 613.760435), HEAD_CAMERA: (1280, 800, 407.391526)}
+"""Width, height and focal length of the robot's own cameras, px."""
 
 MESHES = ("base", "head", "pedestal", *(f"l{i}" for i in range(JOINTS)))
 
@@ -140,6 +154,17 @@ def _add_head(link: mujoco.MjsBody) -> mujoco.MjsBody:
     return head
 
 
+def _add_camera(body: mujoco.MjsBody, name: str, origin: tuple[Point, Point]) -> None:
+    """A camera whose frame is optical: x right, y down, z forwards."""
+    _, height, focal = SENSORS[name]
+    optical = rotation_from_rpy(origin[1])
+    orientation = np.zeros(4)
+    # MuJoCo's cameras look along -z, with y up.
+    mujoco.mju_mat2Quat(orientation, (optical @ np.diag([1.0, -1.0, -1.0])).ravel())
+    angle = 2 * float(np.degrees(np.arctan2(height / 2, focal)))
+    body.add_camera(name=name, pos=origin[0], quat=orientation, fovy=angle)
+
+
 def _add_gripper(link: mujoco.MjsBody, tool_offset_m: float, payload_error_kg: float) -> None:
     """The electric gripper, closed, in the hand's frame: connector plate, housing, two fingers with soft tips."""
     hand = link.add_body(name="right_hand", pos=HAND_ORIGIN[0], quat=quaternion(HAND_ORIGIN[1]))
@@ -149,9 +174,11 @@ def _add_gripper(link: mujoco.MjsBody, tool_offset_m: float, payload_error_kg: f
     cylinder, box = mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_BOX
     _add_geom(hand, cylinder, HAND, True, size=[0.04, 0.0151, 0], pos=[0, 0, 0.0135])
     _add_geom(hand, box, HAND, True, size=[0.029, 0.05, 0.018], pos=[0.004, 0, 0.0424])
-    for side in (-1.0, 1.0):
-        _add_geom(hand, box, FINGER, True, size=[0.008, 0.00675, 0.0375], pos=[0.003, side * 0.0145, 0.0969])
-        _add_geom(hand, box, FINGER, True, size=[0.008, 0.0035, 0.0185], pos=[0.003, side * 0.0113, 0.1199])
+    for side, finger, tip in ((-1.0, *FINGER_GEOMS[:2]), (1.0, *FINGER_GEOMS[2:])):
+        _add_geom(
+            hand, box, FINGER, True, name=finger, size=[0.008, 0.00675, 0.0375], pos=[0.003, side * 0.0145, 0.0969]
+        )
+        _add_geom(hand, box, FINGER, True, name=tip, size=[0.008, 0.0035, 0.0185], pos=[0.003, side * 0.0113, 0.1199])
     hand.add_site(name="tool", pos=[0, 0, tool_offset_m], size=[0.001] * 3, group=COLLISION_GROUP)
 
 
@@ -231,6 +258,8 @@ def add_sawyer(spec: mujoco.MjSpec, tool_offset_m: float, payload_error_kg: floa
         _add_capsules(link, index)
         bodies[f"l{index}"] = parent = link
     bodies["head"] = _add_head(bodies["l0"])
+    _add_camera(bodies["head"], HEAD_CAMERA, HEAD_CAMERA_ORIGIN)
+    _add_camera(bodies[f"l{CAMERA_LINK}"], HAND_CAMERA, CAMERA_ORIGIN)
     _add_gripper(parent, tool_offset_m, payload_error_kg)
     if mesh_dir:
         _dress(spec, bodies, mesh_dir)

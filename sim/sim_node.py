@@ -26,6 +26,9 @@ from robot_rig.ros.real_time import prepare_process
 from sim.faults.robot_troubles import RobotTroubles
 from sim.scenes import TIMESTEP_S
 from sim.wire.camera import CameraOnNetwork
+from sim.wire.io_network import IoOnNetwork
+from sim.wire.io_person import Person
+from sim.wire.io_pictures import PicturesOnNetwork
 from sim.wire.outbox import Outbox
 from sim.wire.real_time import RealTime
 from sim.wire.robot import RobotOnNetwork
@@ -83,14 +86,18 @@ class SimNode:
         node.closing(self._troubles.close)
         self._outbox = Outbox()
         node.closing(self._outbox.close)
-        self._robot = RobotOnNetwork(
-            self._sawyer,
-            config,
-            options.release,
-            self._outbox,
-            lambda stamp: node.stamps.wall(stamp) + options.robot_clock_offset_s + self._troubles.clock_s,
-        )
+
+        def robot_time(stamp: float) -> float:
+            return node.stamps.wall(stamp) + options.robot_clock_offset_s + self._troubles.clock_s
+
+        self._robot = RobotOnNetwork(self._sawyer, config, options.release, self._outbox, robot_time)
         node.closing(self._robot.close)
+        self._io = IoOnNetwork(self._sawyer, options.release, self._outbox, robot_time)
+        node.closing(self._io.close)
+        self._pictures = PicturesOnNetwork(self._sawyer, config, robot_time)
+        node.closing(self._pictures.close)
+        self._person = Person(self._sawyer)
+        node.closing(self._person.close)
         self._real_time = RealTime(self._clock, TIMESTEP_S, self._step)
         self._room = Room(self._sawyer, self._outbox, node.stamps.wall, self._real_time.factor)
         node.closing(self._room.close)
@@ -105,6 +112,8 @@ class SimNode:
         self._troubles.before_step()
         self._sawyer.step()
         self._robot.after_step(stamp)
+        self._io.after_step(stamp)
+        self._pictures.after_step(stamp)
         self._room.after_step(stamp)
         self._camera.after_step(stamp)
 

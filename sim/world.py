@@ -11,7 +11,8 @@ import numpy as np
 
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Bytes, Floats
-from sim.model import ROBOT_BIT, STIFFNESS_RATE
+from sim.fingers import Fingers
+from sim.model import ROBOT_BIT
 from sim.scenes import PUCK_HALF_HEIGHT_M, PUCK_START_M, TIMESTEP_S, build
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -38,7 +39,6 @@ class World:
         self.data = mujoco.MjData(self.model)
         signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=JOINTS)
         self._speed_error = config.sim.velocity_bias_rad_s * signs
-        self._feed_forward = 1.0 - config.flaws.servo_lag_s * STIFFNESS_RATE
         # MuJoCo's arrays stay where they are; asking it for one costs as much as reading it.
         self._position, self._velocity = self.data.qpos[:JOINTS], self.data.qvel[:JOINTS]
         self._force, self._path = self.data.qfrc_actuator[:JOINTS], self.data.act
@@ -47,6 +47,9 @@ class World:
         self._servos_are_on = True
         self._compensation = self.model.body_gravcomp.copy()
         self._tool = self.model.site("tool").id
+        self._hand, self._head = self.model.body("right_hand").id, self.model.body("head").id
+        self._head_pan = 0.0
+        self.fingers = Fingers(self.model, self.data)
         self._has_puck = config.sim.scene == "push"
         self._party = np.where(self.model.geom_contype == ROBOT_BIT, 2, 0)
         self._party[self.model.geom("table").id] = 1
@@ -125,9 +128,7 @@ class World:
         path, position = self._path, self._position
         np.maximum(path, position - PATH_LEAD_LIMIT_RAD, out=path)
         np.minimum(path, position + PATH_LEAD_LIMIT_RAD, out=path)
-        path_speed = velocity + self._speed_error
-        # What the speed servo is not told the path servo makes up for: the joints trail by 1 / its rate for each share.
-        self._drives[:, 0], self._drives[:, 1] = path_speed, self._feed_forward * path_speed
+        self._drives[:] = (velocity + self._speed_error)[:, None]
         self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))
 
     def set_joint_path(self, position: Floats, velocity: Floats) -> None:
@@ -184,12 +185,23 @@ class World:
 
     def positions(self) -> Floats:
         """(N,) where everything that can move is, for `mirror`."""
-        return np.array(self.data.qpos)
+        return np.append(self.data.qpos, (self.fingers.opening, self._head_pan))
 
     def mirror(self, positions: Floats) -> None:
         """Look like another world of the same config whose `positions()` these are: to draw it in another thread."""
-        self.data.qpos[:] = positions
+        self.data.qpos[:] = positions[:-2]
+        self.fingers.place(float(positions[-2]))
+        self.turn_head(float(positions[-1]))
         self._geometry_is_fresh = False
+
+    def turn_head(self, pan: float) -> None:
+        """Let the head look `pan` rad to the left of the arm's first link, at once and without a jolt."""
+        self._head_pan = pan
+        self.model.body_quat[self._head] = (np.cos(pan / 2), 0.0, 0.0, np.sin(pan / 2))
+
+    def push_hand(self, force: Floats) -> None:
+        """Push the hand with `force` (3,) N in base from now on, as a person does who drags the arm; zeros let go."""
+        self.data.xfrc_applied[self._hand, :3] = force
 
     def place_puck(self, x: float, y: float) -> None:
         """Put the puck at rest at (x, y) m in base, as a person does. Raises ValueError in a scene without one."""
@@ -229,10 +241,12 @@ class World:
     def save_state(self) -> Bytes:
         """Everything that decides what happens next, as uint8 (N,): the physics continue from it bit for bit.
 
-        Raises RuntimeError while the servos are off: a torque is no part of MuJoCo's state.
+        Raises RuntimeError while the servos are off or the gripper is open: neither is a part of MuJoCo's state.
         """
         if not self._servos_are_on:
             raise RuntimeError("a world under a torque drive cannot be saved; hold it first")
+        if self.fingers.opening:
+            raise RuntimeError("a world with an open gripper cannot be saved; close it first")
         size = mujoco.mj_stateSize(self.model, STATE)
         state = np.empty(size + JOINTS + 2)
         physics = np.empty(size)

@@ -16,11 +16,9 @@ import numpy as np
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.kinematics import HAND_ORIGIN, Kinematics, rotation_from_rpy
+from sim.model import CAMERA_LINK, CAMERA_ORIGIN, HAND_CAMERA
 
-HAND, CAMERA, GRIPPER_TIP = "right_hand", "right_hand_camera", "right_gripper_tip"
-CAMERA_LINK = 5
-CAMERA_ORIGIN = ((0.039552, -0.033, 0.0695), (0.0, np.pi / 2, 0.0))
-"""right_hand_camera in right_l5, xyz m and rpy rad."""
+HAND, CAMERA, GRIPPER_TIP = "right_hand", HAND_CAMERA, "right_gripper_tip"
 
 
 class TipPose(NamedTuple):

@@ -11,10 +11,21 @@ from xml.etree import ElementTree
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS
 from robot_rig.kinematics import HAND_ORIGIN, JOINT_ORIGINS, LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
-from sim.model import EFFORT_LIMITS, GRIPPER, HEAD, HEAD_HEIGHT, INERTIALS, Inertial
+from sim.model import (
+    CAMERA_LINK,
+    CAMERA_ORIGIN,
+    EFFORT_LIMITS,
+    GRIPPER,
+    HEAD,
+    HEAD_CAMERA,
+    HEAD_CAMERA_ORIGIN,
+    HEAD_HEIGHT,
+    INERTIALS,
+    Inertial,
+)
 from sim.wire.head import HEAD_PAN, LOWER_LIMIT_RAD, RATED_EFFORT_NM, RATED_SPEED_RAD_S, UPPER_LIMIT_RAD
 from sim.wire.joint_command import JOINT_NAMES
-from sim.wire.tips import CAMERA, CAMERA_LINK, CAMERA_ORIGIN, GRIPPER_TIP, HAND
+from sim.wire.tips import CAMERA, GRIPPER_TIP, HAND
 
 NOWHERE = (0.0, 0.0, 0.0)
 Origin = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -36,6 +47,7 @@ def robot_description(config: Config) -> str:
     _link(robot, "head", HEAD)
     head_limits = (LOWER_LIMIT_RAD, UPPER_LIMIT_RAD, RATED_EFFORT_NM, RATED_SPEED_RAD_S)
     _revolute(robot, HEAD_PAN, "right_l0", "head", ((0.0, 0.0, HEAD_HEIGHT), NOWHERE), head_limits)
+    _fixed(robot, HEAD_CAMERA, "head", HEAD_CAMERA, HEAD_CAMERA_ORIGIN)
     _fixed(robot, CAMERA, f"right_l{CAMERA_LINK}", CAMERA, CAMERA_ORIGIN)
     _fixed(robot, HAND, parent, HAND, HAND_ORIGIN)
     if config.tool.kind != "none":
