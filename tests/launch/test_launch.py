@@ -219,6 +219,13 @@ def test_a_publisher_is_confirmed_to_the_arm_process_alone(
     assert tyro.cli(ArmNodeOptions, args=shlex.split(arm.args)).confirm_publisher == ()
 
 
+@pytest.mark.parametrize("stage", ["collect", "heldout"])
+def test_collection_is_told_what_the_play_is_for(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    given = ["stage:=heldout"] if stage == "heldout" else []
+    assert words_after("--stage", nodes_of("collect", "sim", *given)["rig_collect"]) == [stage]
+
+
 @ALL_FILES
 @BOTH_ROBOTS
 def test_the_guard_is_never_started_again_and_a_real_robot_never_enabled(
