@@ -58,7 +58,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.control": _room(1, "control", "numpy", siblings=True),
     "robot_rig.safety": _room(1, "safety", "numpy", siblings=True),
     "robot_rig.learning": _room(1, "learning", "numpy torch safetensors onnx onnxruntime", siblings=True),
-    "robot_rig.data": _room(1, "data", "numpy mcap rosbags zstandard", siblings=True),
+    "robot_rig.data": _room(1, "data", "numpy mcap rosbags zstandard lz4", siblings=True),
     "robot_rig.loops": _room(2, "loops", "numpy"),
     "robot_rig.trainer": _room(2, "trainer", "numpy torch"),
     "robot_rig.stages": _room(2, "stages", "numpy"),

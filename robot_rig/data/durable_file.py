@@ -10,6 +10,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from robot_rig.stranger_files import open_regular
+
 
 class DurableFile:
     """What the MCAP writer writes to: bytes gather in memory until `sync` puts them on disk.
@@ -70,8 +72,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def being_written(path: Path) -> bool:
-    """Whether a living process on this machine still has `path` open as a DurableFile."""
-    with path.open("rb") as file:
+    """Whether a living process on this machine still has `path` open as a DurableFile.
+
+    Raises UserError when it is no regular file.
+    """
+    with open_regular(path, "episode") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

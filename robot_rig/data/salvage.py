@@ -24,10 +24,18 @@ from rosbags.serde import SerdeError
 from robot_rig.data import episode as schema
 from robot_rig.datatypes import Bytes, Frame, Step
 from robot_rig.errors import UserError
+from robot_rig.stranger_files import open_regular
 
 CHUNK_LIMIT = 128 * 1024
 """Bytes of a chunk unpacked: a step has 22 kB, the first chunk 5 kB of definitions besides."""
 
+CHUNK_RECORDS = 64
+"""Records in a chunk: a step has 5, the first chunk 12 definitions besides."""
+
+READS_BEFORE, READS_PER_STEP = 4096, 256
+"""Fields that may be read in all, by the number of whole steps so far: a step has 70, with its share of the index."""
+
+SHOWN_CHARS = 200
 RECORD_LIMIT = 2**20
 SUMMARY_LIMIT = 16 * 2**20
 MAGIC_BYTES = 8
@@ -63,24 +71,32 @@ def salvage(path: Path) -> Salvaged:
     Raises UserError when it is missing, is no MCAP file, is not an episode or has a newer format; damage is no error.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path, "episode") as file:
             return _Reading(path, _Bounded(file)).run()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}", next_step="check the name") from error
 
 
 class _Bounded:
-    """A file that refuses to read past its end, so that a wrong length is found before memory is taken for it."""
+    """A file that refuses to read past its end, so that a wrong length is found before memory is taken for it.
+
+    It refuses to be read in crumbs as well: a gigabyte of empty records would be read for minutes. A whole step pays
+    for more `allowance`.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.size = os.fstat(file.fileno()).st_size
         self.position = 0
+        self.allowance = READS_BEFORE
 
     def read(self, length: int) -> bytes:
-        """Exactly `length` bytes, or EndOfFile."""
+        """Exactly `length` bytes, or EndOfFile; ValueError when there are too many fields for the steps."""
         if not 0 <= length <= self.size - self.position:
             raise EndOfFile
+        self.allowance -= 1
+        if self.allowance < 0:
+            raise ValueError("it has far more records than its steps need")
         data = self._file.read(length)
         self.position += len(data)
         return data
@@ -124,7 +140,7 @@ class _Reading:
         except EndOfFile:
             damage = self._lost("it ends there without an index: the writer was killed or the file cut short")
         except DAMAGE as error:
-            damage = self._lost(str(error) or type(error).__name__)
+            damage = self._lost(" ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__)
         said = {key: value for key, value in meta.items() if key not in schema.RESERVED_META}
         return Salvaged(said, self._action_dim, self._goal, tuple(self._steps), self._closing, damage)
 
@@ -145,7 +161,7 @@ class _Reading:
             raise self._foreign("is damaged before its first step")
         if meta.get("format") != str(schema.FORMAT_VERSION):
             raise UserError(
-                f"{self._path} has episode format {meta.get('format')}",
+                f"{self._path} has episode format {meta.get('format', '')[:SHOWN_CHARS]!r}",
                 choices=(schema.FORMAT_VERSION,),
                 next_step="update robot_rig to the version that wrote it",
             )
@@ -172,7 +188,10 @@ class _Reading:
 
     def _take_chunk(self, chunk: Chunk) -> None:
         parts: dict[str, Message] = {}
-        for record in breakup_chunk(_unpacked(chunk)):
+        found = breakup_chunk(_unpacked(chunk))
+        if len(found) > CHUNK_RECORDS:
+            raise ValueError(f"a chunk of {len(found)} records is no step")
+        for record in found:
             if isinstance(record, Channel):
                 self._channels[record.id] = record.topic
             elif isinstance(record, Message):
@@ -194,6 +213,7 @@ class _Reading:
         if len(self._steps) >= schema.MAX_STEPS:
             raise ValueError(f"an episode has at most {schema.MAX_STEPS} steps")
         self._steps.append(step)
+        self._file.allowance += READS_PER_STEP
 
     def _check_summary(self, footer: Footer) -> None:
         """The summary serves other readers only, but a file with a broken one is damaged, and is called so."""

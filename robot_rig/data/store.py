@@ -60,9 +60,9 @@ class EpisodeStore:
         for path in self.paths(stage):
             if path.stem in seen or path.stem in self.refused:
                 continue
-            if being_written(path):
-                return
             try:
+                if being_written(path):
+                    return
                 episode = read_episode(path)
             except UserError as error:
                 self.refused[path.stem] = str(error)

@@ -174,7 +174,7 @@ def test_strangers_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(UserError, match="cut short before its first step"):
         read_episode(path)
-    with pytest.raises(UserError, match=r"format 7.*Valid: 1.*Update"):
+    with pytest.raises(UserError, match=r"format '7'.*Valid: 1.*Update"):
         read_episode(forged(path, {**good, "format": "7"}))
     with pytest.raises(UserError, match="not an episode of robot_rig"):
         read_episode(forged(path, good, name="someone.else"))
@@ -184,9 +184,9 @@ def test_strangers_are_refused_by_name(tmp_path: Path) -> None:
         read_episode(forged(path, {"format": "1"}))
     with pytest.raises(UserError, match="no whole step"):
         read_episode(forged(path, good))
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot open"):
         read_episode(tmp_path / "missing.mcap")
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="is a folder"):
         read_episode(tmp_path)
 
 
