@@ -26,8 +26,8 @@ MAX_ARRAYS = 512
 MAX_DIRECTORY_BYTES = 128 * 1024
 MAX_HEADER_CHARS = 1024
 SUFFIX = ".npy"
-PLAIN_KINDS = "biuf"
-"""Booleans, whole numbers and floats; nothing that could hold a pointer, a text or nothing at all."""
+PLAIN_KINDS = "biufU"
+"""Booleans, whole numbers, floats and texts of fixed width; nothing that could hold a pointer or nothing at all."""
 
 _END = struct.Struct("<4s4H2LH")
 _END_MARK, _WIDE_MARK = b"PK\x05\x06", b"PK\x06\x07"
