@@ -15,7 +15,7 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.datatypes import JOINT_NAMES, JOINTS, Floats
 from robot_rig.ros.intera_messages import InteraTypes
 from sim.wire.ik_service import (
     DEFAULT_NULLSPACE_GAIN,
@@ -25,7 +25,6 @@ from sim.wire.ik_service import (
     Result,
     SeedMode,
 )
-from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.reports import BASE, pose_message
 from sim.wire.tips import rotation_of
 
@@ -111,7 +110,7 @@ class KinematicsServices:
     def _user_seed(self, request: Any, index: int, solved: Sequence[Floats | None]) -> Floats | None:
         """The client's seed (7,) rad: the solution of a pose before, where it gives that one's index, or its angles."""
         # Software 5.3 has no such field.
-        earlier = _at(getattr(request, "user_seed_indices", ()), index)
+        earlier: int | None = _at(getattr(request, "user_seed_indices", ()), index)
         if earlier is not None and earlier >= 0:
             if earlier >= len(solved):
                 raise ValueError(f"pose {index} is to start from pose {earlier}, which comes no earlier")

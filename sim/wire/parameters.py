@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from robot_rig.config import Config
+from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.kinematics import NEUTRAL
 from sim.wire.controller import DEFAULT_TIMEOUT_S
 from sim.wire.head import HEAD_PAN, RATED_ACCELERATION_RAD_S2
-from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.tips import CAMERA, TipFrames
 from sim.wire.urdf import robot_description
 

@@ -12,13 +12,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from robot_rig.config import Config
-from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.datatypes import JOINT_NAMES, JOINTS, Floats
 from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
 from robot_rig.ros.intera_messages import InteraTypes
 from sim.dynamics import BodyModel
 from sim.model import EFFORT_LIMITS
 from sim.wire import head
-from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.parameters import ACCELERATION_LIMITS
 from sim.wire.sawyer import Snapshot
 from sim.wire.tips import TipFrames, TipPose, quaternion
