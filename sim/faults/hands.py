@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import rospy
 import rosgraph
+import rospy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, String
 

@@ -25,6 +25,7 @@ ZERO_LIMIT_S = 0.100
 REST_LIMIT_S = 0.300
 """From a fault's deadline until every joint is slower than REST_RAD_S."""
 
+PERIOD_S = 0.010
 REST_RAD_S = 0.01
 ROBOT_TIMEOUT_S = 0.2
 TOLD_LIMIT_S = 0.100
@@ -210,3 +211,30 @@ def at(truths: Sequence[Truth], when: float) -> Truth | None:
     """The last truth up to `when`."""
     index = bisect.bisect_right([truth.t for truth in truths], when) - 1
     return truths[index] if index >= 0 else None
+
+
+ACTION_AGE_S, IMAGE_AGE_S = 0.15, 0.25
+READING_S = 0.02
+"""Two periods of the guard: what the witness and the guard may see apart."""
+
+
+def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: float) -> None:
+    """The arm moves if and only if the newest action is at most 0.15 s old and its picture at most 0.25 s.
+
+    Too old, and zero within 0.1 s; zero though fresh only while an action is on its way to the guard.
+    """
+    arrivals = [action.t for action in evidence.actions]
+    for command in between(evidence.commands, since, until):
+        index = bisect.bisect_right(arrivals, command.t) - 1
+        if index < 0:
+            continue
+        action = evidence.actions[index]
+        late = max(command.t - action.stamp - ACTION_AGE_S, command.t - action.frame_stamp - IMAGE_AGE_S)
+        if not is_zero(command):
+            verdict.figure("stop", max(late, 0.0))
+        if not is_zero(command) and late > ZERO_LIMIT_S:
+            verdict.add([f"motion {1e3 * late:.0f} ms after what it followed went stale"])
+            return
+        if is_zero(command) and late < -READING_S and command.t - action.t > 2 * READING_S:
+            verdict.add([f"zero though the newest action and its picture were fresh by {-1e3 * late:.0f} ms"])
+            return

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import rospy
-import tyro
 from std_msgs.msg import String
 
 from robot_rig.clock import WallClock

@@ -17,7 +17,6 @@ from typing import Any
 
 import genpy
 import rospy
-import tyro
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
 

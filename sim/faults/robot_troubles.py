@@ -1,4 +1,4 @@
-"""What can go wrong in the simulated robot itself, told to it on one topic. Called by `sim_node`; for `rig faults` only.
+"""What can go wrong in the simulated robot itself, told on one topic by `rig faults`. Called by `sim_node`.
 
 `TROUBLE` takes JSON: `mute`: names of topics that the robot no longer publishes; `clock_s`: by how much its clock was
 set; `collision`: it reports one; `grip`: how hard a person holds the arm where it is (N·m/rad, 0: not at all).

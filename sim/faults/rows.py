@@ -57,6 +57,14 @@ class Stage(Protocol):
         """Start a further process like `name`, called `label`."""
         ...
 
+    def launch_outside(self, label: str, name: str, *extra: str) -> None:
+        """The same from a network of its own. Raises NotPermittedError."""
+        ...
+
+    def restart(self) -> None:
+        """End everything but the master, and start it again as a launch file would."""
+        ...
+
     def exit_code(self, name: str) -> int | None:
         """Of the process, None while it runs."""
         ...

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from sim.faults import judges
-from sim.faults.evidence import Evidence
-from sim.faults.judges import Verdict
+from sim.faults.evidence import Evidence, Frame
+from sim.faults.judges import IMAGE_AGE_S, Verdict
 from sim.faults.rows import Row, Stage
 
-IMAGE_AGE_S = 0.25
 BACK_S = 5.0
 """Row 1: pictures that return lead to motion again within this; longer away than this, and a person is needed."""
+
+PERIOD_S = 1.0 / 30.0
+FROZEN_FRAMES, DARK_FRAMES = 6, 3
+BRIGHT_S = 1.0
+SAME_LSB = 1.0
+"""Row 6: how far a declared encoding may change a picture's mean."""
+
+START_S = 20.0
 
 
 def unplug(stage: Stage) -> None:
@@ -38,4 +49,174 @@ def judge_unplugged(evidence: Evidence) -> Verdict:
     return verdict
 
 
-ROWS = (Row(1, "camera unplugged", unplug, judge_unplugged),)
+def spoil(stage: Stage, **fault: Any) -> None:
+    """Pictures are spoilt for two seconds."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    stage.mark("fault")
+    stage.tell("camera", **fault)
+    stage.wait(2.0)
+    stage.mark("return")
+    stage.tell("camera", kind="none")
+    stage.wait(0.5)
+
+
+def spoil_one_of(stage: Stage, faults: tuple[dict[str, Any], ...]) -> None:
+    """One of several ways, by the seed."""
+    spoil(stage, **faults[int(stage.random.integers(len(faults)))])
+
+
+def first_spoilt(evidence: Evidence) -> float | None:
+    """When the first spoilt picture left for the camera node."""
+    return next((one.t for one in evidence.passed if one.fault != "none"), None)
+
+
+def judge_spoilt(evidence: Evidence, within_s: float, codes: tuple[str, ...]) -> Verdict:
+    """Zero `within_s` + 100 ms after the first spoilt picture, told with one of `codes`, until pictures are good."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    first = first_spoilt(evidence)
+    if first is None:
+        return verdict.add(["no spoilt picture was sent"])
+    verdict.add(judges.moved_before(evidence, first))
+    judges.stopped(evidence, verdict, first + within_s, evidence.marks["return"])
+    return verdict.add(judges.told(evidence, codes, fault, first + within_s + judges.TOLD_LIMIT_S))
+
+
+def spoil_before_start(stage: Stage, **fault: Any) -> None:
+    """The camera node is started on spoilt pictures; then the same in mid-motion, with a good start."""
+    stage.mark("spoilt start")
+    stage.kill("camera")
+    stage.tell("camera", **fault)
+    stage.wait(0.5)
+    stage.start("camera")
+    stage.until("the camera node refuses", lambda: stage.exit_code("camera") is not None, START_S)
+    stage.mark("refused")
+    stage.tell("camera", kind="none")
+    stage.wait(0.2)
+    began = stage.now()
+    stage.start("camera")
+    stage.until(
+        "pictures are back", lambda: (stage.seen(Frame) or began) and stage.seen(Frame).t > began + 0.2, START_S
+    )
+    stage.hand("order", word="enable")
+    stage.wait(1.5)
+    spoil(stage, **fault)
+
+
+def judge_spoilt_start(evidence: Evidence, within_s: float, codes: tuple[str, ...]) -> Verdict:
+    """Refused at the start without one frame for the policy; in mid-motion as in `judge_spoilt`."""
+    start, refused = evidence.marks["spoilt start"], evidence.marks["refused"]
+    frames = judges.between(evidence.frames, start + 0.3, refused)
+    verdict = _later(evidence, refused + 0.5, within_s, codes)
+    return verdict.add([f"{len(frames)} frames of a camera that should have been refused"] if frames else [])
+
+
+def _later(evidence: Evidence, since: float, within_s: float, codes: tuple[str, ...]) -> Verdict:
+    """`judge_spoilt` without the pictures spoilt before `since`."""
+    passed = [one for one in evidence.passed if one.t > since]
+    cut = Evidence(
+        since, evidence.end, evidence.marks, commands=evidence.commands, truths=evidence.truths,
+        reports=evidence.reports, passed=passed,
+    )  # fmt: skip
+    return judge_spoilt(cut, within_s, codes)
+
+
+def declare(stage: Stage) -> None:
+    """The arm rests; the same scene comes as rgb8, bgr8 and mono8, then in an encoding that nobody declared."""
+    stage.hand("order", word="hold")
+    stage.wait(1.2)
+    stage.mark("rgb8")
+    stage.wait(0.7)
+    for name in ("bgr8", "mono8"):
+        stage.tell("camera", kind="encoding", encoding=name)
+        stage.wait(0.4)
+        stage.mark(name)
+        stage.wait(0.5)
+    stage.tell("camera", kind="none")
+    stage.wait(0.5)
+    stage.hand("order", word="enable")
+    stage.wait(1.0)
+    spoil(stage, kind="encoding", encoding=str(stage.random.choice(["yuv422", "16UC1", "8UC7", ""])))
+
+
+def judge_declared(evidence: Evidence) -> Verdict:
+    """Known encodings look the same to 1 LSB of the mean; an unknown one stops the arm."""
+    marks = evidence.marks
+    verdict = _later(evidence, marks["fault"], IMAGE_AGE_S, ("image_refused", "image_stale", "action_stale"))
+    means = {}
+    for name in ("rgb8", "bgr8", "mono8"):
+        frames = judges.between(evidence.frames, marks[name], marks[name] + 0.4)
+        if not frames:
+            return verdict.add([f"no frame from {name}"])
+        means[name] = frames[-1].means
+    off = max(abs(a - b) for a, b in zip(means["rgb8"], means["bgr8"], strict=True))
+    grey = abs(sum(means["rgb8"]) / 3 - means["mono8"][0])
+    verdict.add([f"bgr8 differs by {off:.2f} LSB"] if off > SAME_LSB else [])
+    return verdict.add([f"mono8 differs by {grey:.2f} LSB"] if grey > SAME_LSB else [])
+
+
+def judge_stale(evidence: Evidence) -> Verdict:
+    """Rows 7 and 8: no action on a picture older than L, zero in time, and the guard's beat has no gap."""
+    verdict = Verdict()
+    fault, back, first = evidence.marks["fault"], evidence.marks["return"], first_spoilt(evidence)
+    if first is None:
+        return verdict.add(["no picture with a wrong stamp was sent"])
+    verdict.add(judges.moved_before(evidence, first))
+    last = max(one.exposed for one in evidence.passed if one.fault == "none" and one.t < first)
+    judges.stopped(evidence, verdict, last + IMAGE_AGE_S, back)
+    acted = [a for a in judges.between(evidence.actions, first, back) if a.t - a.frame_stamp > IMAGE_AGE_S + 0.02]
+    verdict.add([f"an action on a picture {acted[0].t - acted[0].frame_stamp:.2f} s old"] if acted else [])
+    gap = judges.command_gap(evidence, fault, back)
+    verdict.figure("gap", gap)
+    verdict.add([f"no command for {1e3 * gap:.0f} ms"] if gap > 2 * judges.PERIOD_S + judges.GAP_LIMIT_S else [])
+    return verdict.add(judges.told(evidence, ["image_stale", "action_stale"], fault, last + IMAGE_AGE_S + 0.3))
+
+
+def drop_and_delay(stage: Stage) -> None:
+    """30 % of the pictures are lost, and bursts of 200 ms delay come."""
+    stage.wait(0.2)
+    stage.mark("fault")
+    stage.tell("camera", kind="jitter", drop=0.3, burst_every=20.0, burst_s=0.2)
+    stage.wait(6.0)
+    stage.mark("return")
+    stage.tell("camera", kind="none")
+    stage.wait(0.5)
+
+
+def judge_dropped(evidence: Evidence) -> Verdict:
+    """Zero if and only if a limit is exceeded."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict.add(judges.moved_before(evidence, fault))
+    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    return verdict
+
+
+WRONG_SIZES: tuple[dict[str, Any], ...] = (
+    {"kind": "size", "width": 1280, "height": 720},
+    {"kind": "size", "width": 320, "height": 240},
+    {"kind": "size", "width": 641, "height": 480, "lie": True},
+)
+STALE: tuple[dict[str, Any], ...] = ({"kind": "shift", "by_s": -1000.0}, {"kind": "replay"})
+STEPS: tuple[dict[str, Any], ...] = tuple({"kind": "shift", "by_s": by} for by in (5.0, -5.0, 0.5, -0.5))
+
+
+def _spoilt(within_s: float, *codes: str) -> Callable[[Evidence], Verdict]:
+    return partial(judge_spoilt, within_s=within_s, codes=codes)
+
+
+ROWS = (
+    Row(1, "camera unplugged", unplug, judge_unplugged),
+    Row(2, "picture frozen under fresh stamps", partial(spoil, kind="freeze"), _spoilt(FROZEN_FRAMES * PERIOD_S, "image_frozen")),
+    Row(3, "lens covered", partial(spoil, kind="gain", gain=0.0), _spoilt(DARK_FRAMES * PERIOD_S, "image_dark")),
+    Row(
+        4, "over-exposed", partial(spoil_before_start, kind="gain", gain=3.0, offset=120.0),
+        partial(judge_spoilt_start, within_s=BRIGHT_S - judges.ZERO_LIMIT_S, codes=("image_bright",)),
+    ),
+    Row(
+        5, "wrong resolution", partial(spoil_one_of, faults=WRONG_SIZES),
+        _spoilt(IMAGE_AGE_S, "image_refused", "image_stale", "action_stale"),
+    ),
+    Row(6, "other encoding", declare, judge_declared),
+    Row(7, "stale or replayed stamps", partial(spoil_one_of, faults=STALE), judge_stale),
+    Row(8, "camera's clock set", partial(spoil_one_of, faults=STEPS), judge_stale),
+    Row(9, "pictures dropped and late", drop_and_delay, judge_dropped),
+)  # fmt: skip

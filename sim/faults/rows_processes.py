@@ -1,15 +1,32 @@
-"""Rows of the table of faults about processes that die, freeze, come twice or are spoken to by strangers."""
+"""Rows of the table of faults about processes of the stack that die, freeze or starve."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from sim.faults import judges
-from sim.faults.evidence import Evidence
+from sim.faults.evidence import Action, Evidence, Report
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Stage
 
 ACTION_AGE_S = 0.15
 POLICY_DEAD_S = 0.250
 """Row 12: from the policy's death to zero."""
+
+GUARD_DEAD_S = 0.300
+"""Row 14: from the guard's death to an arm at rest, which the robot's own time-out brings about."""
+
+ALARM_S = 1.0
+LOOP_P99_S = 0.015
+STALL_S, STALLS = 0.030, 8
+"""Row 15: the guard is kept from the processor for three ticks, so many times, with a tick between."""
+
+MASTER_GAP_S = 0.050
+EPISODE_GRACE_S = 0.7
+"""Row 27: how long after the master's death an episode may begin that was already under way to begin."""
+
+DETECT_S, BACK_S = 2.0, 15.0
+"""Row 28: a new master is noticed, and the stack is back."""
 
 
 def kill_policy(stage: Stage) -> None:
@@ -30,4 +47,158 @@ def judge_killed_policy(evidence: Evidence) -> Verdict:
     return verdict.add(judges.no_enables(evidence, kill))
 
 
-ROWS = (Row(12, "policy process killed", kill_policy, judge_killed_policy, actor="policy"),)
+def kill_and_replace_sender(stage: Stage) -> None:
+    """The sender of actions dies after a few of them; the next one counts from 1 again and is soon past where it ended."""
+    stage.kill("puppet")
+    stage.wait(0.5)
+    stage.start("puppet")
+    seen = stage.seen(Action)
+    old = seen.t if seen is not None else 0.0
+    stage.until("the new one sends", lambda: stage.seen(Action).t > old + 0.3, 20.0)
+    stage.hand("order", word="enable")
+    stage.wait(1.0)
+    stage.mark("kill")
+    stage.kill("puppet")
+    stage.start("puppet")
+    stage.wait(7.0)
+
+
+def freeze_policy(stage: Stage) -> None:
+    """SIGSTOP for 0.05 to 5 s."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    pause = float(np.exp(stage.random.uniform(np.log(0.05), np.log(4.5))))
+    stage.mark("freeze")
+    stage.freeze("policy")
+    stage.wait(pause)
+    stage.thaw("policy")
+    stage.mark("thaw")
+    stage.wait(1.5)
+
+
+def judge_frozen_policy(evidence: Evidence) -> Verdict:
+    """Zero if and only if the newest action or its picture is too old."""
+    verdict, freeze = Verdict(), evidence.marks["freeze"]
+    verdict.add(judges.moved_before(evidence, freeze))
+    judges.motion_iff_fresh(evidence, verdict, freeze - 0.5, evidence.end)
+    return verdict.add(judges.no_enables(evidence, freeze))
+
+
+def kill_guard(stage: Stage) -> None:
+    """Kill it, start it anew, and see that it comes up disarmed."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    stage.mark("kill")
+    stage.kill("arm")
+    stage.wait(1.5)
+    stage.start("arm")
+    begin = stage.now()
+    stage.until("the guard is back", lambda: _reports(stage, "rig_arm", begin), 60.0)
+    stage.mark("back")
+    stage.wait(1.5)
+
+
+def _reports(stage: Stage, name: str, since: float) -> bool:
+    report = stage.seen(Report)
+    return report is not None and report.name == name and report.t > since
+
+
+def judge_killed_guard(evidence: Evidence) -> Verdict:
+    """At rest within 300 ms; an alarm within a second; the new guard sends no motion and switches nothing on."""
+    verdict, kill = Verdict(), evidence.marks["kill"]
+    verdict.add(judges.moved_before(evidence, kill))
+    judges.resting(evidence, verdict, kill, limit_s=GUARD_DEAD_S)
+    if judges.moves(evidence, kill + 0.05, evidence.end):
+        verdict.add(["motion was asked for after the guard's death"])
+    verdict.add(judges.told(evidence, ["the arm process is silent"], kill, kill + ALARM_S + judges.REPORT_PERIOD_S))
+    return verdict.add(judges.no_enables(evidence, kill))
+
+
+def starve_guard(stage: Stage) -> None:
+    """Keep it from the processor for three ticks, again and again."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    for stall in range(STALLS):
+        if stall < 4:
+            stage.mark(f"stall {stall + 1}")
+        stage.freeze("arm")
+        stage.wait(STALL_S)
+        stage.thaw("arm")
+        stage.wait(0.012)
+    stage.wait(1.0)
+
+
+def judge_starved_guard(evidence: Evidence) -> Verdict:
+    """On time before; stopped at most 100 ms after the third late tick, and told."""
+    verdict, first, third = Verdict(), evidence.marks["stall 1"], evidence.marks["stall 4"]
+    verdict.add(judges.moved_before(evidence, first))
+    spacings = np.diff([command.t for command in judges.between(evidence.commands, evidence.begin, first)])
+    p99 = float(np.percentile(spacings, 99))
+    verdict.figure("loop p99", p99)
+    if p99 > LOOP_P99_S:
+        verdict.add([f"the loop's p99 was {1e3 * p99:.1f} ms before anything was done to it"])
+    judges.stopped(evidence, verdict, third)
+    verdict.add(judges.told(evidence, ["overrun"], first, third + 0.5))
+    return verdict.add(judges.no_enables(evidence, first))
+
+
+def kill_master(stage: Stage) -> None:
+    """The ROS master dies; an episode ends meanwhile."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    stage.mark("kill")
+    stage.kill("master")
+    stage.wait(7.0)
+
+
+def judge_killed_master(evidence: Evidence) -> Verdict:
+    """Commands go on without a gap of 50 ms, the guard says so, and no new episode begins."""
+    verdict, kill = Verdict(), evidence.marks["kill"]
+    verdict.add(judges.moved_before(evidence, kill))
+    gap = judges.command_gap(evidence, kill, min(evidence.end, kill + 4.0))
+    verdict.figure("gap", gap)
+    if gap > MASTER_GAP_S:
+        verdict.add([f"no command for {1e3 * gap:.0f} ms"])
+    if not any(
+        "master" in code for report in judges.between(evidence.reports, kill, kill + 2.0) for code in report.codes
+    ):
+        verdict.add(["the guard does not say that the master is gone"])
+    begun = [one for one in judges.between(evidence.episodes, kill + EPISODE_GRACE_S) if one.stand == "running"]
+    return verdict.add([f"episode {begun[0].number} began without a master"] if begun else [])
+
+
+def restart_master(stage: Stage) -> None:
+    """A new master that knows nobody; then the stack is started again, as a launch file's supervisor would."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    stage.mark("kill")
+    stage.kill("master")
+    stage.wait(stage.random.uniform(0.2, 1.0))
+    stage.start("master")
+    stage.mark("new master")
+    stage.until("the guard notices", lambda: stage.exit_code("arm") is not None, 20.0)
+    stage.mark("noticed")
+    stage.restart()
+    begin = stage.now()
+    stage.until("the guard is back", lambda: _reports(stage, "rig_arm", begin), 60.0)
+    stage.mark("back")
+    stage.wait(1.5)
+
+
+def judge_restarted_master(evidence: Evidence) -> Verdict:
+    """Noticed within 2 s, back within 15 s, and nothing moves by itself."""
+    verdict, marks = Verdict(), evidence.marks
+    noticed, back = marks["noticed"] - marks["new master"], marks["back"] - marks["noticed"]
+    verdict.figure("noticed", noticed)
+    verdict.figure("back", back)
+    verdict.add([f"noticed after {noticed:.1f} s"] if noticed > DETECT_S else [])
+    verdict.add([f"back after {back:.1f} s"] if back > BACK_S else [])
+    if judges.moves(evidence, marks["noticed"] + 0.1, evidence.end):
+        verdict.add(["motion after a new master was noticed"])
+    judges.resting(evidence, verdict, marks["noticed"])
+    return verdict.add(judges.no_enables(evidence, marks["new master"]))
+
+
+ROWS = (
+    Row(12, "policy process killed", kill_policy, judge_killed_policy, actor="policy"),
+    Row(13, "policy process frozen", freeze_policy, judge_frozen_policy, actor="policy"),
+    Row(14, "guard killed", kill_guard, judge_killed_guard, actor="policy"),
+    Row(15, "guard kept from the processor", starve_guard, judge_starved_guard),
+    Row(27, "ROS master killed", kill_master, judge_killed_master, actor="policy", ends_graph=True),
+    Row(28, "ROS master restarted", restart_master, judge_restarted_master, ends_graph=True),
+)

@@ -12,7 +12,6 @@ import threading
 from dataclasses import dataclass
 
 import rospy
-import tyro
 
 from robot_rig.clock import WallClock
 from robot_rig.ros.intera_messages import load

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from robot_rig.errors import UserError
-from sim.faults import rows_camera, rows_processes
+from sim.faults import rows_camera, rows_commanders, rows_motion, rows_processes, rows_robot
 from sim.faults.rows import Row
 
-ROWS: Mapping[int, Row] = {row.number: row for row in (*rows_camera.ROWS, *rows_processes.ROWS)}
+TABLES = (rows_camera, rows_motion, rows_processes, rows_robot, rows_commanders)
+ROWS: Mapping[int, Row] = {row.number: row for table in TABLES for row in table.ROWS}
 
 
 def chosen(words: str) -> Sequence[Row]:

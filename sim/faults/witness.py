@@ -24,7 +24,6 @@ from typing import Any
 import genpy
 import numpy as np
 import rospy
-import tyro
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PointStamped
 from sensor_msgs.msg import Image, JointState, Joy
@@ -50,7 +49,7 @@ class WitnessOptions:
     """The independent recorder of fault attempts."""
 
     log: Path
-    """Where the lines go; an old file is overwritten."""
+    """Where the lines go; they are added to it."""
 
     release: str = "5.5.2"
     """Robot software whose messages are on the wire."""
@@ -67,7 +66,7 @@ class Witness:
 
     def __init__(self, log: Path, types: InteraTypes, node: Node) -> None:
         self._stamps = node.stamps
-        self._file = log.open("w", buffering=1)
+        self._file = log.open("a", buffering=1)
         self._lock = threading.Lock()
         for name, message, take in (
             (f"{LIMB}/joint_command", types.JointCommand, self._command),

@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from robot_rig.cli.faults.feed import Feed
+from robot_rig.cli.faults.network import OUTSIDE_HOST, OutsideNetwork
 from robot_rig.cli.live.graph import ROOT, LiveGraph
 from robot_rig.clock import WallClock
-from robot_rig.cli.faults.feed import Feed
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 from sim.faults.evidence import Action, Command, Frame, Report, RobotState, Truth
@@ -68,6 +69,7 @@ class LiveStage:
         self._feed: Feed | None = None
         self.random = np.random.default_rng(seed)
         self.marks: dict[str, float] = {}
+        self._outside = OutsideNetwork()
 
     # --- the graph's life -------------------------------------------------------------------------------------------
 
@@ -94,6 +96,7 @@ class LiveStage:
         if self._feed is not None:
             self._feed.close()
         self._graph.close()
+        self._outside.close()
 
     def _start_hands(self) -> subprocess.Popen[str]:
         with (self._folder / "hands.log").open("wb") as log:
@@ -218,11 +221,32 @@ class LiveStage:
 
     def start(self, name: str, *extra: str) -> None:
         """Start the process `name`."""
+        if name == "master":
+            self._graph.start_master()
+            return
         self._graph.start(name, [*PROCESSES[name], *extra])
 
     def launch(self, label: str, name: str, *extra: str) -> None:
         """Start a further process like `name`, called `label`."""
         self._graph.start(label, [*PROCESSES[name], *extra])
+
+    def launch_outside(self, label: str, name: str, *extra: str) -> None:
+        """Start a process like `name` in a network of its own, with a cable to this machine."""
+        port = self._graph.uri.rpartition(":")[2]
+        prefix = self._outside.enter(f"http://{OUTSIDE_HOST}:{port}")
+        self._graph.start(label, [*PROCESSES[name], *extra], prefix)
+
+    def restart(self) -> None:
+        """End everything but the master, and start it again."""
+        assert self._hands is not None
+        self._hands.kill()
+        self._hands.wait()
+        self._graph.end_all_but("master")
+        log = self._folder / "witness.jsonl"
+        self._graph.start("witness", ["-m", "sim.faults.witness", "--log", str(log)])
+        for name in (*ALWAYS, "puppet"):
+            self.start(name)
+        self._hands = self._start_hands()
 
     def exit_code(self, name: str) -> int | None:
         """Of the process, None while it runs."""
@@ -238,7 +262,9 @@ class LiveStage:
 
     def hand(self, do: str, **what: Any) -> tuple[bool, str]:
         """Have the hands do something; whether it worked, and the answer."""
-        assert self._hands is not None and self._hands.stdin is not None and self._hands.stdout is not None
+        assert self._hands is not None
+        assert self._hands.stdin is not None
+        assert self._hands.stdout is not None
         self._hands.stdin.write(f"{json.dumps({'do': do, **what})}\n")
         self._hands.stdin.flush()
         for line in self._hands.stdout:

@@ -76,9 +76,7 @@ class LiveGraph:
         for name in set(os.environ) - set(self.environment):
             del os.environ[name]
         try:
-            self.start("master", ["-c", MASTER, "--core", "-p", self.uri.rpartition(":")[2]])
-            calls = Master(self.uri)
-            self.wait("the ROS master answers", lambda: _answers(calls, self._processes["master"].pid))
+            self.start_master()
         except BaseException:
             self.close()
             raise
@@ -87,11 +85,17 @@ class LiveGraph:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Run Python with `arguments` as the process `name`."""
+    def start_master(self) -> None:
+        """Start the master on this graph's port; an earlier one must have ended."""
+        self.start("master", ["-c", MASTER, "--core", "-p", self.uri.rpartition(":")[2]])
+        calls = Master(self.uri)
+        self.wait("the ROS master answers", lambda: _answers(calls, self._processes["master"].pid))
+
+    def start(self, name: str, arguments: Sequence[str], prefix: Sequence[str] = ()) -> None:
+        """Run Python with `arguments` as the process `name`, through the command `prefix` if there is one."""
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, *arguments],
+                [*prefix, sys.executable, *arguments],
                 cwd=ROOT,
                 env=dict(self.environment),
                 stdout=log,
@@ -117,6 +121,11 @@ class LiveGraph:
         """SIGKILL to the process `name`; returns once it is dead."""
         self._processes[name].kill()
         self._processes[name].wait()
+
+    def end_all_but(self, kept: str) -> None:
+        """End every process but one, the last one first."""
+        for name in [name for name in reversed(self._processes) if name != kept]:
+            self.end(name)
 
     def end(self, name: str) -> None:
         """End the process `name` in order, if it runs, and forget it."""

@@ -1,0 +1,185 @@
+"""Rows of the table of faults about motion: hostile actions, walls, the table, joint limits, stretched arms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_rig.config import Config
+from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS, Kinematics
+from robot_rig.safety.limits import Limits
+from sim.faults import judges
+from sim.faults.evidence import Evidence
+from sim.faults.judges import Verdict
+from sim.faults.rows import Row, Stage
+
+CONFIG = Config()
+LIMITS = Limits.from_config(CONFIG.guard, CONFIG.control)
+TOOL_SPEED_M_S = 0.25
+MEASURED_SPEED = 1.05
+"""A true speed may exceed a commanded one by the servo's ringing."""
+
+WALL_SLACK_M = 0.005
+HOSTILE_HZ = 100.0
+HOSTILE_S = 9.0
+ROUNDING = 1e-9
+
+
+def _bounds(evidence: Evidence, verdict: Verdict, since: float) -> None:
+    """Nothing but finite velocities within the joints' and the tool's speed."""
+    commands = judges.between(evidence.commands, since)
+    if not commands:
+        verdict.add(["no command was seen"])
+    verdict.add(judges.sane_commands(commands, (LIMITS.joint_speed + ROUNDING).tolist()))
+    kinematics = Kinematics(CONFIG.control.tool_offset_m)
+    for command in commands[::5]:
+        truth = judges.at(evidence.truths, command.t)
+        if truth is None or judges.is_zero(command):
+            continue
+        speed = float(np.linalg.norm((kinematics.pose(np.array(truth.position)).jacobian @ command.values)[:3]))
+        if not speed <= TOOL_SPEED_M_S * MEASURED_SPEED:
+            verdict.add([f"the tool was told {speed:.3f} m/s"])
+            return
+
+
+def send_nonsense(stage: Stage) -> None:
+    """NaN for a second; then infinities, huge and tiny numbers and wrong lengths, 100 a second."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    stage.mark("fault")
+    stage.tell("puppet", to="policy", kind="push", value=[float("nan")] * 3)
+    stage.wait(1.0)
+    stage.mark("flood")
+    stage.tell("puppet", to="policy", kind="hostile", rate_hz=HOSTILE_HZ)
+    stage.wait(HOSTILE_S)
+    stage.tell("puppet", to="policy", kind="rest")
+
+
+def judge_nonsense(evidence: Evidence) -> Verdict:
+    """Zero within 100 ms of the first NaN; in all of the flood nothing but sane commands, and no true limit passed."""
+    verdict, fault, flood = Verdict(), evidence.marks["fault"], evidence.marks["flood"]
+    verdict.add(judges.moved_before(evidence, fault))
+    nan = next((a.t for a in judges.between(evidence.actions, fault) if not np.isfinite(a.value).all()), None)
+    if nan is None:
+        return verdict.add(["no NaN was sent"])
+    judges.stopped(evidence, verdict, nan, flood)
+    verdict.add(judges.told(evidence, ["action_garbled"], fault, nan + 0.3))
+    sent = len(judges.between(evidence.actions, flood))
+    if sent < 0.5 * HOSTILE_HZ * HOSTILE_S:
+        verdict.add([f"only {sent} hostile actions were sent"])
+    _bounds(evidence, verdict, evidence.begin)
+    verdict.add(judges.within_box(evidence, LIMITS.box_low.tolist(), LIMITS.box_high.tolist(), WALL_SLACK_M))
+    return verdict.add(judges.within_joint_limits(evidence, LOWER_LIMITS.tolist(), UPPER_LIMITS.tolist()))
+
+
+def push_at_wall(stage: Stage) -> None:
+    """In full speed at one of the six faces of the tool's box, then at corners."""
+    face, sign = int(stage.random.integers(3)), float(stage.random.choice((-1.0, 1.0)))
+    value = [0.0, 0.0, 0.0]
+    value[face] = sign
+    stage.mark("fault")
+    stage.tell("puppet", to="policy", kind="push", value=value)
+    stage.wait(3.0)
+    stage.tell("puppet", to="policy", kind="push", value=[float(stage.random.choice((-1.0, 1.0))) for _ in value])
+    stage.wait(3.0)
+    stage.tell("puppet", to="policy", kind="storm")
+    stage.wait(3.0)
+
+
+def judge_walls(evidence: Evidence) -> Verdict:
+    """Never more than 5 mm outside, nothing touched, every bound kept, and it did move."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict.add(judges.moved_before(evidence, fault))
+    verdict.add(judges.within_box(evidence, LIMITS.box_low.tolist(), LIMITS.box_high.tolist(), WALL_SLACK_M))
+    verdict.add(judges.no_contact(evidence))
+    verdict.add(judges.within_joint_limits(evidence, LOWER_LIMITS.tolist(), UPPER_LIMITS.tolist()))
+    path = [tool.position for tool in judges.between(evidence.tools, fault)]
+    if not path or float(np.ptp(np.array(path), axis=0).max()) < 0.03:
+        verdict.add(["the tool went nowhere"])
+    _bounds(evidence, verdict, fault)
+    return verdict
+
+
+def push_down(stage: Stage) -> None:
+    """Down, and down with sideways motion."""
+    stage.mark("fault")
+    stage.tell("puppet", to="policy", kind="push", value=[0.0, 0.0, -1.0])
+    stage.wait(2.0)
+    for _ in range(3):
+        side = stage.random.uniform(-1.0, 1.0, 2)
+        stage.tell("puppet", to="policy", kind="push", value=[*map(float, side), -1.0])
+        stage.wait(1.5)
+
+
+def _enable_at(stage: Stage, position: list[float]) -> None:
+    """Put the disabled arm at `position`, enable it, and let a person send it home while the policy storms."""
+    stage.tell("puppet", to="policy", kind="storm")
+    stage.hand("order", word="stop")
+    stage.hand("order", word="reset")
+    stage.wait(0.3)
+    stage.hand("place", position=position)
+    stage.wait(0.3)
+    stage.mark("fault")
+    stage.hand("order", word="enable")
+    stage.wait(2.0)
+    stage.hand("order", word="home")
+    stage.wait(3.0)
+
+
+def near_joint_limit(stage: Stage) -> None:
+    """One joint between its soft ring and its stop, at one of its two ends."""
+    joint, low = int(stage.random.integers(7)), bool(stage.random.integers(2))
+    position = list(CONFIG.control.home_posture_rad)
+    away = stage.random.uniform(0.06, 0.2)
+    position[joint] = float(LOWER_LIMITS[joint] + away if low else UPPER_LIMITS[joint] - away)
+    _enable_at(stage, position)
+
+
+def near_singularity(stage: Stage) -> None:
+    """A posture near a stretched elbow or wrist, its tool well above the table."""
+    kinematics = Kinematics(CONFIG.control.tool_offset_m)
+    while True:
+        position = np.array(CONFIG.control.home_posture_rad) + stage.random.uniform(-0.6, 0.6, 7)
+        position[5 if stage.random.integers(2) else 3] = stage.random.uniform(-0.1, 0.1)
+        position = np.clip(position, LOWER_LIMITS + 0.1, UPPER_LIMITS - 0.1)
+        if kinematics.pose(position).tool[2] > 0.25:
+            break
+    _enable_at(stage, position.tolist())
+
+
+def judge_posture(evidence: Evidence) -> Verdict:
+    """No joint limit is passed and no joint told or truly faster than it may be, and it did move."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict.add(judges.within_joint_limits(evidence, LOWER_LIMITS.tolist(), UPPER_LIMITS.tolist()))
+    _bounds(evidence, verdict, fault)
+    fast = [t for t in judges.between(evidence.truths, fault) if (np.abs(t.velocity) > RATED_SPEEDS).any()]
+    verdict.add(["a joint was truly faster than its rating"] if fast else [])
+    if not judges.moves(evidence, fault, evidence.end):
+        verdict.add(["the arm was not moved"])
+    return verdict
+
+
+def jump(stage: Stage) -> None:
+    """The measured position jumps while the arm moves: another solution of the joints, or a broken encoder."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    offset = stage.random.uniform(0.2, 0.5) * stage.random.choice((-1.0, 1.0), 7)
+    position = np.array(CONFIG.control.home_posture_rad) + offset * (np.arange(7) != 1)
+    stage.mark("fault")
+    stage.hand("place", position=np.clip(position, LOWER_LIMITS + 0.1, UPPER_LIMITS - 0.1).tolist())
+    stage.wait(2.0)
+
+
+def judge_jump(evidence: Evidence) -> Verdict:
+    """No joint is told a step larger than its speed allows in a period, before and after."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict.add(judges.moved_before(evidence, fault))
+    _bounds(evidence, verdict, evidence.begin)
+    return verdict
+
+
+ROWS = (
+    Row(11, "actions that are no numbers, or huge", send_nonsense, judge_nonsense),
+    Row(37, "joint limit approached", near_joint_limit, judge_posture),
+    Row(38, "workspace exit", push_at_wall, judge_walls),
+    Row(39, "table strike", push_down, judge_walls),
+    Row(40, "singularity", near_singularity, judge_posture),
+    Row(41, "joints jump to another solution", jump, judge_jump),
+)
