@@ -11,13 +11,13 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from robot_rig.cli.options import RunOptions
+from robot_rig.cli.options import Overlays, RunOptions
 from robot_rig.errors import UserError
 
 
 def demo(
     run: Path | None = None,
-    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    config: Overlays = (),
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     seed: int | None = None,
     goal_seed: int | None = None,
@@ -134,7 +134,7 @@ def bench_seeds(
     run: Path = Path("runs/seeds"),
     seeds: tuple[int, ...] = (0, 1, 2),
     goal_seeds: tuple[int, ...] = (12345, 99),
-    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    config: Overlays = (),
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
 ) -> int:
     """Run the demo for every seed and examine it on every goal seed; all are shown. About 4 minutes a seed.

@@ -14,6 +14,10 @@ from robot_rig.config_files import load_config
 from robot_rig.runs import CONFIG_FILE, RunFolder
 
 
+Overlays = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(aliases=["--preset"])]
+"""Presets and YAML files, one behind each --config or --preset, laid over one another in order."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Which run, and which settings."""
@@ -21,7 +25,7 @@ class RunOptions:
     run: Path
     """Run folder: log, checkpoints, metrics, exam and report."""
 
-    config: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    config: Overlays = ()
     """A preset (rig, rig_paper, ...) or a YAML file laid over the defaults; may be given more than once."""
 
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
