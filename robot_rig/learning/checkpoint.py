@@ -42,6 +42,7 @@ GOLDEN_TOLERANCE = 1e-3
 """How far a golden action may be off on another machine, whose convolutions round differently."""
 
 MAX_GROUPS = 32
+OWN_DIGEST = "manifest_sha256"
 
 ANOTHER = "choose another checkpoint, or train again"
 
@@ -99,16 +100,22 @@ def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], m
         # What a killed writer of the same checkpoint left behind.
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        hashes = {}
+        hashes, size = {}, 0
         for name, tensors in {**groups, GOLDEN: golden}.items():
             packed = safetensors.torch.save(
                 {key: value.detach().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
             )
+            size += len(packed)
+            if size > MAX_BYTES:
+                raise UserError(
+                    f"a policy of more than {MAX_BYTES >> 20} MiB is not written", next_step="use a smaller agent.hidden"
+                )
             hashes[name + SUFFIX] = hashlib.sha256(packed).hexdigest()
             _write(partial / (name + SUFFIX), packed)
         complete = dataclasses.replace(manifest, sha256=hashes)
         plain = {name: getattr(complete, name) for name, _ in _PLAIN_FIELDS}
-        _write(partial / MANIFEST, json.dumps({**plain, "sha256": hashes}, indent=1).encode())
+        index = {**plain, "sha256": hashes}
+        _write(partial / MANIFEST, json.dumps({**index, OWN_DIGEST: _digest(index)}, indent=1).encode())
         _flush(partial)
         os.rename(partial, folder)
         _flush(folder.parent)
@@ -172,6 +179,7 @@ def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         index = parse_object(read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT))
     except (OSError, ValueError) as error:
         raise UserError(f"the manifest of {folder} cannot be read: {error}", next_step=ANOTHER) from error
+    digest = index.pop(OWN_DIGEST, None)
     version = index.get("version")
     if version != VERSION:
         raise UserError(f"{folder} is of version {str(version)[:40]!r}", choices=[VERSION], next_step=ANOTHER)
@@ -182,11 +190,17 @@ def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         and len(hashes) <= MAX_GROUPS
         and all(GROUP_NAME.fullmatch(name.removesuffix(SUFFIX)) and name.endswith(SUFFIX) for name in hashes)
     )
+    # Manifests of before have no digest, but none loses it by a flipped bit: the key would then be a foreign one.
+    sound = sound and digest in (None, _digest(index)) and set(index) == {"sha256", *(name for name, _ in _PLAIN_FIELDS)}
     if not sound or not all(type(index.get(name)) is kind for name, kind in _PLAIN_FIELDS):
         raise UserError(f"the manifest of {folder} is damaged", next_step=ANOTHER)
     if index["image_size"] != IMAGE_SIZE:
         raise UserError(f"{folder} sees pictures of {index['image_size']} px, not {IMAGE_SIZE}", next_step=ANOTHER)
     return {name: index[name] for name, _ in _PLAIN_FIELDS}, hashes
+
+
+def _digest(index: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
 
 
 def _refuse_foreign(folder: Path, known: Collection[str]) -> None:

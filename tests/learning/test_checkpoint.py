@@ -175,7 +175,20 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, bad: fl
 
 def edit(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    index = {**json.loads(path.read_text()), **changes}
+    # As one who knows the format would, who mends the manifest's own digest too.
+    del index["manifest_sha256"]
+    path.write_text(json.dumps(index))
+
+
+def test_a_changed_manifest_is_refused(written: Path) -> None:
+    path = written / "manifest.json"
+    path.write_text(path.read_text().replace('"train_steps": 1200', '"train_steps": 1201'))
+    with pytest.raises(UserError, match="damaged"):
+        read_checkpoint(written)
+    path.write_text(path.read_text().replace("1201", "1200").replace("manifest_sha256", "manifest_shb256"))
+    with pytest.raises(UserError, match="damaged"):
+        read_checkpoint(written)
 
 
 def test_a_foreign_version_is_refused_by_name(written: Path) -> None:
