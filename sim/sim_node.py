@@ -34,6 +34,7 @@ from sim.wire.real_time import RealTime
 from sim.wire.robot import RobotOnNetwork
 from sim.wire.room import Room
 from sim.wire.sawyer import Sawyer
+from sim.wire.transforms import TransformsOnNetwork
 
 NODE = "sim_sawyer"
 ROBOT_STATE = "/robot/state"
@@ -96,6 +97,8 @@ class SimNode:
         node.closing(self._io.close)
         self._pictures = PicturesOnNetwork(self._sawyer, config, robot_time)
         node.closing(self._pictures.close)
+        self._transforms = TransformsOnNetwork(self._sawyer, config, self._outbox, robot_time)
+        node.closing(self._transforms.close)
         self._person = Person(self._sawyer)
         node.closing(self._person.close)
         self._real_time = RealTime(self._clock, TIMESTEP_S, self._step)
@@ -114,6 +117,7 @@ class SimNode:
         self._robot.after_step(stamp)
         self._io.after_step(stamp)
         self._pictures.after_step(stamp)
+        self._transforms.after_step(stamp)
         self._room.after_step(stamp)
         self._camera.after_step(stamp)
 

@@ -123,11 +123,10 @@ class IoOnNetwork:
                 self._outbox.put(partial(configs.publish, config))
 
     def _tell_device(self, shown: _ShownDevice, stamp: genpy.Time) -> None:
-        shown.sent = shown.device.version
-        state = shown.device.state()
-        self._outbox.put(
-            lambda: shown.publisher.publish(self._messages.device_status(shown.device, state, stamp)),
-        )
+        version, state = shown.device.version, shown.device.state()
+        # One that is lost must come again: a client waits for its command in it.
+        if self._outbox.put(lambda: shown.publisher.publish(self._messages.device_status(shown.device, state, stamp))):
+            shown.sent = version
 
     def _tell_node(self, node: IoNode, states: rospy.Publisher, stamp: genpy.Time) -> None:
         tags = {device.name: device.tag for device in node.devices}

@@ -26,15 +26,16 @@ class Outbox:
         self._thread = threading.Thread(target=self._send, name="outbox", daemon=True)
         self._thread.start()
 
-    def put(self, letter: Callable[[], None]) -> None:
-        """Have `letter` called soon; thrown away, with a warning, when the thread has fallen behind."""
+    def put(self, letter: Callable[[], None]) -> bool:
+        """Have `letter` called soon; thrown away, with a warning and False, when the thread has fallen behind."""
         if self._letters.qsize() < CAPACITY:
             self._letters.put(letter)
-            return
+            return True
         self._lost += 1
         if time.monotonic() > self._next_warning:
             self._next_warning = time.monotonic() + WARNING_PERIOD_S
             log.warning("reports are made faster than they can be sent: %d lost so far", self._lost)
+        return False
 
     def _send(self) -> None:
         while (letter := self._letters.get()) is not None:

@@ -23,7 +23,6 @@ from sim.wire.sawyer import Snapshot
 from sim.wire.tips import TipFrames, TipPose, quaternion
 
 BASE = "base"
-ACTIVE_PAN_MODE = 1
 TORSO = "torso_t0"
 ZEROS = [0.0] * JOINTS
 
@@ -124,7 +123,8 @@ class Reports:
 
     def head_state(self, snapshot: Snapshot, _: genpy.Time) -> Any:
         """HeadState."""
-        return self._types.HeadState(snapshot.head_pan, snapshot.head_is_turning, False, ACTIVE_PAN_MODE)
+        turning, blocked = snapshot.head_is_turning, snapshot.head_is_blocked
+        return self._types.HeadState(snapshot.head_pan, turning, blocked, int(snapshot.head_mode))
 
     def joint_limits(self) -> Any:
         """JointLimits of arm and head."""

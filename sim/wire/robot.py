@@ -21,6 +21,7 @@ from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import load
 from sim.dynamics import BodyModel
 from sim.scenes import TIMESTEP_S
+from sim.wire.head import PanMode
 from sim.wire.ik_service import PositionKinematics
 from sim.wire.joint_command import RefusedCommandError, read_joint_command
 from sim.wire.kinematics_services import KinematicsServices
@@ -151,8 +152,10 @@ class RobotOnNetwork:
             rospy.logwarn_throttle(REFUSAL_PERIOD_S, f"a setting of {message.data} is refused")
 
     def _turn_head(self, message: Any) -> None:
-        if math.isfinite(message.target) and math.isfinite(message.speed_ratio):
-            self._sawyer.post(partial(self._sawyer.turn_head, message.target, message.speed_ratio))
+        known = message.pan_mode in list(PanMode)
+        if known and math.isfinite(message.target) and math.isfinite(message.speed_ratio):
+            mode = PanMode(message.pan_mode)
+            self._sawyer.post(partial(self._sawyer.turn_head, message.target, message.speed_ratio, mode))
 
     def _set_joint_rate(self, message: UInt16) -> None:
         rate = min(max(message.data, 1), MAX_RATE_HZ)

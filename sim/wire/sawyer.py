@@ -18,7 +18,7 @@ from sim.contact import TablePressure
 from sim.scenes import TIMESTEP_S
 from sim.wire.contact_safety import ContactSafety
 from sim.wire.controller import JointController
-from sim.wire.head import HeadPan
+from sim.wire.head import HeadPan, PanMode
 from sim.wire.io_robot import RobotIo
 from sim.wire.joint_command import JointTargets
 from sim.wire.state_machine import RobotState
@@ -47,6 +47,8 @@ class Snapshot:
     head_pan: float
     head_speed: float
     head_is_turning: bool
+    head_is_blocked: bool
+    head_mode: PanMode
 
 
 class Sawyer:
@@ -77,7 +79,7 @@ class Sawyer:
         self.controller.tick()
         self.io.tick(self.state.enabled)
         self.world.advance(TIMESTEP_S)
-        self.head.tick(TIMESTEP_S)
+        self.head.tick(TIMESTEP_S, float(self.world.report()[0][0]))
         self.world.turn_head(self.head.pan)
         self._steps_since_contact = 0 if self.world.touches_table() else self._steps_since_contact + 1
         self.contact_safety.tick(self._pressure.newtons() if self.state.enabled else 0.0)
@@ -124,10 +126,10 @@ class Sawyer:
         if not self.zero_g.floats:
             self.controller.command(targets)
 
-    def turn_head(self, target: float, speed_ratio: float) -> None:
+    def turn_head(self, target: float, speed_ratio: float, mode: PanMode = PanMode.ACTIVE) -> None:
         """A head command; ignored while disabled."""
         if self.state.enabled:
-            self.head.command(target, speed_ratio)
+            self.head.command(target, speed_ratio, mode)
 
     def feel_contact(self) -> None:
         """Report a collision for the next 10 ms, whatever touches what."""
@@ -158,4 +160,6 @@ class Sawyer:
             head_pan=self.head.pan,
             head_speed=self.head.speed,
             head_is_turning=self.head.is_turning,
+            head_is_blocked=self.head.blocked,
+            head_mode=self.head.mode,
         )

@@ -197,7 +197,7 @@ def test_a_trajectory_point_is_taken_whatever_the_ratio(client: Client) -> None:
 
 def test_the_head_turns(client: Client) -> None:
     target = -0.5 if client.head.message.pan > -0.25 else 0.0
-    client.send("/robot/head/command_head_pan", client.types.HeadPanCommand(target=target, speed_ratio=1.0))
+    client.send("/robot/head/command_head_pan", client.types.HeadPanCommand(target, 1.0, 1))
     assert eventually(lambda: abs(client.head.next().pan - target) < 0.02)
     assert client.head.message.panMode == 1
 
