@@ -2,7 +2,7 @@
 
 A subset of YAML 1.2: mappings with text keys, lists, text, numbers, true and false. Refused: duplicate keys, anchors,
 aliases, tags, directives, several documents, missing values, numbers in YAML 1.1 spellings (012, 0x1F, 1_000, 1:30),
-non-finite numbers, deep nesting and files above 256 KiB. `1e3` is a number; `on` and `yes` are text.
+non-finite numbers, deep nesting, 10,000 values and files above 256 KiB. `1e3` is a number; `on` and `yes` are text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from robot_rig.errors import UserError
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 8
+MAX_VALUES = 10_000
+"""Keys and list items of a document: the whole schema has 200, and ten thousand are read in a quarter of a second."""
+
 MAX_NUMBER_CHARS = 40
 MAX_KEY_CHARS = 100
 
@@ -72,6 +75,7 @@ class _Parser:
         self._text = text
         self._source = source
         self._numbered = numbered
+        self._values = 0
         self._events: Iterator[yaml.Event] = iter(yaml.parse(text, Loader=yaml.SafeLoader))
 
     def document(self) -> Entry:
@@ -94,6 +98,9 @@ class _Parser:
         self._refuse_reference(event)
         if depth > MAX_DEPTH:
             self._refuse(event, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
+        self._values += 1
+        if self._values > MAX_VALUES:
+            self._refuse(event, f"more than {MAX_VALUES} values", "this is no configuration file")
         where = self._where(event)
         if isinstance(event, yaml.MappingStartEvent):
             return Entry(self._mapping(depth), where)

@@ -189,6 +189,7 @@ def test_a_typo_is_refused_with_its_line(tmp_path: Path, text: str, line: int, w
         (b"seed: 1 # \xff\n", "not UTF-8"),
         (b"seed: 1\nthreads: \x00\n", "not valid YAML"),
         (b"#" * (MAX_BYTES + 1), "larger than 256 KiB"),
+        (b"seed: [" + b"1," * 11_000 + b"1]", "more than 10000 values"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: bytes, words: str) -> None:

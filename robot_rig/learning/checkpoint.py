@@ -107,9 +107,8 @@ def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], m
             )
             size += len(packed)
             if size > MAX_BYTES:
-                raise UserError(
-                    f"a policy of more than {MAX_BYTES >> 20} MiB is not written", next_step="use a smaller agent.hidden"
-                )
+                too_large = f"a policy of more than {MAX_BYTES >> 20} MiB is not written"
+                raise UserError(too_large, next_step="use a smaller agent.hidden")
             hashes[name + SUFFIX] = hashlib.sha256(packed).hexdigest()
             _write(partial / (name + SUFFIX), packed)
         complete = dataclasses.replace(manifest, sha256=hashes)
@@ -191,7 +190,8 @@ def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         and all(GROUP_NAME.fullmatch(name.removesuffix(SUFFIX)) and name.endswith(SUFFIX) for name in hashes)
     )
     # Manifests of before have no digest, but none loses it by a flipped bit: the key would then be a foreign one.
-    sound = sound and digest in (None, _digest(index)) and set(index) == {"sha256", *(name for name, _ in _PLAIN_FIELDS)}
+    known = {"sha256", *(name for name, _ in _PLAIN_FIELDS)}
+    sound = sound and digest in (None, _digest(index)) and set(index) == known
     if not sound or not all(type(index.get(name)) is kind for name, kind in _PLAIN_FIELDS):
         raise UserError(f"the manifest of {folder} is damaged", next_step=ANOTHER)
     if index["image_size"] != IMAGE_SIZE:

@@ -85,12 +85,8 @@ class _Watched:
         )
         made = originals()
         for _ in range(2):
-            for reader, path in (
-                ("picture", made.picture), ("checkpoint", made.checkpoint), ("settings", made.settings.with_suffix(".yaml")),
-                ("evaluation", made.evaluation), ("episode", made.episode), ("bag", made.bag), ("run", made.run),
-                ("goal", f"{made.goals}\ngood"),
-            ):  # fmt: skip
-                request = {"reader": reader, "target": str(path), "folder": str(made.run.parent), "warm_up": True}
+            for reader, path in made.honest():
+                request = {"reader": reader, "target": path, "folder": str(made.run.parent), "warm_up": True}
                 answer = self._ask(request)
                 if answer["outcome"] != "accepted":
                     raise RuntimeError(f"an honest {reader} is not read: {answer}")

@@ -37,6 +37,11 @@ class Originals(NamedTuple):
     bag: Path
     run: Path
 
+    def honest(self) -> list[tuple[str, str]]:
+        """(reader, target) of everything that must be read."""
+        readers = ("picture", "checkpoint", "settings", "evaluation", "episode", "bag", "run")
+        return [*((name, str(getattr(self, name))) for name in readers), ("goal", f"{self.goals}\ngood")]
+
 
 Forger = Callable[[np.random.Generator, Path, Originals], Forgery]
 """Makes a forgery in the empty folder that it is given."""

@@ -45,7 +45,8 @@ def originals() -> Originals:
     folder = Path(tempfile.mkdtemp(prefix="robot-rig-originals-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     use_one_core()
-    made = Originals(*(folder / name for name in Originals._fields))
+    names = [f"{name}.yaml" if name == "settings" else name for name in Originals._fields]
+    made = Originals(*(folder / name for name in names))
     save_picture(made.picture, _picture(0))
     library = GoalLibrary(made.goals, Config())
     library.capture(
@@ -54,8 +55,7 @@ def originals() -> Originals:
     _checkpoint(made.checkpoint, LATENTS, seed=0)
     _checkpoint(made.other_checkpoint, LATENTS, seed=1)
     _checkpoint(made.wide_checkpoint, OTHER_LATENTS, seed=0)
-    made.settings.with_suffix(".yaml").write_text(describe_config())
-    made.settings.symlink_to(made.settings.with_suffix(".yaml"))
+    made.settings.write_text(describe_config())
     _evaluation(made.evaluation)
     _episode(made.episode)
     text = bag_record(

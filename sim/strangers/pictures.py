@@ -71,7 +71,7 @@ def wrong(rng: np.random.Generator, folder: Path, originals: Originals) -> Forge
 
 
 def misplaced(rng: np.random.Generator, folder: Path, originals: Originals) -> Forgery:
-    """Row 47: names that lead elsewhere, links, devices, fifos, folders, and other kinds of files under a goal's name."""
+    """Row 47: names that lead elsewhere, links, devices, fifos, folders, and other files under a goal's name."""
     path = folder / "goal.png"
     names = (
         "../../etc/passwd",

@@ -1,4 +1,4 @@
-"""Configuration files from strangers: malformed, ambiguous, endless, and with limits beyond the ceilings (rows 49, 50)."""
+"""Configuration files from strangers: malformed, ambiguous, endless, and with limits beyond ceilings (rows 49, 50)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints from strangers: flipped, torn, with weights that are none, and of another size or encoder (rows 16 - 19)."""
+"""Checkpoints from strangers: flipped, torn, with weights that are none, of another size or encoder (rows 16 - 19)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def any_file(rng: np.random.Generator, folder: Path) -> Path:
 
 
 def sign(folder: Path, **changes: object) -> None:
-    """Make the manifest right again, as one who knows the format would: hashes of what lies there now, and `changes`."""
+    """Make the manifest right again, as one who knows the format would: hashes of what lies there, and `changes`."""
     path = folder / MANIFEST
     index: dict[str, Any] = {**json.loads(path.read_text()), **changes}
     index.pop(DIGEST, None)
