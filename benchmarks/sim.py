@@ -54,7 +54,7 @@ def guarded_loop(config: Config) -> Callable[[int], None]:
     """A function that runs n steps of random play through policy loop, action map, guard and picture."""
     rig = SimRig(config, config.seed)
     policy = RandomPolicy(config.collect.ou_theta, config.collect.ou_sigma, len(config.control.axes), config.seed)
-    loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz)
+    loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz, config.control.lag_s)
 
     def run(steps: int) -> None:
         for _ in play(rig, loop, policy, None, Source.RANDOM, steps):

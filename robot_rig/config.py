@@ -71,6 +71,13 @@ class ControlConfig(Section):
     rotation_gain_hz: float = Field(4.0, gt=0, le=50, description="outer loop gain on orientation, 1/s")
     damping: float = Field(0.03, gt=0, le=1, description="damped least squares, lambda")
     posture_gain_hz: float = Field(0.5, ge=0, le=5, description="null-space pull to the home posture, 1/s")
+    lag_s: float = Field(
+        0.06,
+        ge=0,
+        le=0.2,
+        description="from an action until the arm has made half of it, s; 0.06 is the simulated arm's, `rig data lag` "
+        "finds that of another",
+    )
 
     @model_validator(mode="after")
     def _axes_differ(self) -> ControlConfig:

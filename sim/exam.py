@@ -81,7 +81,8 @@ class SimExam:
         rig.load_state(self._start)
         rig.retake(crc32(case.id.encode()))
         goal = Goal(case.image, case.id, rig.now(), calibration_id="", source="evaluation")
-        loop = PolicyLoop(self._config.guard.image_age_limit_s, 1.0 / self._config.control.policy_rate_hz)
+        control = self._config.control
+        loop = PolicyLoop(self._config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
         frames, places = [], [self._truth()]
         for step in play(rig, loop, policy, goal, Source.POLICY, steps):
             frames.append(step.frame.rgb)

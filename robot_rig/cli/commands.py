@@ -153,6 +153,13 @@ def bench_seeds(
     if not seeds or not goal_seeds:
         raise UserError("no seed to run", next_step="name one behind --seeds and one behind --goal-seeds")
     return run_seeds(RunOptions(run, config, set), seeds, goal_seeds)
+def data_lag(run: tyro.conf.Positional[Path]) -> int:
+    """How far does the arm trail its actions? Measured in the play that the run folder RUN holds; for control.lag_s."""
+    from robot_rig.cli.data import lag
+
+    return lag(run)
+
+
 
 
 def bench_sim(rounds: int = 7) -> int:

@@ -9,12 +9,19 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from robot_rig.config_files import load_config
 from robot_rig.data.check import Finding, inspect, survey
+from robot_rig.data.lag import arm_lag
 from robot_rig.data.log import read_episode
+from robot_rig.data.salvage import salvage
+from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Bytes, Episode
 from robot_rig.errors import UserError
 from robot_rig.evaluation_files import replace_file
+from robot_rig.kinematics import Kinematics
 from robot_rig.report_film import beside, encode_mp4, encode_picture, enlarge
+from robot_rig.runs import CONFIG_FILE, RunFolder
+from robot_rig.safety.limits import AXES
 
 SHEET_COLUMNS = 10
 SHEET_CELLS = 100
@@ -47,6 +54,26 @@ def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
     steps = sum(finding.steps for finding in findings)
     console.print(f"{len(findings)} episodes, {steps} steps, {len(wrong)} with faults", highlight=False)
     return 1 if wrong else 0
+
+
+def lag(run: Path) -> int:
+    """Print how far the arm that `run` was recorded on trails its actions; returns the exit code 0.
+
+    Raises UserError when there is too little play, or none that this can be told from.
+    """
+    folder = RunFolder.open(run).episodes
+    config = load_config([run / CONFIG_FILE], [])
+    control = config.control
+    kinematics = Kinematics(control.tool_offset_m)
+    axes = [AXES.index(axis) for axis in control.axes]
+    episodes = (salvage(path).steps for path in EpisodeStore(folder).paths())
+    found = arm_lag(episodes, lambda position: kinematics.pose(position).tool[axes], 1.0 / control.policy_rate_hz)
+    Console().print(
+        f"lag {found.lag_s:.3f} s, from {found.moves} moves of which it explains {found.explained:.0%}; "
+        f"control.lag_s is {control.lag_s:g}",
+        highlight=False,
+    )
+    return 0
 
 
 def view(path: Path, out: Path) -> tuple[Path, Path]:

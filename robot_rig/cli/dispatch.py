@@ -17,7 +17,7 @@ from robot_rig.cli import commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
-    "data": {"check": commands.data_check, "view": commands.data_view},
+    "data": {"check": commands.data_check, "lag": commands.data_lag, "view": commands.data_view},
     "goals": {
         "capture": robot_commands.goals_capture,
         "list": robot_commands.goals_list,
@@ -67,6 +67,7 @@ LESSON = """\
 
   [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
 
+  [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop

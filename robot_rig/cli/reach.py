@@ -39,7 +39,7 @@ def run_reach(run: Path, goal: Path, film: Path, console: Console) -> None:
         frames, distances = [], []
         steps = config.evaluation.episode_steps
         with stage_bar(console, f"reach {goal.name}", steps) as advance:
-            loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz)
+            loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz, config.control.lag_s)
             for step in play(rig, loop, policy, shown, Source.POLICY, steps):
                 frames.append(step.frame.rgb)
                 distances.append(policy.goal_distance(step.frame))

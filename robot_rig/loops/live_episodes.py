@@ -104,11 +104,11 @@ class Doubt(NamedTuple):
 class LiveEpisodes:
     """The episodes of one policy. `period_s` is the policy's and `image_age_limit_s` the guard's."""
 
-    def __init__(self, policy: Policy, rules: Rules, image_age_limit_s: float, period_s: float) -> None:
+    def __init__(self, policy: Policy, rules: Rules, image_age_limit_s: float, period_s: float, lag_s: float) -> None:
         self._policy, self._rules = policy, rules
         self._image_age_limit_s = image_age_limit_s
         self._patience_s = RECORDED_PATIENCE_S if rules.recording == "required" else PATIENCE_S
-        self._loop = PolicyLoop(image_age_limit_s, period_s)
+        self._loop = PolicyLoop(image_age_limit_s, period_s, lag_s)
         self._pacer = FramePacer(period_s)
         self.phase = Phase.WAITING
         self.silence = "nothing has arrived yet"

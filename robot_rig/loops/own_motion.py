@@ -9,10 +9,6 @@ import numpy as np
 from robot_rig.datatypes import Float32s
 from robot_rig.interfaces import UNDER_WAY_ROWS
 
-LAG_S = 0.06
-"""From the sending of an action until a camera sees half of it: set-point and guard slew its speed, and the arm has a
-delay of its own. What was sent this long before a picture is not in it yet; left out, the arm hunts around its goal."""
-
 HARDLY = 1e-3
 """A share of a policy period below which an action is not worth a row."""
 
@@ -20,11 +16,13 @@ HARDLY = 1e-3
 class OwnMotion:
     """Remembers the last actions and when each began; one holds until the next, `period` s at most.
 
-    An action counts as wished until `correct` says what the guard made of it.
+    An action counts as wished until `correct` says what the guard made of it. `lag` (s): from the sending of an action
+    until a camera sees half of it, because set-point and guard slew its speed and the arm has a delay of its own. What
+    was sent this long before a picture is not in it yet; left out, the arm hunts around its goal.
     """
 
-    def __init__(self, period: float, action_dim: int) -> None:
-        self._period = period
+    def __init__(self, period: float, action_dim: int, lag: float) -> None:
+        self._period, self._lag = period, lag
         self._action_dim = action_dim
         self._sent: deque[tuple[int, float, Float32s]] = deque(maxlen=2 * UNDER_WAY_ROWS)
 
@@ -46,7 +44,7 @@ class OwnMotion:
         """
         if now - stamp <= HARDLY * self._period:
             return None
-        stamp, end = stamp - LAG_S, now
+        stamp, end = stamp - self._lag, now
         rows = []
         for _, began, value in reversed(self._sent):
             share = (min(end, began + self._period) - max(began, stamp)) / self._period

@@ -14,12 +14,13 @@ class PolicyLoop:
     """Holds the policy of the running episode and answers each fresh frame once.
 
     `image_age_limit_s` is the age from exposure beyond which a picture is not acted on; `period_s` is the policy's. The
-    policy is told what it has itself set in motion since the exposure, so that an old picture does not make it hunt.
+    policy is told what it has itself set in motion since the exposure, so that an old picture does not make it hunt;
+    `lag_s` is the arm's (see `OwnMotion`).
     """
 
-    def __init__(self, image_age_limit_s: float, period_s: float) -> None:
+    def __init__(self, image_age_limit_s: float, period_s: float, lag_s: float) -> None:
         self._image_age_limit_s = image_age_limit_s
-        self._period_s = period_s
+        self._period_s, self._lag_s = period_s, lag_s
         self._policy: Policy | None = None
         self._source = Source.POLICY
         self._seq = 0
@@ -40,7 +41,7 @@ class PolicyLoop:
         if goal is not None:
             policy.begin(goal)
         self._policy, self._source, self._answered = policy, source, None
-        self._motion = OwnMotion(self._period_s, policy.action_dim)
+        self._motion = OwnMotion(self._period_s, policy.action_dim, self._lag_s)
 
     def end(self) -> None:
         """End the episode; may be called twice."""

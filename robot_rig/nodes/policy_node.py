@@ -191,7 +191,11 @@ def wire(options: PolicyNodeOptions, node: Node) -> None:
     actions, episodes = advertise(topics.ACTION), advertise(topics.EPISODE)
     home = HomeService()
     live = LiveEpisodes(
-        actor.policy, rules(options, config, actor), config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz
+        actor.policy,
+        rules(options, config, actor),
+        config.guard.image_age_limit_s,
+        1.0 / config.control.policy_rate_hz,
+        config.control.lag_s,
     )
     outlets = Outlets(
         lambda action: actions.publish(action_message(action, node.stamps)),

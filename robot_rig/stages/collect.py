@@ -47,7 +47,7 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
     counted = _continue(run, plant, policy)
     done = len(counted)
     store = EpisodeStore(run.episodes)
-    loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz)
+    loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz, config.control.lag_s)
     count = sum(steps for _, steps in plan[:done])
 
     def on_step() -> None:

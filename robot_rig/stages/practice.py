@@ -37,7 +37,8 @@ class Practice:
         self._config = config
         self._plant = plant
         self._learning = learning
-        self._loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / config.control.policy_rate_hz)
+        control = config.control
+        self._loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
         self._plan = lengths(settings.steps, settings.episode_steps)
         rng = np.random.default_rng([config.seed, 2])
         self._noise = OrnsteinUhlenbeck(settings.ou_theta, settings.ou_sigma, len(config.control.axes), rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -206,6 +207,17 @@ def test_data_check_reads_a_fresh_run_and_finds_damage(capsys: Capture, copied: 
     first.write_bytes(first.read_bytes()[:9000])
     assert main(["data", "check", str(first)]) == 1
     assert "1 with faults" in capsys.readouterr().out
+
+
+def test_data_lag_measures_the_arm_that_has_played_or_says_why_not(capsys: Capture, copied: Path) -> None:
+    assert main(["data", "lag", str(copied)]) == 0
+    match = re.search(r"lag (\d\.\d{3}) s, from (\d+) moves .* control.lag_s is 0.06", capsys.readouterr().out)
+    assert match
+    assert 0.0 <= float(match[1]) < 0.1
+    for path in sorted((copied / "episodes").iterdir())[1:]:
+        path.unlink()
+    assert "too few" in refused(capsys, ["data", "lag", str(copied)])
+    assert "no run" in refused(capsys, ["data", "lag", str(copied / "absent")])
 
 
 def test_data_check_of_nothing_says_what_to_name(capsys: Capture, tmp_path: Path) -> None:

@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 
 from robot_rig.datatypes import Float32s
 from robot_rig.interfaces import UNDER_WAY_ROWS
-from robot_rig.loops.own_motion import LAG_S, OwnMotion
+from robot_rig.loops.own_motion import OwnMotion
 
 PERIOD_S = 0.1
+LAG_S = 0.06
 
 
 def value(number: float) -> Float32s:
     return np.array([number, -number], np.float32)
 
 
-def walked(count: int) -> OwnMotion:
+def walked(count: int, lag: float = LAG_S) -> OwnMotion:
     """Actions 0, 1, .. at 0.0, 0.1, .. s, each worth its number."""
-    motion = OwnMotion(PERIOD_S, 2)
+    motion = OwnMotion(PERIOD_S, 2, lag)
     for seq in range(count):
         motion.add(seq, seq * PERIOD_S, value(seq))
     return motion
@@ -33,7 +34,7 @@ def rows(under_way: Float32s | None) -> list[tuple[float, float]]:
 
 def test_a_picture_of_now_has_nothing_under_way() -> None:
     assert walked(4).since(0.4, 0.4) is None
-    assert OwnMotion(PERIOD_S, 2).since(0.0, 0.3) is None
+    assert OwnMotion(PERIOD_S, 2, LAG_S).since(0.0, 0.3) is None
 
 
 def test_a_picture_shows_nothing_of_what_was_sent_a_lag_before_it_and_since() -> None:
@@ -63,10 +64,10 @@ def test_too_old_a_picture_keeps_the_newest_motion() -> None:
     assert [first for _, first in found] == [24.0, 25.0, 26.0, 27.0, 28.0, 29.0]
 
 
-@given(age=st.floats(0.001, 0.35), late=st.floats(0.0, 0.1))
-def test_shares_add_up_to_age_and_lag(age: float, late: float) -> None:
+@given(age=st.floats(0.001, 0.35), late=st.floats(0.0, 0.1), lag=st.floats(0.0, 0.15))
+def test_shares_add_up_to_age_and_lag(age: float, late: float, lag: float) -> None:
     """Between the first action and the end of the last one no time is lost or counted twice."""
-    motion, now = walked(10), 0.9 + late
+    motion, now = walked(10, lag), 0.9 + late
     under_way = motion.since(now - age, now)
     total = 0.0 if under_way is None else float(under_way[:, 0].sum())
-    assert total * PERIOD_S == pytest.approx(age + LAG_S, abs=2 * UNDER_WAY_ROWS * 1e-3 * PERIOD_S)
+    assert total * PERIOD_S == pytest.approx(age + lag, abs=2 * UNDER_WAY_ROWS * 1e-3 * PERIOD_S)

@@ -67,7 +67,7 @@ class Onward:
 
 
 def test_each_step_pairs_the_frame_before_with_what_came_of_it() -> None:
-    plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1)
+    plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1, 0.06)
     steps = list(play(plant, loop, Onward(), None, Source.RANDOM, 4))
     assert [int(step.frame.rgb[0, 0, 0]) for step in steps] == [0, 5, 10, 15]
     assert [step.executed.value.tolist() for step in steps] == [[0.5]] * 4
@@ -77,7 +77,7 @@ def test_each_step_pairs_the_frame_before_with_what_came_of_it() -> None:
 
 
 def test_a_step_is_yielded_when_it_is_carried_out_and_no_sooner_than_asked() -> None:
-    plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1)
+    plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1, 0.06)
     episode = play(plant, loop, Onward(), None, Source.RANDOM, 3)
     assert plant.calls == []
     next(episode)
@@ -90,7 +90,7 @@ def test_a_step_is_yielded_when_it_is_carried_out_and_no_sooner_than_asked() -> 
 
 @pytest.mark.parametrize("lag", [0.3, 5.0])
 def test_a_policy_that_falls_silent_ends_the_episode_in_words(lag: float) -> None:
-    plant, loop = PaperPlant(lag), PolicyLoop(0.25, 0.1)
+    plant, loop = PaperPlant(lag), PolicyLoop(0.25, 0.1, 0.06)
     with pytest.raises(UserError, match=rf"{lag:.3f} s old.*image_age_limit_s"):
         list(play(plant, loop, Onward(), None, Source.RANDOM, 3))
     assert "act" not in plant.calls
@@ -98,7 +98,7 @@ def test_a_policy_that_falls_silent_ends_the_episode_in_words(lag: float) -> Non
 
 
 def test_an_error_in_the_policy_frees_the_loop_for_the_next_episode() -> None:
-    plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1)
+    plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1, 0.06)
     with pytest.raises(ZeroDivisionError):
         list(play(plant, loop, Onward(breaks_after=2), None, Source.RANDOM, 5))
     assert plant.calls.count("act") == 2

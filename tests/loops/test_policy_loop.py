@@ -37,7 +37,7 @@ def goal(name: str) -> Goal:
 
 
 def begun(policy: Echo, source: Source = Source.POLICY) -> PolicyLoop:
-    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S)
+    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S, 0.0)
     loop.begin(policy, goal("a"), source)
     return loop
 
@@ -80,7 +80,7 @@ def test_a_frame_refused_for_its_age_is_not_remembered_as_answered() -> None:
 
 
 def test_no_episode_no_action() -> None:
-    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S)
+    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S, 0.0)
     assert not loop.running
     assert loop.tick(0.0, frame(1)) is None
     loop.begin(Echo(), goal("a"), Source.POLICY)
@@ -107,14 +107,14 @@ def test_a_policy_is_swapped_only_between_episodes() -> None:
 
 def test_goalless_play_is_not_given_a_goal() -> None:
     policy = Echo()
-    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S)
+    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S, 0.0)
     loop.begin(policy, None, Source.RANDOM)
     assert policy.goals == []
     assert loop.tick(0.0, frame(1)) is not None
 
 
 def test_actions_are_numbered_through_all_episodes() -> None:
-    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S)
+    loop = PolicyLoop(AGE_LIMIT_S, PERIOD_S, 0.0)
     numbers = []
     for episode in range(3):
         loop.begin(Echo(), None, Source.RANDOM)

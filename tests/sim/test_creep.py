@@ -35,7 +35,7 @@ class BlindRig(SimRig):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_height_and_tilt_do_not_creep(seed: int) -> None:
     rate = CONFIG.control.policy_rate_hz
-    rig, loop = BlindRig(CONFIG, seed), PolicyLoop(CONFIG.guard.image_age_limit_s, 1.0 / rate)
+    rig, loop = BlindRig(CONFIG, seed), PolicyLoop(CONFIG.guard.image_age_limit_s, 1.0 / rate, CONFIG.control.lag_s)
     policy = RandomPolicy(CONFIG.collect.ou_theta, CONFIG.collect.ou_sigma, 2, seed)
     heights, tilts = [], []
     for _ in play(rig, loop, policy, None, Source.RANDOM, round(MINUTES * 60.0 * rate)):

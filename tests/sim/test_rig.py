@@ -41,7 +41,7 @@ def act(rig: SimRig, value: tuple[float, float], frame_age: float = 0.0) -> Exec
 
 
 def policy_loop() -> PolicyLoop:
-    return PolicyLoop(CONFIG.guard.image_age_limit_s, 1.0 / CONFIG.control.policy_rate_hz)
+    return PolicyLoop(CONFIG.guard.image_age_limit_s, 1.0 / CONFIG.control.policy_rate_hz, CONFIG.control.lag_s)
 
 
 def randomly(rig: SimRig, steps: int, seed: int, loop: PolicyLoop) -> list[Step]:

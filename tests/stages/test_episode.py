@@ -46,7 +46,7 @@ def test_an_interrupted_episode_is_readable_and_marked(rig: Plant, tmp_path: Pat
 
     plan = EpisodePlan(RandomPolicy(0.15, 0.6, 2, 1), None, Source.RANDOM, 20)
     with pytest.raises(error):
-        log_episode(rig, PolicyLoop(0.25, 0.1), plan, writer, on_step)
+        log_episode(rig, PolicyLoop(0.25, 0.1, 0.06), plan, writer, on_step)
     episode = read_episode(path)
     assert episode.truncated
     # The last step's next picture was never taken.
