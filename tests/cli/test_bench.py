@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+from benchmarks.heartbeat import Attempts
 from robot_rig.cli.main import main
 from robot_rig.evaluation import summarise
 from tests.tiny_run import content, words
@@ -80,16 +82,71 @@ def test_a_refused_vae_leaves_no_mean_to_boast_of(tmp_path: Path, capsys: Captur
     assert last_line(capsys) == "bench seeds runs=0 refused=1 mean_median_cm=none worst_median_cm=none"
 
 
-def test_bench_tick_ends_with_its_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+class Steady:
+    """A heart without gaps, or with the next of `gaps` (s) in each round."""
+
+    scheduling = "as a test has it"
+
+    def __init__(self, *gaps: float) -> None:
+        self.gaps = list(gaps)
+
+    def __enter__(self) -> Steady:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def worst_gap(self, since: float, until: float) -> float:
+        assert since <= until
+        return self.gaps.pop(0) if self.gaps else 0.0
+
+
+@pytest.fixture
+def quick_tick(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     bench = importlib.import_module("benchmarks.tick")
-    monkeypatch.setattr(bench, "TICKS_A_ROUND", 5)
-    monkeypatch.setattr(bench, "WARM_UP_TICKS", 1)
-    monkeypatch.setattr(bench, "PACE_S", 0.0)
-    assert main(["bench", "tick", "--rounds", "2"]) == 0
+    for name, value in {"TICKS_A_ROUND": 5, "WARM_UP_TICKS": 1, "PACE_S": 0.0}.items():
+        monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(bench, "Heartbeat", lambda _: Steady())
+    return bench
+
+
+@pytest.mark.parametrize(("bar", "code"), [(0.0, 0), (1e9, 1)])
+def test_bench_tick_ends_with_its_one_line_and_fails_below_its_bar(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, quick_tick: ModuleType, bar: float, code: int
+) -> None:
+    assert quick_tick.LEAST_RATIO == 3.0
+    monkeypatch.setattr(quick_tick, "LEAST_RATIO", bar)
+    assert main(["bench", "tick", "--rounds", "2"]) == code
     printed = capsys.readouterr().out.rstrip("\n")
     assert "torch eager" in printed
     last = printed.rpartition("\n")[2]
-    match = re.fullmatch(r"bench tick p99_ratio=(\d+\.\d\d) p99_us=(\d+) runtime=\w+ rounds=([\d.,]+)", last)
+    match = re.fullmatch(
+        r"bench tick p99_ratio=(\d+\.\d\d) p99_us=(\d+) runtime=\w+ rounds=([\d.,]+) voids=0 attempts=2", last
+    )
     assert match, last
     assert float(match[1]) > 0
     assert match[3].count(",") == 1
+
+
+def test_a_round_in_which_the_machine_was_away_is_told_and_repeated() -> None:
+    bench = importlib.import_module("benchmarks.tick")
+    results = iter([{"a": np.array([float(number)])} for number in range(10)])
+    told: list[str] = []
+    attempts = Attempts(4)
+    measured = bench.valid_rounds(4, lambda: next(results), Steady(0.0, 0.021, 0.02), attempts, told.append)
+    assert [float(times["a"][0]) for times in measured] == [0.0, 2.0, 3.0, 4.0]
+    assert told == ["void, repeated: round 2: the machine was away for 21 ms"]
+    assert not attempts.failed
+
+
+def test_too_many_void_rounds_fail_whatever_was_measured(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, quick_tick: ModuleType
+) -> None:
+    monkeypatch.setattr(quick_tick, "LEAST_RATIO", 0.0)
+    for gaps, last in (
+        ((0.5,), "bench tick p99_ratio=none voids=1 attempts=1"),
+        ((0.0, 0.5), r"bench tick p99_ratio=\d.* voids=1 attempts=2"),
+    ):
+        monkeypatch.setattr(quick_tick, "Heartbeat", lambda _, gaps=gaps: Steady(*gaps))
+        assert main(["bench", "tick", "--rounds", "2"]) == 1
+        assert re.fullmatch(last, last_line(capsys))
