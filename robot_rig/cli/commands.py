@@ -121,6 +121,13 @@ def data_check(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
     return check(paths)
 
 
+def data_lag(run: tyro.conf.Positional[Path]) -> int:
+    """How far does the arm trail its actions? Measured in the play that the run folder RUN holds; for control.lag_s."""
+    from robot_rig.cli.data import lag
+
+    return lag(run)
+
+
 def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
     """Draw an episode: a contact sheet (PNG) and a film (MP4), beside the log or in the folder --out."""
     from robot_rig.cli.data import view
@@ -153,13 +160,6 @@ def bench_seeds(
     if not seeds or not goal_seeds:
         raise UserError("no seed to run", next_step="name one behind --seeds and one behind --goal-seeds")
     return run_seeds(RunOptions(run, config, set), seeds, goal_seeds)
-def data_lag(run: tyro.conf.Positional[Path]) -> int:
-    """How far does the arm trail its actions? Measured in the play that the run folder RUN holds; for control.lag_s."""
-    from robot_rig.cli.data import lag
-
-    return lag(run)
-
-
 
 
 def bench_sim(rounds: int = 7) -> int:
