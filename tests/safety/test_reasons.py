@@ -8,8 +8,14 @@ from pathlib import Path
 import robot_rig.loops.arm_loop as arm_loop
 from robot_rig import safety
 from robot_rig.safety.reasons import REASONS
+from tests.house import ROOT
 
-SOURCES = [*Path(safety.__file__).parent.glob("*.py"), Path(arm_loop.__file__)]
+DRIVERS = ("camera_node", "commander_watch", "picture_watch")
+SOURCES = [
+    *Path(safety.__file__).parent.glob("*.py"),
+    Path(arm_loop.__file__),
+    *(ROOT / "drivers" / f"{name}.py" for name in DRIVERS),
+]
 
 
 def test_each_code_says_what_happened_what_the_arm_did_and_what_to_do() -> None:
