@@ -82,7 +82,7 @@ class ArmNode:
         self._choice = ActionChoice(config.guard.action_age_limit_s)
         commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
         master = MasterWatch(master_uri(), node.name)
-        self._reporting = ArmReporting(control, node.stamps, lambda: self._around.word())
+        self._reporting = ArmReporting(control, node.stamps, lambda: self._around.word(), lambda: commanders.codes)
         self.process = GuardProcess(
             arm=arm,
             loop=ArmLoop(control, config.guard, kinematics),

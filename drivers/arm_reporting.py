@@ -26,10 +26,17 @@ log = logging.getLogger(__name__)
 
 
 class ArmReporting:
-    """Publishes what `put` was given until `close`. `master` says in a word how the ROS master is."""
+    """Publishes what `put` was given until `close`. `master` says in a word how the ROS master is; `beside` gives the
+    codes of what lies beside the guard's own."""
 
-    def __init__(self, control: ControlConfig, stamps: HostStamps, master: Callable[[], str]) -> None:
-        self._stamps, self._master = stamps, master
+    def __init__(
+        self,
+        control: ControlConfig,
+        stamps: HostStamps,
+        master: Callable[[], str],
+        beside: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._stamps, self._master, self._beside = stamps, master, beside
         self._periods = PolicyPeriods(control)
         self._ticks: queue.SimpleQueue[TickReport | None] = queue.SimpleQueue()
         self._state, self._sent, self._status = (advertise(one) for one in (ARM_STATE, ARM_EXECUTED, ARM_STATUS))
@@ -70,7 +77,7 @@ class ArmReporting:
         return ArmReport(
             stamp=status.stamp,
             mode=status.mode,
-            why=report.why,
+            why=(*report.why, *self._beside()),
             verdict=status.verdict,
             source=status.source,
             action_seq=status.action_seq,

@@ -12,25 +12,30 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from drivers.picture_watch import PictureWatch
 from drivers.ros_camera import IMAGE_TOPIC, RosCamera
 from robot_rig.config import CameraConfig
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
-from robot_rig.ros.connect import advertise
-from robot_rig.ros.convert import frame_message
+from robot_rig.ros.camera_report import camera_message
+from robot_rig.ros.connect import advertise, subscribe
+from robot_rig.ros.convert import frame_message, read_state
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import prepare_process
-from robot_rig.ros.topics import CAMERA_FRAME, CAMERA_RAW
+from robot_rig.ros.stamps import Refused
+from robot_rig.ros.topics import ARM_STATE, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS
+from robot_rig.safety.reasons import REASONS
 from robot_rig.vision import preprocess
 
 NODE = "rig_camera"
 RAW_PERIOD_S = 0.2
+STATUS_PERIOD_S = 0.5
 SILENCE_S = 1.0
 
 log = logging.getLogger("drivers.camera_node")
@@ -54,11 +59,13 @@ class CameraNodeOptions:
 
 
 class CameraNode:
-    """Reads `camera` on a thread of its own and publishes each new picture once."""
+    """Reads `camera` on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
     def __init__(self, camera: Camera, config: CameraConfig, node: Node) -> None:
         self._camera, self._config, self._node = camera, config, node
-        self._frames, self._raws = advertise(CAMERA_FRAME), advertise(CAMERA_RAW)
+        self._frames, self._raws, self._status = (advertise(one) for one in (CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS))
+        self._watch = PictureWatch()
+        self._code, self._next_word = "", 0.0
         self._closing = threading.Event()
         self._newest = -1
         self._last_new = time.monotonic()
@@ -66,6 +73,7 @@ class CameraNode:
         self._silent = False
         node.closing(camera.close)
         node.closing(self._closing.set)
+        subscribe(ARM_STATE, self._take_arm)
         threading.Thread(target=self._run, name="camera", daemon=True).start()
 
     def _run(self) -> None:
@@ -75,14 +83,36 @@ class CameraNode:
                 if raw.seq == self._newest:
                     self._miss()
                 else:
-                    self._publish(raw)
+                    self._take(raw)
         except UserError as error:
             if not self._closing.is_set():
+                self._say(time.monotonic(), "image_refused")
                 self._node.fail(error)
 
-    def _publish(self, raw: RawFrame) -> None:
-        now = time.monotonic()
+    def _take_arm(self, message: Any) -> None:
+        state = read_state(message, self._node.stamps)
+        if not isinstance(state, Refused):
+            self._watch.moved(state.stamp, state.position)
+
+    def _take(self, raw: RawFrame) -> None:
+        """Pass a good picture on. Raises UserError when the first one is too dark or too bright."""
+        now, first = time.monotonic(), self._newest < 0
         self._newest, self._last_new, self._silent = raw.seq, now, False
+        code = self._watch.judge(raw)
+        if code != self._code or now >= self._next_word:
+            self._say(now, code)
+        if not code:
+            self._publish(raw, now)
+        elif first:
+            raise UserError(REASONS[code])
+
+    def _say(self, now: float, code: str) -> None:
+        if code and code != self._code:
+            log.error("%s", REASONS[code])
+        self._code, self._next_word = code, now + STATUS_PERIOD_S
+        self._status.publish(camera_message(code, self._node.stamps, now))
+
+    def _publish(self, raw: RawFrame, now: float) -> None:
         self._frames.publish(frame_message(preprocess(raw, self._config), self._node.stamps))
         if now >= self._next_raw and self._raws.get_num_connections():
             self._next_raw = now + RAW_PERIOD_S

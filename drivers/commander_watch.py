@@ -41,6 +41,11 @@ class CommanderWatch:
         age = self._clock() - self._looked
         return self._blind or (f"nobody has looked for {age:.0f} s" if age > SIGHT_S else "")
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What there is to tell people, as codes of `safety.reasons`."""
+        return ("second_commander",) if self._strangers else ()
+
     def look(self, publishers: Collection[str]) -> tuple[str, ...]:
         """The strangers among `publishers` that the look before this one had not seen."""
         strangers = tuple(sorted({_slashed(name) for name in publishers} - self._allowed))

@@ -24,6 +24,26 @@ REASONS: dict[str, str] = {
     "image_stale": (
         "The picture is too old. The arm came to rest. It goes on with fresh pictures within 5 s; check the camera."
     ),
+    "image_frozen": (
+        "The camera repeats one picture although the arm moves. The arm came to rest. It goes on with fresh pictures "
+        "within 5 s; restart the camera."
+    ),
+    "image_dark": (
+        "The picture is too dark. The arm came to rest. It goes on with good pictures within 5 s; uncover the lens, "
+        "check light and exposure."
+    ),
+    "image_bright": (
+        "The picture is over-exposed. The arm came to rest. It goes on with good pictures within 5 s; check light and "
+        "exposure."
+    ),
+    "image_refused": (
+        "The camera's pictures have another size or encoding than agreed, or none come. The arm came to rest and the "
+        "camera node has ended. Set the camera right, start the node again, then enable."
+    ),
+    "second_commander": (
+        "Another node can command the arm. Its motors were switched off. Stop that node, or confirm it to the arm "
+        "process, then enable."
+    ),
     "action_stale": (
         "The action is too old. The arm came to rest. It goes on with fresh actions within 5 s; check the "
         "policy process."

@@ -61,3 +61,12 @@ def test_a_newcomer_is_told_once_and_again_after_it_was_gone() -> None:
     assert seen.look([]) == ()
     assert seen.look(["/a"]) == ("/a",)
     assert seen.strangers == ("/a",)
+
+
+def test_a_second_commander_has_a_code() -> None:
+    seen = watch()
+    assert seen.codes == ()
+    seen.look(["/rig_arm", "/a"])
+    assert seen.codes == ("second_commander",)
+    seen.look(["/rig_arm"])
+    assert seen.codes == ()

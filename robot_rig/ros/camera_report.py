@@ -1,0 +1,23 @@
+"""What camera_node says of its pictures, as diagnostic_msgs/DiagnosticArray for CAMERA_STATUS. For camera_node."""
+
+from __future__ import annotations
+
+import json
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from robot_rig.ros.convert import ros_time
+from robot_rig.ros.stamps import HostStamps
+from robot_rig.safety.reasons import REASONS
+
+NAME = "rig_camera"
+
+
+def camera_message(code: str, stamps: HostStamps, now: float) -> DiagnosticArray:
+    """How the pictures are at `now` (monotonic s): `code` is why they are not passed on, or empty."""
+    level = DiagnosticStatus.ERROR if code else DiagnosticStatus.OK
+    status = DiagnosticStatus(level=level, name=NAME, message=REASONS[code] if code else "ok", hardware_id=NAME)
+    status.values = [KeyValue(key="code", value=json.dumps(code))]
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = ros_time(stamps.wall(now))
+    return message
