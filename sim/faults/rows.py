@@ -24,6 +24,7 @@ class Stage(Protocol):
     """A live graph in the hands of whoever causes faults."""
 
     random: np.random.Generator
+    marks: dict[str, float]
 
     def now(self) -> float:
         """Monotonic s."""
@@ -47,6 +48,10 @@ class Stage(Protocol):
 
     def thaw(self, name: str) -> None:
         """SIGCONT."""
+        ...
+
+    def stall(self, name: str, frozen_s: float, awake_s: float, times: int) -> list[float]:
+        """SIGSTOP and SIGCONT in turn, on time; when each SIGSTOP was sent (monotonic s)."""
         ...
 
     def start(self, name: str, *extra: str) -> None:

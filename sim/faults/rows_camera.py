@@ -94,12 +94,15 @@ def spoil_before_start(stage: Stage, **fault: Any) -> None:
     stage.wait(0.2)
     began = stage.now()
     stage.start("camera")
-    stage.until(
-        "pictures are back", lambda: (stage.seen(Frame) or began) and stage.seen(Frame).t > began + 0.2, START_S
-    )
+    stage.until("pictures are back", lambda: _frame_since(stage, began), START_S)
     stage.hand("order", word="enable")
     stage.wait(1.5)
     spoil(stage, **fault)
+
+
+def _frame_since(stage: Stage, when: float) -> bool:
+    frame = stage.seen(Frame)
+    return frame is not None and frame.t > when
 
 
 def judge_spoilt_start(evidence: Evidence, within_s: float, codes: tuple[str, ...]) -> Verdict:
@@ -205,7 +208,10 @@ def _spoilt(within_s: float, *codes: str) -> Callable[[Evidence], Verdict]:
 
 ROWS = (
     Row(1, "camera unplugged", unplug, judge_unplugged),
-    Row(2, "picture frozen under fresh stamps", partial(spoil, kind="freeze"), _spoilt(FROZEN_FRAMES * PERIOD_S, "image_frozen")),
+    Row(
+        2, "picture frozen under fresh stamps", partial(spoil, kind="freeze"),
+        _spoilt(FROZEN_FRAMES * PERIOD_S, "image_frozen"),
+    ),
     Row(3, "lens covered", partial(spoil, kind="gain", gain=0.0), _spoilt(DARK_FRAMES * PERIOD_S, "image_dark")),
     Row(
         4, "over-exposed", partial(spoil_before_start, kind="gain", gain=3.0, offset=120.0),

@@ -142,9 +142,8 @@ def judge_stranger(evidence: Evidence) -> Verdict:
     if off is None:
         return verdict.add(["the motors were not switched off"])
     verdict.figure("disarmed", off - first)
-    verdict.add(
-        [f"motors off {1e3 * (off - first):.0f} ms after its first command"] if off - first > DISARMED_S else []
-    )
+    if off - first > DISARMED_S:
+        verdict.add([f"motors off {1e3 * (off - first):.0f} ms after its first command"])
     judges.resting(evidence, verdict, first + DISARMED_S)
     verdict.add(judges.told(evidence, ["second_commander"], fault, off + 0.5))
     return verdict.add(judges.no_enables(evidence, fault))
@@ -153,12 +152,8 @@ def judge_stranger(evidence: Evidence) -> Verdict:
 def call_node(stage: Stage) -> None:
     """A stranger sets parameters, and then shuts the guard down or takes its publishers away."""
     stage.mark("parameters")
-    for name, value in (
-        ("/rig_arm/guard/tool_speed_m_s", 5.0),
-        ("/guard/tool_speed_m_s", 5.0),
-        ("/rig_arm/config", "x"),
-    ):
-        stage.hand("call", node="master", method="setParam", arguments=[name, value])
+    for name in ("/rig_arm/guard/tool_speed_m_s", "/guard/tool_speed_m_s", "/rig_arm/config"):
+        stage.hand("call", node="master", method="setParam", arguments=[name, 5.0])
     stage.wait(1.0)
     stage.mark("fault")
     if stage.random.integers(2):

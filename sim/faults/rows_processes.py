@@ -18,8 +18,8 @@ GUARD_DEAD_S = 0.300
 
 ALARM_S = 1.0
 LOOP_P99_S = 0.015
-STALL_S, STALLS = 0.030, 8
-"""Row 15: the guard is kept from the processor for three ticks, so many times, with a tick between."""
+STALL_S, AWAKE_S, STALLS = 0.025, 0.004, 8
+"""Row 15: the guard is kept from the processor for two periods, so many times, and gets one late tick between."""
 
 MASTER_GAP_S = 0.050
 EPISODE_GRACE_S = 0.7
@@ -48,7 +48,7 @@ def judge_killed_policy(evidence: Evidence) -> Verdict:
 
 
 def kill_and_replace_sender(stage: Stage) -> None:
-    """The sender of actions dies after a few of them; the next one counts from 1 again and is soon past where it ended."""
+    """The sender of actions dies early; the next one counts from 1 again and is soon past where it ended."""
     stage.kill("puppet")
     stage.wait(0.5)
     stage.start("puppet")
@@ -115,13 +115,8 @@ def judge_killed_guard(evidence: Evidence) -> Verdict:
 def starve_guard(stage: Stage) -> None:
     """Keep it from the processor for three ticks, again and again."""
     stage.wait(stage.random.uniform(0.1, 1.0))
-    for stall in range(STALLS):
-        if stall < 4:
-            stage.mark(f"stall {stall + 1}")
-        stage.freeze("arm")
-        stage.wait(STALL_S)
-        stage.thaw("arm")
-        stage.wait(0.012)
+    for number, when in enumerate(stage.stall("arm", STALL_S, AWAKE_S, STALLS), 1):
+        stage.marks[f"stall {number}"] = when
     stage.wait(1.0)
 
 
@@ -155,9 +150,8 @@ def judge_killed_master(evidence: Evidence) -> Verdict:
     verdict.figure("gap", gap)
     if gap > MASTER_GAP_S:
         verdict.add([f"no command for {1e3 * gap:.0f} ms"])
-    if not any(
-        "master" in code for report in judges.between(evidence.reports, kill, kill + 2.0) for code in report.codes
-    ):
+    reports = judges.between(evidence.reports, kill, kill + 2.0)
+    if not any("master" in code for report in reports for code in report.codes):
         verdict.add(["the guard does not say that the master is gone"])
     begun = [one for one in judges.between(evidence.episodes, kill + EPISODE_GRACE_S) if one.stand == "running"]
     return verdict.add([f"episode {begun[0].number} began without a master"] if begun else [])

@@ -1,4 +1,4 @@
-"""Keeps a process from the processor in a beat: SIGSTOP and SIGCONT in turn. Run by `rig faults` as a process of its own.
+"""Keeps a process from the processor in a beat: SIGSTOP and SIGCONT in turn. A process of its own, run by `rig faults`.
 
     python -m sim.faults.stall PID FROZEN_S AWAKE_S TIMES
 

@@ -219,6 +219,14 @@ class LiveStage:
         """SIGCONT."""
         os.kill(self._graph.pid(name), signal.SIGCONT)
 
+    def stall(self, name: str, frozen_s: float, awake_s: float, times: int) -> list[float]:
+        """SIGSTOP and SIGCONT in turn, by a process that is itself on time."""
+        words = [str(word) for word in (self._graph.pid(name), frozen_s, awake_s, times)]
+        done = subprocess.run(
+            [sys.executable, "-m", "sim.faults.stall", *words], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return [float(line) for line in done.stdout.split()]
+
     def start(self, name: str, *extra: str) -> None:
         """Start the process `name`."""
         if name == "master":
