@@ -40,6 +40,14 @@ def test_a_press_that_lasts_becomes_a_long_one_until_it_ends() -> None:
     assert button.value is Press.OFF
 
 
+def test_a_long_press_is_shown_too_when_it_ends_as_soon_as_it_is_long() -> None:
+    button = Button()
+    button.push(down=True)
+    values(button, LONG_HOLD_S + 0.01)
+    button.push(down=False)
+    assert values(button, 1.0).count(Press.LONG_PRESS) * TIMESTEP_S == pytest.approx(SHOWN_S, abs=0.02)
+
+
 @pytest.mark.parametrize(("apart", "second"), [(DOUBLE_CLICK_S - 0.05, Press.DOUBLE_CLICK), (0.5, Press.CLICK)])
 def test_two_presses_close_together_are_a_double_click(apart: float, second: Press) -> None:
     button = Button()
