@@ -86,6 +86,7 @@ ROOMS: dict[str, Room] = {
     "sim.faults.relay": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
     "sim.faults.hands": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
     "sim.wire": _room(3, "sim", f"numpy {WITH_ROS}", siblings=True),
+    "sim.env": _room(3, "sim", "numpy gymnasium", siblings=True),
     "sim.strangers": _room(3, "sim", "numpy zstandard pydantic", siblings=True),
     "calibration": _room(3, "calibration", "numpy scipy cv2", siblings=True),
     "robot_rig.cli": _room(4, "cli", "numpy tyro rich psutil"),

@@ -44,7 +44,7 @@ def arrays(rng: np.random.Generator, folder: Path, originals: Originals) -> Forg
     victim = sorted(members)[rng.integers(len(members))]
     nested = b"\x93NUMPY\x01\x00" + struct.pack("<H", 1800) + b"(" * 900 + b")" * 900
     kinds: dict[str, Callable[[], bytes]] = {
-        "packed gigabyte": lambda: npz({**members, victim: npy((1 << 30,), body=bytes(int(2 ** rng.uniform(20, 29))))}),
+        "packed gigabyte": lambda: npz({**members, victim: npy((1 << 30,), body=bytes(int(2 ** rng.uniform(20, 27))))}),
         "declared terabyte": lambda: npz({**members, victim: npy((1 << 40,))}),
         "declared rows": lambda: npz({**members, victim: npy((1 << 62,), "|V0")}),
         "negative": lambda: npz({**members, victim: npy((-1, 84))}),
@@ -97,7 +97,7 @@ def logs(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
     path, good = folder / "play-000000.mcap", originals.episode.read_bytes()
     head = good[: _after_chunks(good, int(rng.integers(3)))]
     packed = zstandard.ZstdCompressor().compress(b"x" * 1000)
-    zeros = zstandard.ZstdCompressor().compress(bytes(int(2 ** rng.uniform(18, 28))))
+    zeros = zstandard.ZstdCompressor().compress(bytes(int(2 ** rng.uniform(18, 26))))
     empty = struct.pack("<BQ", 0x70, 0)
     channels = b"".join(struct.pack("<BQ", 0x03, 24) + bytes(24) for _ in range(3500))
     kinds: dict[str, Callable[[], bytes]] = {
@@ -165,7 +165,7 @@ def bag_of(chunk: dict[str, bytes], data: bytes, connections: int = 1, middle: b
 def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forgery:
     """A rosbag that declares, holds or costs more than it seems, or is damaged."""
     path, good = folder / "a.bag", originals.bag.read_bytes()
-    many = int(2 ** rng.uniform(18, 28))
+    many = int(2 ** rng.uniform(18, 26))
     message = {"op": b"\x02", "conn": bytes(4), "time": bytes(8)}
     index = good.index(b"index_pos=") + len(b"index_pos=")
     text = bag_record(message, struct.pack("<I", 1 << 30) + b"short")

@@ -38,7 +38,8 @@ ROWS: dict[int, Forger] = {
 SECONDS, MEBIBYTES = 1.0, 64.0
 """What a refusal may take at most: time on a core, and resident memory."""
 
-PATIENCE_S = 30.0
+PATIENCE_S, WARM_UP_PATIENCE_S = 120.0, 600.0
+"""Wall-clock time, for a machine that may be busy, after which a reader hangs; what it takes is measured otherwise."""
 
 
 class Finding(NamedTuple):
@@ -98,8 +99,7 @@ class _Watched:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
-        # A first answer comes after all imports, on a machine that may be busy.
-        patience = PATIENCE_S * (4 if request.get("warm_up") else 1)
+        patience = WARM_UP_PATIENCE_S if request.get("warm_up") else PATIENCE_S
         ready, _, _ = select.select([self._process.stdout], [], [], patience)
         line = self._process.stdout.readline() if ready else b""
         if line:

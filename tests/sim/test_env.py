@@ -1,0 +1,152 @@
+"""The rig as a Gymnasium environment: what the checkers ask, the same episodes again, and no truth in what is seen."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from robot_rig.config_files import load_config
+from robot_rig.datatypes import IMAGE_SHAPE
+from sim.env import PUSH, REACH, SCENES, STEPS, SawyerEnv
+
+Env = gymnasium.Env[Any, Any]
+
+
+@pytest.fixture(scope="module", params=[REACH, PUSH])
+def env(request: pytest.FixtureRequest) -> Iterator[Env]:
+    made = gymnasium.make(request.param)
+    yield made
+    made.close()
+
+
+def test_gymnasiums_checker_has_nothing_to_say(env: Env) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("name", [REACH, PUSH])
+def test_stable_baselines3s_checker_has_nothing_to_say_and_its_agent_learns_on(name: str) -> None:
+    from stable_baselines3 import SAC, HerReplayBuffer
+    from stable_baselines3.common.env_checker import check_env as check_for_baselines
+
+    made = gymnasium.make(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_for_baselines(made.unwrapped)
+    agent = SAC(
+        "MultiInputPolicy", made, replay_buffer_class=HerReplayBuffer, learning_starts=STEPS[name] + 10,
+        buffer_size=500, batch_size=16, device="cpu", seed=0,
+    )  # fmt: skip
+    agent.learn(STEPS[name] + 20)
+    assert agent.num_timesteps == STEPS[name] + 20
+    made.close()
+
+
+def episode(env: Env, seed: int, steps: int = 8) -> list[Any]:
+    """Everything that comes out of an episode of drawn actions."""
+    rng = np.random.default_rng(seed)
+    seen: list[Any] = list(env.reset(seed=seed))
+    for _ in range(steps):
+        seen += env.step(rng.uniform(-1, 1, env.action_space.shape).astype(np.float32))
+    return seen
+
+
+def assert_same(one: Any, other: Any) -> None:
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    else:
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_seed_decides_an_episode_bit_for_bit_whatever_came_before(env: Env) -> None:
+    first = episode(env, 7)
+    episode(env, 8, steps=3)
+    for one, other in zip(first, episode(env, 7), strict=True):
+        assert_same(one, other)
+    fresh = gymnasium.make(env.spec.id if env.spec else "")
+    for one, other in zip(first, episode(fresh, 7), strict=True):
+        assert_same(one, other)
+    fresh.close()
+
+
+def test_another_seed_and_the_next_episode_have_other_goals(env: Env) -> None:
+    goals = [env.reset(seed=seed)[1]["goal_m"] for seed in (1, 2)] + [env.reset()[1]["goal_m"] for _ in range(2)]
+    assert len({tuple(goal) for goal in goals}) == 4
+
+
+def test_the_agent_sees_pictures_and_nothing_else(env: Env) -> None:
+    observation, info = env.reset(seed=0)
+    assert set(observation) == {"observation", "achieved_goal", "desired_goal"}
+    for picture in observation.values():
+        assert picture.shape == IMAGE_SHAPE
+        assert picture.dtype == np.uint8
+        assert picture.std() > 5
+    np.testing.assert_array_equal(observation["observation"], observation["achieved_goal"])
+    assert not np.array_equal(observation["observation"], observation["desired_goal"])
+    assert {"distance_m", "is_success", "tool_m", "goal_m", "executed_action"} <= set(info)
+
+
+def test_an_action_moves_the_tool_as_it_does_for_every_other_policy(env: Env) -> None:
+    config = load_config(list(SCENES[env.spec.id if env.spec else REACH]), [])
+    _, before = env.reset(seed=0)
+    # Away from the table's far edge and, where there is one, from the puck.
+    action = np.array([0.0, 1.0], np.float32)
+    for _ in range(5):
+        *_, info = env.step(action)
+    moved = info["tool_m"] - before["tool_m"]
+    assert 0.6 < moved[1] / (5 * config.control.action_scale_m) < 1.1
+    assert abs(moved[0]) < 0.01
+    np.testing.assert_allclose(info["executed_action"], action, atol=0.25)
+
+
+def test_the_episode_is_truncated_after_as_many_steps_as_an_exam_has(env: Env) -> None:
+    name = env.spec.id if env.spec else ""
+    assert load_config(list(SCENES[name]), []).evaluation.episode_steps == STEPS[name]
+    env.reset(seed=0)
+    ends = []
+    for _ in range(STEPS[name]):
+        _, _, terminated, truncated, _ = env.step(np.zeros(2, np.float32))
+        assert not terminated
+        ends.append(truncated)
+    assert ends == [False] * (STEPS[name] - 1) + [True]
+
+
+def test_the_reward_is_the_difference_of_the_pictures(env: Env) -> None:
+    made = env.unwrapped
+    assert isinstance(made, SawyerEnv)
+    black, white = np.zeros(IMAGE_SHAPE, np.uint8), np.full(IMAGE_SHAPE, 255, np.uint8)
+    half = black.copy()
+    half[:42] = 255
+    rewards = made.compute_reward(np.stack([black, white, half]), np.stack([black, black, black]), None)
+    np.testing.assert_allclose(rewards, [0.0, -1.0, -np.sqrt(0.5)])
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, 256, (2, 5, *IMAGE_SHAPE), dtype=np.uint8)
+    assert made.compute_reward(*pairs, None).tolist() == [
+        float(made.compute_reward(a, b, {})) for a, b in zip(*pairs, strict=True)
+    ]
+
+
+def test_an_action_that_is_no_number_moves_nothing(env: Env) -> None:
+    _, before = env.reset(seed=0)
+    *_, after = env.step(np.array([np.nan, 1.0], np.float32))
+    np.testing.assert_allclose(after["tool_m"], before["tool_m"], atol=1e-4)
+    np.testing.assert_allclose(after["executed_action"], 0.0, atol=0.01)
+
+
+def test_the_entry_point_registers_both() -> None:
+    (found,) = (point for point in importlib.metadata.entry_points(group="gymnasium.envs") if point.name == "robot_rig")
+    for name in SCENES:
+        gymnasium.registry.pop(name, None)
+    found.load()()
+    assert set(SCENES) <= set(gymnasium.registry)
