@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +18,7 @@ from gymnasium.utils.env_checker import check_env
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import IMAGE_SHAPE
 from sim.env import PUSH, REACH, SCENES, STEPS, SawyerEnv
+from tests.house import ROOT
 
 Env = gymnasium.Env[Any, Any]
 
@@ -150,3 +154,10 @@ def test_the_entry_point_registers_both() -> None:
         gymnasium.registry.pop(name, None)
     found.load()()
     assert set(SCENES) <= set(gymnasium.registry)
+
+
+def test_the_example_in_the_documents_runs_word_by_word() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/gymnasium.md").read_text(), re.DOTALL)
+    ran = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert re.fullmatch(r"True 0\.\d+ (True|False)\n", ran.stdout)
