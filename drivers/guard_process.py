@@ -148,9 +148,11 @@ class GuardProcess:
                 self._fail("the tick hangs")
 
     def _fail(self, why: str) -> None:
-        self.stop()
-        self._failed.set()
-        log.critical("%s: the arm was stopped; this process ends", why)
+        try:
+            self.stop()
+        finally:
+            self._failed.set()
+            log.critical("%s: the arm was stopped; this process ends", why)
 
     # --- people's orders: called from other threads -----------------------------------------------------------------
 
@@ -234,16 +236,16 @@ class GuardProcess:
             self.disarm()
 
     def disarm(self) -> None:
-        """Switch the motors off, or stop the arm where they do not obey; a person must enable it again.
+        """Switch the motors off, or stop the arm where that fails; a person must enable it again.
 
-        Raises UserError after the stop in the second case.
+        Raises what went wrong, after the stop, in the second case.
         """
         with self._lock_or_hurry():
             self._halts += 1
             self._loop.hold()
         try:
             self._arm.disable()
-        except UserError:
+        except BaseException:
             self.stop()
             raise
 

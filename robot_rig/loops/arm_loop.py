@@ -14,7 +14,7 @@ from robot_rig.config import ControlConfig, GuardConfig
 from robot_rig.control.homing import HOME_TOLERANCE_RAD, ViaPoses
 from robot_rig.control.ik import DampedLeastSquares
 from robot_rig.control.set_point import SetPointServo
-from robot_rig.datatypes import JOINTS, Action, ArmState, ArmStatus, Floats, Mode, Outcome, SafeCommand, Verdict
+from robot_rig.datatypes import JOINTS, Action, ArmState, ArmStatus, Floats, Mode, Outcome, SafeCommand, Source, Verdict
 from robot_rig.errors import UserError
 from robot_rig.kinematics import ArmPose, Kinematics
 from robot_rig.safety.gate import Gate
@@ -46,6 +46,7 @@ class ArmLoop:
         self._why: tuple[str, ...] = ()
         self._vias: ViaPoses | None = None
         self._returns = False
+        self._keeper: Source | None = None
         self._home_goal = posture
         self._state: ArmState | None = None
         self._ticked = -math.inf
@@ -73,6 +74,7 @@ class ArmLoop:
         """A person lets the arm move. Raises UserError in FAULT, which needs a reset first."""
         if self._mode is Mode.FAULT:
             raise UserError(f"a fault is latched: {', '.join(self._why)}", next_step="clear its cause, then reset")
+        self._keeper = None
         self._renew(Event.ENABLE)
 
     def hold(self) -> None:
@@ -96,6 +98,9 @@ class ArmLoop:
         if not poses or any(pose.shape != (JOINTS,) or not np.isfinite(pose).all() for pose in poses):
             raise UserError("homing needs at least one pose", next_step="give seven finite joint angles (rad) for each")
         self._returns = self._mode is Mode.ACTIVE or (self._mode is Mode.HOMING and self._returns)
+        if self._mode is not Mode.HOMING:
+            # A person who leads the arm and sends it home has not given it to the policy.
+            self._keeper = Source.HUMAN if self._gate.source is Source.HUMAN else None
         self._vias = ViaPoses(poses)
         self._home_goal = self._vias.goal
         self._renew(Event.HOME)
@@ -178,7 +183,7 @@ class ArmLoop:
         self._homing_since = now if self._homing_since is None else self._homing_since
         if resting and self._vias is not None and self._vias.reached(state.position):
             if self._returns:
-                self._renew(Event.RETURNED)
+                self._renew(Event.RETURNED, self._keeper)
             else:
                 self._raise(Event.HOMED, ("hold",))
         elif now - self._homing_since > HOMING_LIMIT_S:
@@ -192,8 +197,8 @@ class ArmLoop:
         if now - self._held_since > HELD_LIMIT_S:
             self._raise(Event.LAPSED, ("lapsed", *verdict.reasons))
 
-    def _renew(self, event: Event) -> None:
-        self._gate.renew()
+    def _renew(self, event: Event, keeper: Source | None = None) -> None:
+        self._gate.renew(keeper)
         self._held_since, self._homing_since = None, None
         self._raise(event, ())
 

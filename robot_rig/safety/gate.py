@@ -98,9 +98,9 @@ class Gate:
         """Who holds the lease."""
         return self._lease.holder
 
-    def renew(self) -> None:
-        """On a person's order to move: free the lease and forget which actions were seen."""
-        self._lease.release()
+    def renew(self, keeper: Source | None = None) -> None:
+        """On a person's order to move: free the lease, or keep it for `keeper`, and forget which actions were seen."""
+        self._lease.release(keeper)
         self._newest.clear()
 
     def reset(self) -> None:

@@ -21,9 +21,9 @@ class Lease:
         """The source that may move the arm now, if any."""
         return self._holder
 
-    def release(self) -> None:
-        """Free the lease: on a person's order, and when motion ends for good."""
-        self._holder: Source | None = None
+    def release(self, keeper: Source | None = None) -> None:
+        """Free the lease, or keep it for `keeper`: on a person's order, and when motion ends for good."""
+        self._holder: Source | None = keeper
         self._settled = False
         self._renewed = 0.0
 
