@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import Source
@@ -43,6 +43,37 @@ def test_one_machine_follows_another_only_after_silence() -> None:
     assert lease.claim(0.17, Source.RANDOM, 0.17, still=True) == ("other_source",)
 
 
+def test_a_machine_is_silent_only_beyond_the_time_it_has() -> None:
+    lease = Lease(0.25)
+    lease.claim(0.0, Source.RANDOM, 0.0, still=True)
+    assert lease.claim(0.25, Source.POLICY, 0.25, still=True) == ("other_source",)
+    assert lease.claim(0.2500001, Source.POLICY, 0.2500001, still=True) == ()
+
+
+def test_an_older_action_that_comes_late_shortens_no_lease() -> None:
+    lease = Lease(0.15)
+    lease.claim(0.0, Source.RANDOM, 0.0, still=True)
+    lease.claim(0.1, Source.RANDOM, 0.1, still=True)
+    lease.claim(0.11, Source.RANDOM, 0.05, still=True)
+    assert lease.claim(0.22, Source.POLICY, 0.22, still=True) == ("other_source",)
+
+
+def test_an_old_action_of_a_new_holder_keeps_nothing_of_the_last_one() -> None:
+    lease = Lease(0.15)
+    lease.claim(1.0, Source.RANDOM, 1.0, still=True)
+    lease.release()
+    lease.claim(1.0, Source.RANDOM, 0.8, still=True)
+    assert lease.claim(1.01, Source.POLICY, 1.01, still=True) == ()
+
+
+def test_after_a_release_rest_is_asked_for_anew() -> None:
+    lease = Lease(0.15)
+    lease.claim(0.0, Source.POLICY, 0.0, still=True)
+    lease.release()
+    assert lease.holder is None
+    assert lease.claim(0.01, Source.POLICY, 0.01, still=False) == ("source_change",)
+
+
 def test_an_action_repeated_by_a_mailbox_keeps_no_lease() -> None:
     lease = Lease(0.15)
     for tick in range(16):
@@ -50,6 +81,7 @@ def test_an_action_repeated_by_a_mailbox_keeps_no_lease() -> None:
     assert lease.claim(0.16, Source.POLICY, 0.16, still=True) == ()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((Source.HUMAN, *MACHINES)), st.booleans()), max_size=40))
 def test_nobody_moves_next_to_another_and_every_change_passes_through_rest(asks: list[tuple[Source, bool]]) -> None:
     lease = Lease(0.15)

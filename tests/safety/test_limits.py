@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 from robot_rig.config import ControlConfig, GuardConfig
 from robot_rig.errors import UserError
 from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
-from robot_rig.safety.limits import ACCELERATION_CEILINGS, CEILINGS, MINIMA, STOP_TIME_S, Limits
+from robot_rig.safety.limits import (
+    ACCELERATION_CEILINGS,
+    CEILINGS,
+    MINIMA,
+    SLOW_CONDITION,
+    STOP_CONDITION,
+    STOP_TIME_S,
+    Limits,
+)
 
 CONTROL = ControlConfig()
 
@@ -30,6 +39,109 @@ def test_the_defaults_are_inside_every_ceiling() -> None:
     assert (limits.upper < UPPER_LIMITS).all()
     assert limits.action_dim == 2
     assert limits.period == pytest.approx(0.01)
+
+
+def test_the_ceilings_are_these() -> None:
+    """The vendor's and the standard's numbers once more, by hand: a ceiling that moves must be noticed."""
+    assert CEILINGS == {
+        "tool_speed_m_s": 0.25,
+        "slow_speed_m_s": 0.25,
+        "joint_speed_fraction": 0.95,
+        "joint_acceleration_rad_s2": 12.0,
+        "reaction_time_s": 0.5,
+        "image_age_limit_s": 0.4,
+        "action_age_limit_s": 0.15,
+        "state_age_limit_s": 0.15,
+    }
+    assert MINIMA == {"soft_ring_rad": 0.05, "stop_ring_rad": 0.02, "table_clearance_m": 0.0, "reaction_time_s": 0.01}
+    assert ACCELERATION_CEILINGS.tolist() == [10.0, 8.0, 10.0, 10.0, 12.0, 12.0, 12.0]
+    assert (SLOW_CONDITION, STOP_CONDITION, STOP_TIME_S) == (17.0, 30.0, 0.15)
+
+
+def test_the_defaults_become_these_limits() -> None:
+    limits = Limits.from_config(GuardConfig(table_height_m=-0.02), CONTROL)
+    assert limits.floor == pytest.approx(-0.01)
+    assert limits.lower == pytest.approx(LOWER_LIMITS + 0.05)
+    assert limits.upper == pytest.approx(UPPER_LIMITS - 0.05)
+    assert limits.soft_width == pytest.approx(0.15)
+    assert limits.acceleration.tolist() == [8.0] * 7
+    assert limits.joint_speed == pytest.approx([1.2, 1.1952, 1.2, 1.2, 1.2, 1.2, 1.2])
+    assert (limits.tool_speed, limits.slow_speed, limits.reaction) == (0.25, 0.1, 0.08)
+    assert (limits.image_age, limits.action_age, limits.state_age) == (0.25, 0.15, 0.15)
+    assert limits.box_low.tolist() == [0.55, -0.2, 0.03]
+    assert limits.box_high.tolist() == [0.75, 0.2, 0.3]
+
+
+def test_each_joint_keeps_the_vendors_acceleration_and_a_share_of_its_rating() -> None:
+    limits = Limits.from_config(loosened(joint_acceleration_rad_s2=12.0, joint_speed_fraction=0.5), CONTROL)
+    assert limits.acceleration.tolist() == [10.0, 8.0, 10.0, 10.0, 12.0, 12.0, 12.0]
+    assert limits.joint_speed == pytest.approx([0.87, 0.664, 0.9785, 0.9785, 1.7425, 1.7425, 1.8])
+
+
+def test_limits_cannot_be_changed() -> None:
+    limits = Limits.from_config(GuardConfig(), CONTROL)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        limits.tool_speed = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("key", sorted(MINIMA))
+def test_the_minimum_itself_passes(key: str) -> None:
+    Limits.from_config(loosened(**{"stop_ring_rad": 0.02, key: MINIMA[key]}), CONTROL)
+
+
+def test_equal_rings_pass() -> None:
+    assert Limits.from_config(loosened(soft_ring_rad=0.1, stop_ring_rad=0.1), CONTROL).soft_width == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes"),
+    [
+        # Five centimetres is the narrowest box along an axis that actions move; elsewhere anything but flat will do.
+        ({"box_low_m": (0.625, -0.2, 0.03), "box_high_m": (0.6751, 0.2, 0.3)}, True),
+        ({"box_low_m": (0.625, -0.2, 0.03), "box_high_m": (0.6749, 0.2, 0.3)}, False),
+        ({"box_low_m": (0.55, -0.025, 0.03), "box_high_m": (0.75, 0.025, 0.3)}, True),
+        ({"box_low_m": (0.55, -0.2, 0.0599), "box_high_m": (0.75, 0.2, 0.0601)}, True),
+        ({"box_low_m": (0.55, -0.2, 0.061), "box_high_m": (0.75, 0.2, 0.059)}, False),
+        # The floor is the table and its clearance; the box may stand on it.
+        ({"box_low_m": (0.55, -0.2, 0.01)}, True),
+        ({"box_low_m": (0.55, -0.2, 0.00999)}, False),
+        ({"box_low_m": (0.55, -0.2, -0.04), "table_height_m": -0.0501}, True),
+        # Every corner within 0.85 m of (0.081, 0, 0.317), solved for one coordinate at a time.
+        ({"box_high_m": (0.8556, 0.2, 0.3)}, True),
+        ({"box_high_m": (0.8558, 0.2, 0.3)}, False),
+        ({"box_low_m": (0.55, -0.4388, 0.03)}, True),
+        ({"box_low_m": (0.55, -0.4389, 0.03)}, False),
+        ({"box_high_m": (0.75, 0.4389, 0.3)}, False),
+        ({"box_high_m": (0.75, 0.2, 0.8016)}, True),
+        ({"box_high_m": (0.75, 0.2, 0.8018)}, False),
+        # Home and the height of the plane may lie in a face.
+        ({"box_low_m": (0.65, 0.0, 0.06), "box_high_m": (0.75, 0.2, 0.3)}, True),
+        ({"box_low_m": (0.55, -0.2, 0.03), "box_high_m": (0.65, 0.0, 0.06)}, True),
+        ({"box_low_m": (0.55, 0.001, 0.03)}, False),
+        ({"box_high_m": (0.75, -0.001, 0.3)}, False),
+        ({"box_high_m": (0.649, 0.2, 0.3)}, False),
+        ({"box_high_m": (0.75, 0.2, 0.0599)}, False),
+        # A keep-out has volume.
+        ({"keep_outs": (((0.3, 0.3, 0.0), (0.4, 0.3, 0.1)),)}, False),
+        ({"keep_outs": (((0.3, 0.3, 0.2), (0.4, 0.4, 0.1)),)}, False),
+        ({"keep_outs": (((math.nan, 0.3, 0.0), (0.4, 0.4, 0.1)),)}, False),
+        ({"keep_outs": (((-math.inf, 0.3, 0.0), (0.4, 0.4, 0.1)),)}, False),
+        ({"table_height_m": -math.inf}, False),
+    ],
+)
+def test_the_edges_of_what_makes_sense(changes: dict[str, object], passes: bool) -> None:
+    if passes:
+        Limits.from_config(loosened(**changes), CONTROL)
+    else:
+        with pytest.raises(UserError):
+            Limits.from_config(loosened(**changes), CONTROL)
+
+
+def test_where_actions_move_the_height_only_home_must_lie_in_the_box() -> None:
+    control = ControlConfig(axes=("x", "y", "z"), home_tool_m=(0.65, 0.0, 0.2))
+    Limits.from_config(loosened(box_low_m=(0.55, -0.2, 0.15)), control)
+    with pytest.raises(UserError, match="home_tool_m"):
+        Limits.from_config(loosened(box_low_m=(0.55, -0.2, 0.21)), control)
 
 
 def test_every_array_is_read_only() -> None:

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from robot_rig.datatypes import Mode
-from robot_rig.safety.modes import PERSON, TRANSITIONS, Event, after
+from robot_rig.safety.modes import HELD_LIMIT_S, PERSON, TRANSITIONS, Event, after
 
 MOVING = {Mode.ACTIVE, Mode.HOMING}
 FAULTS = {Event.STOP, Event.ARM_STOPPED, Event.ARM_ERROR, Event.COLLISION, Event.BROKEN}
@@ -60,6 +60,10 @@ def test_out_of_fault_leads_reset_alone_and_only_to_disabled(event: Event) -> No
 def test_a_reset_never_starts_motion(mode: Mode, event: Event) -> None:
     if event is Event.RESET and mode not in MOVING:
         assert after(mode, event) not in MOVING
+
+
+def test_stale_data_is_borne_for_five_seconds() -> None:
+    assert HELD_LIMIT_S == 5.0
 
 
 def test_the_table_cannot_be_changed() -> None:

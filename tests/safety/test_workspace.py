@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.config import Config
@@ -37,6 +37,7 @@ def test_where_actions_move_the_height_the_corners_give_it_too() -> None:
 inside = st.tuples(st.floats(0.56, 0.74), st.floats(-0.19, 0.19), st.floats(0.04, 0.29))
 
 
+@settings(deadline=None)
 @given(st.lists(inside, min_size=0, max_size=5))
 def test_the_box_is_the_least_one_that_holds_every_corner(more: list[tuple[float, float, float]]) -> None:
     corners = at((0.6, -0.1, 0.04), (0.72, 0.12, 0.2), *more)
@@ -44,6 +45,11 @@ def test_the_box_is_the_least_one_that_holds_every_corner(more: list[tuple[float
     low, high = np.array(guard.box_low_m), np.array(guard.box_high_m)
     assert np.abs(low - np.min(corners, axis=0)).max() <= 0.0005 + 1e-9
     assert np.abs(high - np.max(corners, axis=0)).max() <= 0.0005 + 1e-9
+
+
+def test_a_corner_counts_to_the_millimetre() -> None:
+    guard = box_around(at((0.60049, 0.10051, 0.06), (0.70051, -0.15049, 0.06)), PLANE)
+    assert (guard.box_low_m[:2], guard.box_high_m[:2]) == ((0.6, -0.15), (0.701, 0.101))
 
 
 @pytest.mark.parametrize(
