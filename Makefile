@@ -2,6 +2,7 @@
 PYTHON := .venv/bin/python
 DEMO_ARGS ?=
 LIVE_ARGS ?=
+MUTANTS_ARGS ?=
 BENCH_ARGS ?= sim
 # One process a core; the tests of a file share their fixtures, a ROS master among them, so they stay together.
 PYTEST_ARGS ?= -n 2 --dist loadfile
@@ -10,7 +11,7 @@ SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_ri
 	--cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-live test proof bench env configs clean
+.PHONY: help setup demo demo-live test proof mutants bench env configs clean
 
 help:
 	@echo 'robot-rig: an arm that learns to reach whatever picture it is shown.'
@@ -22,6 +23,8 @@ help:
 	@echo '  make test     style, types and every test that is quick (10 minutes on 2 cores at most)'
 	@echo '                make test PYTEST_ARGS="-k config"'
 	@echo '  make proof    the tests that take long'
+	@echo '  make mutants  break the guard in one place after another: does a test of it notice? Goes on where it was ended'
+	@echo '                make mutants MUTANTS_ARGS="--only stages.slew --jobs 4"'
 	@echo '  make bench    how fast it is beside what one would use instead'
 	@echo '  make env      what a shell needs for roslaunch and rig; take it with eval "$$(make env)", then, for example,'
 	@echo '                roslaunch robot_rig sim.launch'
@@ -49,6 +52,12 @@ test: setup
 
 proof: setup
 	$(PYTHON) -m pytest -m 'proof and not robot' $(PYTEST_ARGS)
+
+# Its tool comes when it is asked for, so that setting up for everything else does not grow.
+mutants: setup
+	@$(PYTHON) -c 'import cosmic_ray' 2>/dev/null || \
+		bash -c "source ./setup.sh && pip_install --no-build-isolation --editable '.[mutants]'"
+	$(PYTHON) -m benchmarks.mutants $(MUTANTS_ARGS)
 
 bench: setup
 	.venv/bin/rig bench $(BENCH_ARGS)
