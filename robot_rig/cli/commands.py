@@ -50,12 +50,44 @@ def collect(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     return 0
 
 
-def train(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
-    """Train the beta-VAE on the logged play and check it from pictures alone (stage 2); exit code 1 if it is unfit."""
-    from robot_rig.cli.session import Session
+def train(
+    run: Path | None = None,
+    data: Path | None = None,
+    out: Path | None = None,
+    follow: bool = False,
+    config: Overlays = (),
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+    seed: int | None = None,
+    goal_seed: int | None = None,
+) -> int:
+    """Train the beta-VAE on the logged play and check it from pictures alone (stage 2); exit code 1 if it is unfit.
 
-    with Session(options.begun(), Console()) as session:
-        return 0 if session.train().passed else 1
+    With --data and --out: learn everything, VAE and policy, from what a robot has played and practised, apart from it.
+
+    Args:
+        run: Run folder: log, checkpoints, metrics, exam and report.
+        data: Run folder that the robot's recorder logs into; only read.
+        out: Run folder for what is learnt: checkpoints, metrics, and what is needed to go on after a kill.
+        follow: Do not end when the log does: new episodes are learnt from as they come, until Ctrl-C.
+        config: A preset (rig, rig_paper, ...) or a YAML file laid over the settings; may be given more than once.
+        set: One setting, as in --set vae.beta=2; may be given more than once.
+        seed: Seed of everything random in the run.
+        goal_seed: Seed of the exam's goal pictures.
+    """
+    if run is not None and data is None and out is None and not follow:
+        from robot_rig.cli.session import Session
+
+        with Session(RunOptions(run, config, set, seed, goal_seed).begun(), Console()) as session:
+            return 0 if session.train().passed else 1
+    if run is not None or data is None or out is None:
+        raise UserError(
+            "it must be said where to learn from", choices=["--run DIR", "--data DIR --out DIR", "... --follow"]
+        )
+    from robot_rig.cli.follow import run_following
+
+    chosen = RunOptions(out, config, set, seed, goal_seed)
+    run_following(data, out, config, chosen.settings(), float("inf") if follow else 0.0, Console())
+    return 0
 
 
 def practice(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:

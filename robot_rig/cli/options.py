@@ -13,7 +13,6 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.runs import CONFIG_FILE, RunFolder
 
-
 Overlays = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(aliases=["--preset"])]
 """Presets and YAML files, one behind each --config or --preset, laid over one another in order."""
 
@@ -52,9 +51,9 @@ class RunOptions:
         """
         begun = self.run / CONFIG_FILE
         overlays: list[str | Path] = [*([begun] if begun.is_file() else []), *self.config]
-        sets = list(self.set)
-        if self.seed is not None:
-            sets.append(f"seed={self.seed}")
-        if self.goal_seed is not None:
-            sets.append(f"evaluation.goal_seed={self.goal_seed}")
-        return load_config(overlays, sets)
+        return load_config(overlays, self.settings())
+
+    def settings(self) -> list[str]:
+        """The single settings, as for --set, with the seeds among them."""
+        seeds = {"seed": self.seed, "evaluation.goal_seed": self.goal_seed}
+        return [*self.set, *(f"{key}={value}" for key, value in seeds.items() if value is not None)]

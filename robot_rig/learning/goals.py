@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from robot_rig.errors import UserError
 from robot_rig.learning.training_state import seeded
@@ -37,11 +37,18 @@ class GoalSampler:
 
     def sample(self, n: int) -> Tensor:
         """`n` goals float32 (n, Z). Raises RuntimeError before the first `observe`."""
+        return self._draw(n, self._generator)
+
+    def supply(self, n: int, seed: int) -> Tensor:
+        """The same for somebody else to practise on: draws of another generator, so that `sample` goes on unmoved."""
+        return self._draw(n, seeded(seed))
+
+    def _draw(self, n: int, generator: Generator) -> Tensor:
         if self._latents is None:
             raise RuntimeError("a goal sampler must observe latents before it draws")
         if self.kind == "achieved":
-            return self._latents[torch.randint(len(self._latents), (n,), generator=self._generator)]
-        noise = torch.randn(n, self._latents.shape[1], generator=self._generator)
+            return self._latents[torch.randint(len(self._latents), (n,), generator=generator)]
+        noise = torch.randn(n, self._latents.shape[1], generator=generator)
         return noise if self.kind == "prior" else self._mean + self._std * noise
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Which engine answers the policy's ticks on this machine: measured at start, the smallest p99 wins.
 
-Called by policy_node.
+Called by policy_node and practice_node.
 
 Candidates are torch as it was trained (eager, the reference), ONNX Runtime on one core, and a captured CUDA graph where
 there is a GPU. An engine that does not answer as the reference does is refused, not passed over: it is a bug.
@@ -80,6 +80,17 @@ def pick_runtime(policy: LatentPolicy, manifest: Manifest) -> Runtime:
     }
     chosen = min(measured, key=lambda name: measured[name].p99_s)
     return Runtime(chosen, candidates[chosen], measured)
+
+
+def on_one_core(policy: LatentPolicy, manifest: Manifest) -> Policy:
+    """`policy` in ONNX Runtime, verified and warmed up but not measured: a tenth of the work of `pick_runtime`.
+
+    For who does it beside a running tick. Raises UserError when it disagrees with eager torch.
+    """
+    engine = OnnxPolicy(tick_graph(fold(policy)))
+    agreement(policy, {ONNX: engine}, manifest)
+    measure({ONNX: engine}, Frame(0, 0.0, manifest.golden_image), 0)
+    return engine
 
 
 def compiled(policy: LatentPolicy) -> dict[str, Policy]:

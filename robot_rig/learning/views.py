@@ -1,4 +1,7 @@
-"""What people may see of a latent space: decoded pictures, each dimension moved alone (R19). Called by the report."""
+"""What people may see of a latent space: decoded pictures, each dimension moved alone (R19).
+
+Called by the report and by the nodes that run a policy.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,12 @@ from robot_rig.learning.policy import LatentPolicy
 def reconstruct(encoder: Encoder, pictures: Bytes) -> Bytes:
     """What `encoder` makes of `pictures`, both uint8 (N, 84, 84, 3)."""
     return encoder.decode(encoder.encode(pictures)[0])
+
+
+def goal_distance(policy: LatentPolicy, picture: Bytes, goal: Bytes) -> float:
+    """|| e(s) - e(g) ||_A of two pictures uint8 (84, 84, 3): the negative reward of being there (R4, R19)."""
+    latents = policy.encoder.encode(np.stack([picture, goal]))[0]
+    return policy.space.distance(latents[:1], latents[1:]).item()
 
 
 def traverse(policy: LatentPolicy, pictures: Bytes, deviations: Floats) -> Bytes:

@@ -107,7 +107,6 @@ class LiveEpisodes:
     def __init__(self, policy: Policy, rules: Rules, image_age_limit_s: float, period_s: float, lag_s: float) -> None:
         self._policy, self._rules = policy, rules
         self._image_age_limit_s = image_age_limit_s
-        self._patience_s = RECORDED_PATIENCE_S if rules.recording == "required" else PATIENCE_S
         self._loop = PolicyLoop(image_age_limit_s, period_s, lag_s)
         self._pacer = FramePacer(period_s)
         self.phase = Phase.WAITING
@@ -131,6 +130,16 @@ class LiveEpisodes:
     def missed(self) -> int:
         """Policy periods within episodes in which no frame came."""
         return self._pacer.missed
+
+    def recast(self, policy: Policy, rules: Rules) -> None:
+        """From the next episode on `policy` acts, by `rules`. Raises RuntimeError inside an episode."""
+        if self.episode_runs:
+            raise RuntimeError("a policy is swapped only between episodes")
+        self._policy, self._rules = policy, rules
+
+    def wants_goal(self, newest: Goal | None) -> bool:
+        """Whether there is nothing to serve: no episode runs, and the `newest` goal has been served."""
+        return self._rules.source is Source.POLICY and not self.episode_runs and not self._asked(newest)
 
     def tick(self, now: float, view: View) -> Move:
         """What to do at `now` (s). Cheap when nothing is due; at most one action."""
@@ -240,7 +249,8 @@ class LiveEpisodes:
 
     def _run(self, now: float, view: View, doubt: Doubt | None) -> Move:
         if doubt is not None:
-            lasting = doubt.final or now - self._good > self._patience_s
+            patience_s = RECORDED_PATIENCE_S if self._rules.recording == "required" else PATIENCE_S
+            lasting = doubt.final or now - self._good > patience_s
             return self._end(Stand.CUT_SHORT, doubt.reason) if lasting else Move()
         self._good = now
         frame = view.frame

@@ -16,8 +16,9 @@ import numpy as np
 
 from robot_rig.clock import Clock
 from robot_rig.datatypes import Action, Frame, Goal
+from robot_rig.interfaces import Policy
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Stand
-from robot_rig.loops.live_episodes import ArmView, LiveEpisodes, View
+from robot_rig.loops.live_episodes import ArmView, LiveEpisodes, Rules, View
 from robot_rig.ros.mailbox import Mailbox
 
 IDLE_S = 0.02
@@ -79,6 +80,7 @@ class PolicyProcess:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._moving = threading.Lock()
+        self._next: tuple[Policy, Rules] | None = None
         self.steps: deque[StepTimes] = deque(maxlen=KEPT_STEPS)
         """The running episode's, or the last one's."""
 
@@ -90,6 +92,16 @@ class PolicyProcess:
     def new_frame(self) -> None:
         """A frame lies in the inbox: answer it now."""
         self._wake.set()
+
+    def recast(self, policy: Policy, rules: Rules) -> None:
+        """From the next episode on let `policy`, which is warmed up, act by `rules`; the newest such wish counts."""
+        with self._moving:
+            self._next = policy, rules
+
+    def wants_goal(self) -> bool:
+        """Whether a goal that arrives would be the next one served."""
+        with self._moving:
+            return self._live.wants_goal(self._inbox.view().goal)
 
     def run(self) -> None:
         """Tick until `close`."""
@@ -108,6 +120,7 @@ class PolicyProcess:
         with self._moving:
             if self._closing.is_set():
                 return
+            self._swap()
             move = self._live.tick(self._clock.now(), self._inbox.view())
             if move.action is not None:
                 self._outlets.send(move.action)
@@ -129,6 +142,12 @@ class PolicyProcess:
             move = self._live.cut_short(reason)
             if move.announce is not None:
                 self._outlets.announce(move.announce)
+
+    def _swap(self) -> None:
+        """Between episodes nothing waits for the tick, and what is swapped in is ready: a moment's work."""
+        if self._next is not None and not self._live.episode_runs:
+            self._live.recast(*self._next)
+            self._next = None
 
     def _note(self, episode: EpisodeState) -> None:
         """A line about an episode's beginning or end; between episodes nobody waits for it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from robot_rig.clock import Clock
 from robot_rig.datatypes import Bytes, Frame, Goal
@@ -20,25 +21,33 @@ PERIOD_S = 0.5
 log = logging.getLogger(__name__)
 
 
-class PolicyViews:
-    """Calls, on the thread of `run`: `show_goal` with every goal decoded, `show_picture` with the newest frame decoded,
-    `report` with how things stand. `decode` gives what the encoder makes of a picture uint8 (84, 84, 3), None without
-    an encoder; `runtime` names the engine.
+class Eyes(NamedTuple):
+    """How the acting policy sees, and in which engine (`runtime`). Pictures are uint8 (84, 84, 3).
+
+    `decode` gives what the encoder makes of a picture, `distance` how far two are from each other in the latent metric;
+    both None without an encoder.
     """
 
-    def __init__(
-        self,
-        process: PolicyProcess,
-        inbox: Inbox,
-        clock: Clock,
-        runtime: str,
-        decode: Callable[[Bytes], Bytes] | None,
-        show_goal: Callable[[Goal, Bytes], None],
-        show_picture: Callable[[Frame, Bytes], None],
-        report: Callable[[PolicyReport], None],
-    ) -> None:
-        self._process, self._inbox, self._clock, self._runtime = process, inbox, clock, runtime
-        self._decode, self._show_goal, self._show_picture, self._report = decode, show_goal, show_picture, report
+    runtime: str
+    decode: Callable[[Bytes], Bytes] | None
+    distance: Callable[[Bytes, Bytes], float] | None
+
+
+class Screens(NamedTuple):
+    """Where it is shown: every goal decoded, the newest frame decoded, its distance to the goal, how things stand."""
+
+    goal: Callable[[Goal, Bytes], None]
+    picture: Callable[[Frame, Bytes], None]
+    distance: Callable[[float], None]
+    report: Callable[[PolicyReport], None]
+
+
+class PolicyViews:
+    """Looks through `eyes` and shows it on `screens`, on the thread of `run`."""
+
+    def __init__(self, process: PolicyProcess, inbox: Inbox, clock: Clock, eyes: Eyes, screens: Screens) -> None:
+        self._process, self._inbox, self._clock = process, inbox, clock
+        self.eyes, self._screens = eyes, screens
         self._closing = threading.Event()
         self._goals = self._frames = 0
         self._steps = 0
@@ -50,24 +59,27 @@ class PolicyViews:
 
     def work(self) -> None:
         """Once: what is new is decoded, and how things stand is told."""
-        self._report(self._standing())
+        eyes = self.eyes
+        self._screens.report(self._standing(eyes.runtime))
         self._log_steps()
-        if self._decode is None:
+        if eyes.decode is None or eyes.distance is None:
             return
-        goal = self._inbox.goals.newer_than(self._goals)
-        if goal is not None:
+        goal = self._inbox.goals.newest()
+        if goal is not None and goal.number > self._goals:
             self._goals = goal.number
-            self._show_goal(goal.value, self._decode(goal.value.image))
+            self._screens.goal(goal.value, eyes.decode(goal.value.image))
         frame = self._inbox.frames.newer_than(self._frames)
         if frame is not None:
             self._frames = frame.number
-            self._show_picture(frame.value, self._decode(frame.value.rgb))
+            self._screens.picture(frame.value, eyes.decode(frame.value.rgb))
+            if goal is not None:
+                self._screens.distance(eyes.distance(frame.value.rgb, goal.value.image))
 
     def close(self) -> None:
         """End the thread; may be called twice."""
         self._closing.set()
 
-    def _standing(self) -> PolicyReport:
+    def _standing(self, runtime: str) -> PolicyReport:
         live, now = self._process.live, self._clock.now()
         frame = self._inbox.frames.newest()
         episode = live.episode
@@ -75,7 +87,7 @@ class PolicyViews:
             stamp=now,
             phase=live.phase.value,
             silence=live.silence,
-            runtime=self._runtime,
+            runtime=runtime,
             episode=episode.number if episode is not None else 0,
             steps=len(self._process.steps),
             camera_age_s=now - frame.value.stamp if frame is not None else float("inf"),

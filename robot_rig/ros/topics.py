@@ -12,7 +12,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image, JointState, Joy
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ ARM_STATUS = Topic("/rig/arm/status", DiagnosticArray, 10.0, 0.5, queue_size=20)
 GOAL = Topic("/rig/goal", Image, None, None, latched=True)
 GOAL_DECODED = Topic("/rig/goal/decoded", Image, None, None, latched=True)
 RECONSTRUCTION = Topic("/rig/view/reconstruction", Image, 2.0, 5.0)
+# Of the newest picture to the goal, in the policy's own metric: as a number, so that any plotter can draw it.
+GOAL_DISTANCE = Topic("/rig/view/goal_distance", Float32, 2.0, 5.0)
 # An episode's beginning and end must not be lost to a recorder that writes to disk.
 EPISODE = Topic("/rig/episode", DiagnosticArray, None, None, latched=True, queue_size=20)
 RECORDER_STATUS = Topic("/rig/recorder/status", DiagnosticArray, 20.0, 0.3)
@@ -66,6 +68,7 @@ TOPICS: dict[str, Topic] = {
         GOAL,
         GOAL_DECODED,
         RECONSTRUCTION,
+        GOAL_DISTANCE,
         EPISODE,
         RECORDER_STATUS,
         POLICY_STATUS,

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from robot_rig.config import Config
-from robot_rig.datatypes import Frame, Goal
+from robot_rig.datatypes import Bytes, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import Manifest, read_checkpoint, verify_golden, write_checkpoint
 from robot_rig.learning.policy import LatentPolicy, policy_from_tensors
 from robot_rig.runs import RunFolder
 from robot_rig.trainer import Trainer
+
+GOALS = "goals"
+"""Group of a checkpoint: latents (N, Z), under its own encoder, of goals that the robot may set itself (R3, R8)."""
+
+SUPPLY = 256
+"""How many of them."""
 
 
 def checkpoint_path(run: RunFolder, practice_steps: int) -> Path:
@@ -20,7 +26,12 @@ def checkpoint_path(run: RunFolder, practice_steps: int) -> Path:
 
 def checkpoints(run: RunFolder) -> dict[int, Path]:
     """Practice steps -> checkpoint, those that `run` holds, by rising steps."""
-    found = {int(path.name.rpartition("-")[2]): path for path in run.checkpoints.glob("practice-" + 6 * "[0-9]")}
+    return shipped_in(run.checkpoints)
+
+
+def shipped_in(folder: Path) -> dict[int, Path]:
+    """The same for a `folder` of checkpoints, which need not be there yet."""
+    found = {int(path.name.rpartition("-")[2]): path for path in folder.glob("practice-" + 6 * "[0-9]")}
     return dict(sorted(found.items()))
 
 
@@ -45,7 +56,8 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
         golden_goal=goal,
         golden_action=policy.act(Frame(0, 0.0, image)),
     )
-    write_checkpoint(folder, policy.tensors(), manifest)
+    goals = {GOALS: {"latents": trainer.goal_supply(SUPPLY)}}
+    write_checkpoint(folder, {**policy.tensors(), **goals}, manifest)
     return folder
 
 
@@ -68,3 +80,14 @@ def load_checkpoint(folder: Path) -> tuple[LatentPolicy, Manifest]:
         )
     verify_golden(policy, manifest)
     return policy, manifest
+
+
+def load_goals(folder: Path, policy: LatentPolicy) -> Bytes:
+    """Goals to practise on, uint8 (N, 84, 84, 3), N >= 1: what the trainer imagined, decoded by its `policy` (R19).
+
+    Raises UserError when the checkpoint `folder` holds none, or such as its encoder cannot have made.
+    """
+    latents = read_checkpoint(folder, [GOALS])[0][GOALS].get("latents")
+    if latents is None or latents.ndim != 2 or len(latents) == 0 or latents.shape[1] != policy.encoder.latent_dim:
+        raise UserError(f"the goals in {folder} are no latents of its encoder", next_step="choose another checkpoint")
+    return policy.encoder.decode(latents.float())

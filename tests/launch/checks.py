@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import unittest
 from pathlib import Path
@@ -16,7 +17,7 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Mode, Source
 from robot_rig.loops.collect_watch import CollectWatch
 from robot_rig.loops.episode_state import Stand
-from robot_rig.ros.topics import arm_service
+from robot_rig.ros.topics import GOAL_DECODED, GOAL_DISTANCE, arm_service
 from tests.launch.witness import Witness
 
 MANY = 15
@@ -74,6 +75,28 @@ class Collect(unittest.TestCase):
         for report in list(witness.reports):
             watch.report(report.stamp, report.mode, report.source)
         assert watch.human_actions == witness.enables, witness.story()
+
+
+class Practice(unittest.TestCase):
+    def test_play_until_there_is_a_policy_and_then_goals_of_its_own(self) -> None:
+        witness = Witness()
+        run = Path(os.environ["LAUNCH_TEST_PRACTICE"])
+        witness.wait_as_a_person_until(lambda: any(one.stand is Stand.COMPLETE for one in witness.episodes))
+        assert {episode.source for episode in witness.episodes} == {Source.RANDOM}
+        # What the trainer would ship after some minutes.
+        witness.wait_until((run / "learnt" / "run.json").is_file)
+        shipped = Path(os.environ["LAUNCH_TEST_CHECKPOINT"])
+        shutil.copytree(shipped, run / "learnt" / "copying")
+        (run / "learnt" / "copying").rename(run / "learnt" / "checkpoints" / shipped.name)
+        own = (Source.POLICY, Stand.COMPLETE)
+        witness.wait_as_a_person_until(lambda: sum((e.source, e.stand) == own for e in witness.episodes) >= 2)
+        practised = [episode for episode in witness.episodes if (episode.source, episode.stand) == own]
+        assert {episode.meta["policy"] for episode in practised} == {shipped.name}
+        assert len({episode.goal for episode in practised}) == 2
+        assert rospy.wait_for_message(GOAL_DECODED.name, GOAL_DECODED.message, 60).header.frame_id
+        assert rospy.wait_for_message(GOAL_DISTANCE.name, GOAL_DISTANCE.message, 60).data > 0.0
+        store = EpisodeStore(run / "played" / "episodes")
+        witness.wait_until(lambda: any(one.goal is not None for one in store.read_new((), "practice")))
 
 
 class Teleop(unittest.TestCase):

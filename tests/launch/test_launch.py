@@ -87,6 +87,13 @@ def test_play_is_logged_without_a_person(tmp_path: Path) -> None:
     assert "human_actions=" in launch.output
 
 
+def test_play_becomes_practice_without_a_person(tmp_path: Path, tiny_run: Path) -> None:
+    shipped = tiny_run / "checkpoints" / "practice-000000"
+    rostest(
+        "practice", tmp_path, LIMIT_S, LAUNCH_TEST_PRACTICE=str(tmp_path / "a run"), LAUNCH_TEST_CHECKPOINT=str(shipped)
+    )
+
+
 def test_the_stack_on_a_robot_waits_for_a_person(robot: Master, tmp_path: Path) -> None:
     rostest("robot", tmp_path, LIMIT_S, uri=robot.uri)
 
@@ -179,7 +186,7 @@ def nodes_of(name: str, robot_is: str, *more: str) -> dict[str, Node]:
     return {node.name: node for node in load_config_default(files, None).nodes}
 
 
-ALL_FILES = pytest.mark.parametrize("name", ["sim", "robot", "reach", "collect", "teleop", "capture_goal"])
+ALL_FILES = pytest.mark.parametrize("name", ["sim", "robot", "reach", "collect", "practice", "teleop", "capture_goal"])
 BOTH_ROBOTS = pytest.mark.parametrize("robot_is", ["sim", "real"])
 
 
@@ -239,6 +246,6 @@ def test_the_guard_is_never_started_again_and_a_real_robot_never_enabled(
     enabling = [node.name for node in nodes.values() if "enable" in node.args.split()]
     with_simulator = "sim_sawyer" in nodes
     assert with_simulator == (name == "sim" or (name != "robot" and robot_is == "sim"))
-    assert enabling == (["enable_once"] if with_simulator and name in ("sim", "reach", "collect") else [])
+    assert enabling == (["enable_once"] if with_simulator and name in ("sim", "reach", "collect", "practice") else [])
     if enabling:
         assert "sim_sawyer:/robot/state" in nodes["enable_once"].launch_prefix

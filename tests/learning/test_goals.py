@@ -61,3 +61,15 @@ def test_drawing_before_observing_and_unknown_kinds_are_refused() -> None:
         GoalSampler("prior", 0).sample(1)
     with pytest.raises(UserError, match="prior, aggregate, achieved"):
         GoalSampler("novel", 0)
+
+
+@pytest.mark.parametrize("kind", GOALS)
+def test_a_supply_is_drawn_alike_and_moves_nothing(kind: str) -> None:
+    made, undisturbed = sampler(kind), sampler(kind)
+    supply = made.supply(4000, seed=7)
+    assert torch.equal(made.sample(5), undisturbed.sample(5))
+    assert torch.equal(supply, made.supply(4000, seed=7))
+    assert not torch.equal(supply, made.supply(4000, seed=8))
+    drawn = undisturbed.sample(4000)
+    assert torch.allclose(supply.mean(dim=0), drawn.mean(dim=0), atol=0.3)
+    assert torch.allclose(supply.std(dim=0), drawn.std(dim=0), rtol=0.1)

@@ -16,6 +16,7 @@ from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy, NoisyPolicy, OrnsteinUhlenbeck, RandomPolicy, policy_from_tensors
 from robot_rig.learning.td3 import TD3, Batch
 from robot_rig.learning.vae import Vae
+from robot_rig.learning.views import goal_distance
 from tests.learning.blob_world import blob_pictures
 
 torch.set_num_threads(1)
@@ -104,6 +105,9 @@ def test_the_distance_to_the_goal_is_nought_at_the_goal() -> None:
     policy.begin(goal(4))
     assert policy.goal_distance(frame(4)) == 0.0
     assert policy.goal_distance(frame(5)) > 0.0
+    # For who watches a policy that another thread runs.
+    assert goal_distance(policy, frame(4).rgb, goal(4).image) == 0.0
+    assert goal_distance(policy, frame(5).rgb, goal(4).image) == pytest.approx(policy.goal_distance(frame(5)), abs=1e-5)
 
 
 @pytest.mark.parametrize("policy", [LatentPolicy, NoisyPolicy, RandomPolicy])

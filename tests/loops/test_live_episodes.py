@@ -154,6 +154,25 @@ def test_random_play_needs_no_goal_and_goes_on_until_its_time_is_up() -> None:
     assert world.live.silence == "time is up"
 
 
+def test_another_policy_acts_from_the_next_episode_on_and_never_within_one() -> None:
+    world = asked()
+    world.run(0.3)
+    other = Echo()
+    rules = Rules(steps=3, source=Source.RANDOM, start="anywhere", recording="off", session="s", meta={"stage": "play"})
+    with pytest.raises(RuntimeError, match="between episodes"):
+        world.live.recast(other, rules)
+    world.run(2.0)
+    assert (len(world.actions), world.policy.acts) == (5, 5)
+    world.live.recast(other, rules)
+    world.run(0.3)
+    assert world.policy.acts == 5
+    assert world.actions[-1].source is Source.RANDOM
+    begun = world.said[2]
+    assert (begun.number, begun.first_action, begun.meta) == (2, 6, {"stage": "play"})
+    world.run(1.0)
+    assert world.said[3].last_action - world.said[3].first_action == 2
+
+
 def test_no_goal_no_action() -> None:
     world = World()
     world.run(2.0)

@@ -13,7 +13,7 @@ from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Frame, Goal, Mode, S
 from robot_rig.loops.episode_state import EpisodeState, Stand
 from robot_rig.loops.live_episodes import ArmView, LiveEpisodes, Rules
 from robot_rig.nodes.policy_process import Inbox, Outlets, PolicyProcess
-from robot_rig.nodes.policy_views import PolicyViews
+from robot_rig.nodes.policy_views import Eyes, PolicyViews, Screens
 from robot_rig.ros.episode_reports import PolicyReport
 from tests.loops.test_live_episodes import Echo
 from tests.ros_graph import eventually
@@ -90,32 +90,70 @@ def test_each_step_has_its_times(bench: Bench) -> None:
 def test_people_are_shown_each_new_picture_and_goal_once(bench: Bench) -> None:
     goals: list[Bytes] = []
     pictures: list[int] = []
+    distances: list[float] = []
     reports: list[PolicyReport] = []
-
-    def decode(picture: Bytes) -> Bytes:
-        return picture + 1
-
-    views = PolicyViews(
-        bench.process,
-        bench.inbox,
-        CLOCK,
-        "engine",
-        decode,
+    eyes = Eyes("engine", lambda picture: picture + 1, lambda picture, goal: float(picture.max()) - float(goal.max()))
+    screens = Screens(
         lambda goal, picture: goals.append(picture),
         lambda frame, picture: pictures.append(frame.seq),
+        distances.append,
         reports.append,
     )
+    views = PolicyViews(bench.process, bench.inbox, CLOCK, eyes, screens)
     views.work()
-    assert (goals, pictures) == ([], [])
+    assert (goals, pictures, distances) == ([], [], [])
     assert reports[-1].camera_age_s == float("inf")
-    bench.inbox.goals.put(Goal(DARK, "cup", 0.0, "", "captured"))
+    bench.inbox.goals.put(Goal(DARK + 9, "cup", 0.0, "", "captured"))
     bench.frame()
     views.work()
     views.work()
     assert len(goals) == 1
-    assert int(goals[0].max()) == 1
+    assert int(goals[0].max()) == 10
     assert pictures == [1]
     bench.frame()
     views.work()
     assert pictures == [1, 2]
-    assert (reports[-1].runtime, reports[-1].phase) == ("engine", "waiting")
+    assert distances == [-9.0, -9.0]
+    views.eyes = Eyes("another", None, None)
+    bench.frame()
+    views.work()
+    assert pictures == [1, 2], "random play sees nothing"
+    assert reports[-1].runtime == "another"
+
+
+def test_a_policy_steps_in_between_episodes_only(bench: Bench) -> None:
+    """Twenty swaps at any moment of five-step episodes: whoever acts acts to the end, and no number is left out."""
+    rules = Rules(steps=5, source=Source.RANDOM, start="anywhere", recording="off", session="s")
+    actors = [Echo() for _ in range(20)]
+    bench.process.recast(bench.policy, rules)
+    for number, actor in enumerate(actors):
+        for i in range(7 + number % 5):
+            if i == number % 5:
+                bench.process.recast(actor, rules)
+            bench.frame()
+            bench.process.tick()
+            CLOCK.sleep_until(CLOCK.now() + 0.011)
+    assert all(0 < actor.acts <= 10 for actor in actors)
+    assert all(actor.acts % 5 == 0 for actor in actors[:-1]), "never within an episode"
+    whole = [state for state in bench.episodes if state.stand is not Stand.RUNNING]
+    assert all(state.stand is Stand.COMPLETE for state in whole)
+    assert [action.seq for action in bench.actions] == list(range(1, len(bench.actions) + 1))
+
+
+def test_a_goal_is_wanted_when_none_is_served_and_none_waits(bench: Bench) -> None:
+    rules = Rules(steps=2, source=Source.POLICY, start="anywhere", recording="off", session="s")
+    assert not bench.process.wants_goal(), "random play wants none"
+    bench.process.recast(bench.policy, rules)
+    bench.frame()
+    bench.process.tick()
+    assert bench.process.wants_goal()
+    bench.inbox.goals.put(Goal(DARK, "cup", CLOCK.now(), "", "imagined"))
+    assert not bench.process.wants_goal()
+    heard = []
+    while not bench.process.wants_goal():
+        heard.append(bench.process.live.episode_runs)
+        bench.frame()
+        bench.process.tick()
+        CLOCK.sleep_until(CLOCK.now() + 0.011)
+    assert any(heard), "it was served"
+    assert bench.policy.goals == ["cup"]

@@ -1,0 +1,85 @@
+"""`rig train --data DIR --out DIR`: the learner apart from the robot, told by its log alone. Called by `cli.commands`.
+
+It takes what the robot leaves it of the machine: lowest priority, the configured number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from robot_rig.clock import WallClock
+from robot_rig.config_files import load_config
+from robot_rig.data.store import EpisodeStore
+from robot_rig.errors import UserError
+from robot_rig.metrics import MetricsLog
+from robot_rig.runs import CONFIG_FILE, RunFolder
+from robot_rig.stages.follow import Following, Reports
+
+NICENESS = 15
+METRICS_EVERY = 10
+"""Updates between two logged metrics."""
+
+LOOK_S = 0.5
+"""How often the log is looked at while there is nothing new."""
+
+
+def run_following(
+    data: Path, out: Path, config: Sequence[str], settings: Sequence[str], patience: float, console: Console
+) -> None:
+    """Learn from the run in `data`, into the run folder `out`, until no new episode has come for `patience` s.
+
+    Raises UserError when there is no run in `data` by then, or `out` cannot be worked in.
+    """
+    os.nice(NICENESS)
+    await_run(data, patience, console)
+    chosen = load_config([data / CONFIG_FILE, *config], settings)
+    log = EpisodeStore(RunFolder.open(data).episodes)
+    with RunFolder.claim(out, chosen) as run:
+        metrics = MetricsLog(run.metrics)
+        try:
+            _follow(Following(run, chosen, log, _reports(metrics, console)), log, patience, console)
+        finally:
+            metrics.close()
+
+
+def await_run(data: Path, patience: float, console: Console) -> None:
+    """Return when there is a run in `data`. Raises UserError when there is none in `patience` s."""
+    clock = WallClock()
+    deadline = clock.now() + patience
+    while True:
+        try:
+            RunFolder.open(data)
+        except UserError:
+            if clock.now() >= deadline:
+                raise
+        else:
+            return
+        console.print(f"waiting for a run in {data}", highlight=False, soft_wrap=True)
+        clock.sleep_until(clock.now() + 10 * LOOK_S)
+
+
+def _follow(following: Following, log: EpisodeStore, patience: float, console: Console) -> None:
+    clock, told = WallClock(), set[str]()
+    deadline = clock.now() + patience
+    while True:
+        if following.advance():
+            deadline = clock.now() + patience
+        elif clock.now() >= deadline:
+            return
+        else:
+            clock.sleep_until(clock.now() + LOOK_S)
+        for id in log.refused.keys() - told:
+            told.add(id)
+            console.print(f"passed over: {log.refused[id]}", highlight=False, soft_wrap=True)
+
+
+def _reports(metrics: MetricsLog, console: Console) -> Reports:
+    def curve(stage: str, update: int, values: Mapping[str, float]) -> None:
+        if update % METRICS_EVERY == 0:
+            metrics.add(stage, update, values)
+
+    return Reports(curve, lambda sentence: console.print(sentence, highlight=False, soft_wrap=True))

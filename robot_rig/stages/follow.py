@@ -1,0 +1,185 @@
+"""Learning from a log that grows: `rig train --follow`, while a robot plays and practises elsewhere (R14, R16).
+
+Called by `cli.follow`. Every episode pays for its own learning, in the order of the log: play for VAE updates, what
+comes after it for TD3 updates and now and then a VAE tuning. So what is learnt depends on the log alone, never on how
+fast it grew or when the learner was killed, and on a CPU it is the same bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from robot_rig.config import Config
+from robot_rig.data.log import read_episode
+from robot_rig.data.replay import Replay
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Episode
+from robot_rig.learning.health import health_check
+from robot_rig.learning.training_state import from_arrays, prefixed, to_arrays, under
+from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import HELD_OUT
+from robot_rig.stages.learn import SAVE_EVERY_UPDATES
+from robot_rig.stages.reporting import save_health
+from robot_rig.stages.shipping import ship
+from robot_rig.trainer import Trainer
+
+SAVED = "following"
+"""Name of the saved arrays."""
+
+PICTURES = 500_000
+"""The most that one run may come to: 13 h at 10 Hz, 10 GB of disk as they come in."""
+
+TRAINER, STORY = "trainer", "story"
+"""In it: the learner's tensors, and JSON of which episodes it has had and what they came to."""
+
+AGAIN = "delete it: everything is then learnt anew from the log"
+
+
+class Reports(NamedTuple):
+    """Whom to tell: `curve` the metrics of each update (stage, update, values), `say` a sentence for a person."""
+
+    curve: Callable[[str, int, Mapping[str, float]], None]
+    say: Callable[[str], None]
+
+
+class Counts(NamedTuple):
+    """Steps taken in before and after the latent space was fixed, VAE tunings done, and steps at the last checkpoint
+    (-1: there is none).
+    """
+
+    play: int = 0
+    practice: int = 0
+    tunings: int = 0
+    shipped: int = -1
+
+
+class Following:
+    """The learner of the episodes in `log`, which works in the run folder `run` and ships its checkpoints there.
+
+    It goes on where it was saved last. Held-out play is set aside until the VAE has passed its check with it; when the
+    VAE fails, each further episode of play pays for more updates, and it is checked again.
+
+    Raises UserError when what was saved is damaged, or an episode that it learnt from is gone.
+    """
+
+    def __init__(self, run: RunFolder, config: Config, log: EpisodeStore, reports: Reports) -> None:
+        self.trainer = Trainer(config, Replay(PICTURES, len(config.control.axes), run.path / "state"))
+        self.counts = Counts()
+        self._run, self._config, self._log, self._reports = run, config, log, reports
+        self._known: list[str] = []
+        self._aside: list[Episode] = []
+        self._empty: set[str] = set()
+        self._restore()
+
+    def advance(self) -> bool:
+        """Take in the log's next episode and learn what it pays for; False when there is none yet."""
+        taken = {*self._known, *self._empty, *(episode.id for episode in self._aside)}
+        for episode in self._log.read_new(taken):
+            if len(episode) == 0:
+                self._empty.add(episode.id)
+                continue
+            self._take(episode)
+            self._pay()
+            return True
+        return False
+
+    # Inside.
+
+    def _take(self, episode: Episode) -> None:
+        if self.trainer.practising:
+            self._learn_from(episode)
+            self.counts = self.counts._replace(practice=self.counts.practice + len(episode))
+        elif episode.id.startswith(f"{HELD_OUT}-"):
+            self._aside.append(episode)
+        else:
+            self._learn_from(episode)
+            self.counts = self.counts._replace(play=self.counts.play + len(episode))
+
+    def _learn_from(self, episode: Episode) -> None:
+        self.trainer.ingest(episode)
+        self._known.append(episode.id)
+
+    def _pay(self) -> None:
+        """All the learning that is due; none when it was done before."""
+        if not self.trainer.practising:
+            self._learn_to_see()
+            self._check()
+        if self.trainer.practising:
+            self._learn_to_act()
+        self._save()
+
+    def _learn_to_see(self) -> None:
+        wanted, due = self._config.collect.steps, 0
+        if self.counts.play >= wanted:
+            due = self._config.vae.updates * self.counts.play // wanted
+        trainer = self.trainer
+        while trainer.vae_updates < due:
+            trainer.train_vae(min(SAVE_EVERY_UPDATES, due - trainer.vae_updates), self._curve_of_vae)
+            self._save()
+            self._reports.say(f"VAE: {trainer.vae_updates} of {due} updates, {self.counts.play} steps of play")
+
+    def _check(self) -> None:
+        """Begin practice when the VAE is fit for it; only held-out play can tell."""
+        held_out = sum(len(episode) for episode in self._aside)
+        if self.trainer.vae_updates == 0 or held_out < self._config.collect.held_out_steps:
+            return
+        play = [self._read(id) for id in self._known]
+        health = health_check(self.trainer.vae, play, self._aside)
+        save_health(self._run, health)
+        verdict = "fit to practise on" if health.passed else "NOT fit to practise on; more play is waited for"
+        for sentence in (f"VAE check, from pictures alone: {verdict}", *health.findings):
+            self._reports.say(sentence)
+        if health.passed:
+            for episode in self._aside:
+                self._learn_from(episode)
+            self._aside = []
+            self.trainer.begin_practice(health.lag)
+
+    def _learn_to_act(self) -> None:
+        settings, trainer, counts = self._config.practice, self.trainer, self.counts
+        due = settings.pretrain_updates + settings.updates_per_step * counts.practice
+        while trainer.updates < due:
+            trainer.update(min(SAVE_EVERY_UPDATES, due - trainer.updates), self._curve_of_agent)
+        tunings = counts.practice // settings.tune_every_steps if settings.tune_every_steps else 0
+        if tunings > counts.tunings:
+            trainer.tune_vae(settings.tune_updates, self._curve_of_vae)
+            self._reports.say(f"VAE tuned: encoder {trainer.vae.encoder_id}")
+        shipped = counts.shipped
+        if shipped < 0 or counts.practice // settings.snapshot_every_steps > shipped // settings.snapshot_every_steps:
+            shipped = counts.practice
+            path = ship(self._run, self._config, trainer, shipped)
+            self._reports.say(f"checkpoint {path.name} after {trainer.updates} updates")
+        self.counts = counts._replace(tunings=tunings, shipped=shipped)
+
+    def _curve_of_vae(self, metrics: Mapping[str, float]) -> None:
+        self._reports.curve("vae", self.trainer.vae_updates, metrics)
+
+    def _curve_of_agent(self, metrics: Mapping[str, float]) -> None:
+        self._reports.curve("td3", self.trainer.updates, metrics)
+
+    def _read(self, id: str) -> Episode:
+        return read_episode(self._log.folder / f"{id}.mcap")
+
+    def _save(self) -> None:
+        """In one atomic step, between updates of play and between episodes of practice."""
+        state = to_arrays(prefixed(TRAINER, self.trainer.state_dict()))
+        story = {"known": self._known, "aside": [episode.id for episode in self._aside], "counts": self.counts}
+        self._run.save_arrays(SAVED, {**state, STORY: np.frombuffer(json.dumps(story).encode(), np.uint8)})
+
+    def _restore(self) -> None:
+        saved = self._run.load_arrays(SAVED, next_step=AGAIN)
+        if not saved:
+            return
+        story = json.loads(saved.pop(STORY).tobytes())
+        for id in story["known"]:
+            self._learn_from(self._read(id))
+        self._aside = [self._read(id) for id in story["aside"]]
+        self.counts = Counts(*story["counts"])
+        self.trainer.load_state_dict(under(TRAINER, from_arrays(saved)))
+        self._reports.say(f"goes on behind {len(self._known) + len(self._aside)} episodes")
+        # A kill may have come between an episode and the rest of what it pays for.
+        self._pay()

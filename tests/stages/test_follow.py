@@ -1,0 +1,196 @@
+"""Learning from a log that grows: each episode pays once, in order, however the log grew and whoever was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rig.data.log import EpisodeWriter
+from robot_rig.data.replay import Replay
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Action, Episode, Executed, Frame, Outcome, Source, Step
+from robot_rig.errors import UserError
+from robot_rig.learning.policy import LatentPolicy
+from robot_rig.runs import RunFolder
+from robot_rig.stages.follow import Counts, Following, Reports
+from robot_rig.stages.reporting import load_health
+from robot_rig.stages.shipping import checkpoints, load_checkpoint, load_goals
+from robot_rig.trainer import Trainer
+from tests.learning.blob_world import play
+from tests.tiny_run import content, tiny_config
+
+CONFIG = tiny_config("practice.updates_per_step=1", "practice.tune_every_steps=40", "practice.snapshot_every_steps=30")
+STAGES = ("collect", "collect", "heldout", "collect", "practice", "practice", "practice")
+EPISODES = play(episodes=len(STAGES), steps=50, seed=3, name="blob")
+Curve = list[tuple[str, int, tuple[tuple[str, float], ...]]]
+
+
+def write(log: EpisodeStore, stage: str, episode: Episode, steps: int) -> EpisodeWriter:
+    """The first `steps` steps of `episode` as the log's next file, not yet closed."""
+    writer = EpisodeWriter(log.next_path(stage), 2, None, {"stage": stage})
+    for i in range(steps):
+        frame = Frame(i, float(i), episode.frames[i])
+        action = Action(i, float(i), episode.action[i], Source.RANDOM, i, float(i))
+        writer.append(Step(frame, action, Executed(episode.executed_action[i], 0.0, Outcome.PASSED, (), np.zeros(7))))
+    return writer
+
+
+def put(log: EpisodeStore, number: int) -> None:
+    """Episode `number` of the story, practice of half the length."""
+    steps = 25 if STAGES[number] == "practice" else 50
+    writer = write(log, STAGES[number], EPISODES[number], steps)
+    writer.finish(Frame(steps, float(steps), EPISODES[number].frames[steps]))
+
+
+def whole_log(folder: Path) -> EpisodeStore:
+    log = EpisodeStore(folder)
+    for number in range(len(STAGES)):
+        put(log, number)
+    return log
+
+
+class Teller:
+    """Keeps the curve, and breaks off after some updates as a kill would."""
+
+    def __init__(self, left: int = 10**6) -> None:
+        self.left = left
+        self.seen: Curve = []
+        self.said: list[str] = []
+        self.reports = Reports(self.curve, self.said.append)
+
+    def curve(self, stage: str, update: int, values: Mapping[str, float]) -> None:
+        self.seen.append((stage, update, tuple(sorted(values.items()))))
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def learn(out: Path, log: EpisodeStore, teller: Teller) -> Following:
+    with RunFolder.claim(out, CONFIG) as run:
+        following = Following(run, CONFIG, log, teller.reports)
+        while following.advance():
+            pass
+        return following
+
+
+def state(of: Following) -> dict[str, bytes]:
+    return {name: value.numpy().tobytes() for name, value in of.trainer.state_dict().items()}
+
+
+def shipped(out: Path) -> dict[str, bytes]:
+    files = (out / "checkpoints").rglob("*.*")
+    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(autouse=True)
+def contented(monkeypatch: pytest.MonkeyPatch) -> None:
+    content(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Following, Curve]:
+    """All of the log learnt in one go: its folder, the learner and its curve."""
+    out = tmp_path_factory.mktemp("follow")
+    teller = Teller()
+    with pytest.MonkeyPatch.context() as patch:
+        content(patch)
+        return out / "learnt", learn(out / "learnt", whole_log(out / "log"), teller), teller.seen
+
+
+def test_every_episode_pays_for_its_learning(undisturbed: tuple[Path, Following, Curve]) -> None:
+    out, following, curve = undisturbed
+    # Practice begins when the held-out play is there: the third episode of play pays TD3 already.
+    assert following.counts == Counts(play=100, practice=125, tunings=3, shipped=125)
+    assert following.trainer.vae_updates == 30 + 3 * 3
+    assert following.trainer.updates == 20 + 125
+    assert [len([row for row in curve if row[0] == stage]) for stage in ("vae", "td3")] == [39, 145]
+    run = RunFolder.open(out)
+    # Never before the thirtieth step, and at whole episodes only.
+    assert list(checkpoints(run)) == [0, 50, 75, 100, 125]
+    assert load_health(run).passed
+
+
+def test_a_checkpoint_brings_goals_of_its_own_encoder(undisturbed: tuple[Path, Following, Curve]) -> None:
+    folder = checkpoints(RunFolder.open(undisturbed[0]))[50]
+    policy = load_checkpoint(folder)[0]
+    goals = load_goals(folder, policy)
+    assert goals.shape == (256, 84, 84, 3)
+    assert goals.std(axis=0).max() > 0, "they differ"
+    other = Trainer(tiny_config("vae.latent_dim=3"), Replay(10, 2, None)).vae
+    foreign = LatentPolicy(other, policy.space, policy.actor, policy.motion)
+    with pytest.raises(UserError, match="no latents of its encoder"):
+        load_goals(folder, foreign)
+
+
+@pytest.mark.parametrize("kills", [(5,), (35, 1), (45, 60)])
+def test_whoever_is_killed_learns_the_same_bit_for_bit(
+    tmp_path: Path, undisturbed: tuple[Path, Following, Curve], kills: tuple[int, ...]
+) -> None:
+    out, straight, curve = undisturbed
+    log = EpisodeStore(out.parent / "log")
+    tellers = [Teller(left) for left in kills]
+    for teller in tellers:
+        with pytest.raises(KeyboardInterrupt):
+            learn(tmp_path, log, teller)
+    last = Teller()
+    again = learn(tmp_path, log, last)
+    assert state(again) == state(straight)
+    assert shipped(tmp_path) == shipped(out)
+    # What was learnt twice came out the same both times.
+    for teller in (*tellers, last):
+        assert set(teller.seen) <= set(curve)
+    assert {row[:2] for teller in (*tellers, last) for row in teller.seen} == {row[:2] for row in curve}
+
+
+def test_a_log_that_grows_teaches_the_same(tmp_path: Path, undisturbed: tuple[Path, Following, Curve]) -> None:
+    log = EpisodeStore(tmp_path / "log")
+    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
+        following = Following(run, CONFIG, log, Teller().reports)
+        assert not following.advance()
+        for number in range(len(STAGES)):
+            put(log, number)
+            assert following.advance()
+            assert not following.advance()
+    assert state(following) == state(undisturbed[1])
+
+
+def test_an_episode_under_way_is_waited_for_and_an_empty_one_passed_over(tmp_path: Path) -> None:
+    log = EpisodeStore(tmp_path / "log")
+    write(log, "collect", EPISODES[0], 0).abort("nothing came")
+    running = write(log, "collect", EPISODES[0], 20)
+    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
+        following = Following(run, CONFIG, log, Teller().reports)
+        assert not following.advance()
+        running.abort("cut short")
+        assert following.advance()
+        # The last step of a file that was cut short has no picture of what it led to.
+        assert following.counts.play == 19
+        assert not following.advance()
+
+
+def test_an_unfit_vae_waits_for_more_play_and_nothing_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_rig.learning.health.INVERSE_LIMIT", 99.0)
+    log, teller = whole_log(tmp_path / "log"), Teller()
+    following = learn(tmp_path / "learnt", log, teller)
+    assert not following.trainer.practising
+    # Everything but held-out play is play then: 225 steps at 30 updates a hundred.
+    assert following.counts == Counts(play=225)
+    assert following.trainer.vae_updates == 67
+    assert not checkpoints(RunFolder.open(tmp_path / "learnt"))
+    assert any("NOT fit" in sentence for sentence in teller.said)
+
+
+def test_an_episode_that_was_learnt_from_and_is_gone_is_named(
+    tmp_path: Path, undisturbed: tuple[Path, Following, Curve]
+) -> None:
+    log = whole_log(tmp_path / "log")
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "learnt", log, Teller(35))
+    log.paths()[0].unlink()
+    with pytest.raises(UserError, match="collect-000000"):
+        learn(tmp_path / "learnt", log, Teller())
