@@ -9,8 +9,8 @@ A device's state is latched and sent when it changes, as a robot does; nodes rep
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,22 @@ class _ShownDevice:
     sent: int = -1
 
 
+@dataclass
+class _ShownNode:
+    """A node, its latched topics, and what was sent there."""
+
+    node: IoNode
+    configs: rospy.Publisher
+    states: rospy.Publisher
+    config: Any
+    commands: deque[CommandTime] = field(default_factory=lambda: deque(maxlen=KEPT_COMMANDS))
+    sent: Mapping[str, str] | None = None
+
+    def tags(self) -> dict[str, str]:
+        """How each device does."""
+        return {device.name: device.tag for device in self.node.devices}
+
+
 class IoOnNetwork:
     """Connects the devices of `sawyer` to the ROS graph; rospy.init_node must have been called.
 
@@ -53,8 +69,7 @@ class IoOnNetwork:
         self._steps = 0
         self._begin = rospy.Time.now()
         self._shown: list[_ShownDevice] = []
-        self._node_commands: dict[str, deque[CommandTime]] = {}
-        self._node_reports: list[tuple[IoNode, rospy.Publisher, rospy.Publisher, Any]] = []
+        self._nodes: list[_ShownNode] = []
         self._connections: list[Any] = []
         for node in sawyer.io.nodes:
             self._connect_node(node)
@@ -75,11 +90,10 @@ class IoOnNetwork:
         config = self._messages.node_configuration(node, self._begin)
         configs = self._advertise(f"{path}/config", self._types.IONodeConfiguration)
         configs.publish(config)
-        states = self._advertise(f"{path}/state", self._types.IONodeStatus)
-        self._node_commands[node.name] = deque(maxlen=KEPT_COMMANDS)
-        self._node_reports.append((node, configs, states, config))
-        self._tell_node(node, states, self._begin)
-        self._listen(f"{path}/command", partial(self._take_node_command, node))
+        shown = _ShownNode(node, configs, self._advertise(f"{path}/state", self._types.IONodeStatus), config)
+        self._nodes.append(shown)
+        self._tell_node(shown, self._begin)
+        self._listen(f"{path}/command", partial(self._take_node_command, shown))
 
     def _connect_device(self, device: Device) -> None:
         path = f"{ROOT}/{device.node}/{device.name}"
@@ -96,31 +110,35 @@ class IoOnNetwork:
         command = read_command((message.time.secs, message.time.nsecs), message.op, message.args)
         self._sawyer.post(partial(device.apply, command))
 
-    def _take_node_command(self, node: IoNode, message: Any) -> None:
+    def _take_node_command(self, shown: _ShownNode, message: Any) -> None:
         names = read_devices(message.op, message.args)
-        known = names is not None and set(names) == {device.name for device in node.devices}
-        self._sawyer.post(partial(self._apply, node, (message.time.secs, message.time.nsecs), known))
+        known = names is not None and set(names) == {device.name for device in shown.node.devices}
+        self._sawyer.post(partial(self._apply, shown, (message.time.secs, message.time.nsecs), known))
 
-    def _apply(self, node: IoNode, time: CommandTime, known: bool) -> None:
+    def _apply(self, shown: _ShownNode, time: CommandTime, known: bool) -> None:
         """In the stepping thread: a node command, once; one for other devices is acknowledged and does nothing."""
-        if time not in self._node_commands[node.name]:
-            self._node_commands[node.name].append(time)
+        if time not in shown.commands:
+            shown.commands.append(time)
             if known:
-                node.activate()
+                shown.node.activate()
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 
     def after_step(self, stamp: float) -> None:
         """Report what is due after the step that stands for `stamp` (monotonic s); called by the stepping thread."""
         self._steps += 1
-        if self._steps % STEPS_PER_UPDATE == 0:
-            for shown in self._shown:
-                if shown.sent != shown.device.version:
-                    self._tell_device(shown, self._robot_time(stamp))
-        if self._steps % STEPS_PER_NODE_REPORT == 0:
-            for node, configs, states, config in self._node_reports:
-                self._tell_node(node, states, self._robot_time(stamp))
-                self._outbox.put(partial(configs.publish, config))
+        if self._steps % STEPS_PER_UPDATE:
+            return
+        for shown in self._shown:
+            if shown.sent != shown.device.version:
+                self._tell_device(shown, self._robot_time(stamp))
+        repeats = self._steps % STEPS_PER_NODE_REPORT == 0
+        for node in self._nodes:
+            # Who asks a node how its device does must not hear of the time before the last command.
+            if repeats or node.sent != node.tags():
+                self._tell_node(node, self._robot_time(stamp))
+            if repeats:
+                self._outbox.put(partial(node.configs.publish, node.config))
 
     def _tell_device(self, shown: _ShownDevice, stamp: genpy.Time) -> None:
         version, state = shown.device.version, shown.device.state()
@@ -128,10 +146,11 @@ class IoOnNetwork:
         if self._outbox.put(lambda: shown.publisher.publish(self._messages.device_status(shown.device, state, stamp))):
             shown.sent = version
 
-    def _tell_node(self, node: IoNode, states: rospy.Publisher, stamp: genpy.Time) -> None:
-        tags = {device.name: device.tag for device in node.devices}
-        commands = [genpy.Time(*time) for time in self._node_commands[node.name]]
-        self._outbox.put(lambda: states.publish(self._messages.node_status(node, tags, commands, stamp)))
+    def _tell_node(self, shown: _ShownNode, stamp: genpy.Time) -> None:
+        tags, commands = shown.tags(), [genpy.Time(*time) for time in shown.commands]
+        message = partial(self._messages.node_status, shown.node, tags, commands, stamp)
+        if self._outbox.put(lambda: shown.states.publish(message())):
+            shown.sent = tags
 
     def _robot_time(self, stamp: float) -> genpy.Time:
         return genpy.Time.from_sec(self._wall_time(stamp))

@@ -174,11 +174,15 @@ def test_the_gripper_calibrates_opens_closes_and_reboots(device: Callable[[str, 
     gripper.set("reboot", True)
     assert gripper.shows(is_calibrated=False, reboot=False)
     assert gripper.state.message.device.status.tag == "unready"
+    node = Latest("/io/end_effector/state", TYPES.IONodeStatus)
+    assert eventually(lambda: node.count and node.message.devices[0].status.tag == "unready")
     # What a client of the node does with a device that is not ready.
     activate = rospy.Publisher("/io/end_effector/command", TYPES.IOComponentCommand, queue_size=1)
     assert eventually(activate.get_num_connections)
     activate.publish(TYPES.IOComponentCommand(rospy.Time.now(), "activate", '{"devices": ["right_gripper"]}'))
     assert gripper.shows(is_calibrated=True)
+    assert eventually(lambda: node.message.devices[0].status.tag == "ready")
+    node.close()
     activate.unregister()
 
 
