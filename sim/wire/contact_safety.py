@@ -1,7 +1,8 @@
 """The robot's own reflex to a hard contact: it holds still for two seconds, then goes on. Called by `sim.wire.sawyer`.
 
-As the vendor's wiki tells it of this software family ("Collision Avoidance and Detection": impact and squish), with the
-threshold of its squish log line. A repeated message on suppress_contact_safety or suppress_squish_safety turns it off.
+As the vendor's wiki tells it of Baxter ("Collision Avoidance and Detection": impact and squish), with the threshold of
+its squish log line; a Sawyer has the same topics. A repeated message on suppress_contact_safety or
+suppress_squish_safety turns it off.
 """
 
 from __future__ import annotations

@@ -23,10 +23,13 @@ log = logging.getLogger(__name__)
 
 
 class SettledListener:
-    """Calls `take` with the messages of `topic`, of type `kind`, in rospy's threads, until `close`."""
+    """Calls `take` with the messages of `topic`, of type `kind`, in rospy's threads, until `close`.
 
-    def __init__(self, topic: str, kind: Any, take: Callable[[Any], None]) -> None:
-        self._topic, self._kind, self._take = topic, kind, take
+    Looks every `period` (s) who publishes there.
+    """
+
+    def __init__(self, topic: str, kind: Any, take: Callable[[Any], None], period: float = PERIOD_S) -> None:
+        self._topic, self._kind, self._take, self._period = topic, kind, take, period
         self._master = Master(master_uri(), rospy.get_name())
         self._subscriber: rospy.Subscriber | None = None
         self._closing = threading.Event()
@@ -35,7 +38,7 @@ class SettledListener:
 
     def _watch(self) -> None:
         before = frozenset[str]()
-        while not self._closing.wait(PERIOD_S):
+        while not self._closing.wait(self._period):
             try:
                 now = frozenset(self._master.state().publishers_of(self._topic))
             except MasterSilent as silence:
