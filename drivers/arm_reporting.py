@@ -85,6 +85,7 @@ class ArmReporting:
             executed_seq=periods.executed_seq,
             at_home=report.at_home,
             master=self._master(),
+            tool=report.tool,
         )
 
     def _tell(self, report: TickReport) -> None:

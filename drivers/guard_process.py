@@ -37,6 +37,8 @@ class TickReport:
     status: ArmStatus
     why: tuple[str, ...]
     at_home: bool
+    tool: Floats
+    """The tip, (3,) m in base, as the guard itself computes it from this arm's own table."""
 
 
 class GuardProcess:
@@ -95,7 +97,7 @@ class GuardProcess:
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
                 self._arm.send(command)
-            report = TickReport(status, self._loop.why, self._loop.at_home)
+            report = TickReport(status, self._loop.why, self._loop.at_home, self._loop.tool)
         self._holder = status.source
         self._beats += 1
         self._take(report)

@@ -14,13 +14,11 @@ from rich.console import Console
 
 from robot_rig.config import Config
 from robot_rig.errors import UserError
-from robot_rig.kinematics import Kinematics
 from robot_rig.nodes.corners import Corners
 from robot_rig.ros.arm_report import ArmReport, read_report
-from robot_rig.ros.convert import read_state
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
-from robot_rig.ros.topics import ARM_STATE, ARM_STATUS
+from robot_rig.ros.topics import ARM_STATUS
 from robot_rig.ros.visitor import hear, visit
 from robot_rig.safety.reasons import REASONS
 
@@ -77,18 +75,19 @@ def standing(report: ArmReport | None) -> list[str]:
 def mark_box(config: Config, path: Path, console: Console, lines: Iterable[str]) -> int:
     """Mark a corner at each empty one of `lines` until one says q; returns 1 when no box came of it."""
     corners, stamps = Corners(config, path), HostStamps()
-    kinematics = Kinematics(config.control.tool_offset_m)
     console.print("Bring the tool to a corner, by `rig teleop` or by its cuff. Enter marks it, q ends.")
     with visit(NODE):
         for line in lines:
             if line.strip().lower() in ("q", "quit"):
                 break
-            message = hear(ARM_STATE, REPORT_S)
+            message = hear(ARM_STATUS, REPORT_S)
             if message is None:
-                raise UserError(f"{ARM_STATE.name} is silent", next_step="start the arm process with a launch file")
-            state = read_state(message, stamps)
-            if isinstance(state, Refused):
-                raise UserError(f"the arm's report is not used: {state.reason}", next_step="see `rig doctor`")
-            said = corners.mark(kinematics.pose(state.position).tool)
+                raise UserError(f"{ARM_STATUS.name} is silent", next_step="start the arm process with a launch file")
+            report = read_report(message, stamps)
+            if isinstance(report, Refused):
+                raise UserError(f"the arm's report is not used: {report.reason}", next_step="see `rig doctor`")
+            if report.tool is None:
+                raise UserError("the arm process does not say where its tool is", next_step="start this version of it")
+            said = corners.mark(report.tool)
             console.print(said, highlight=False, markup=False, soft_wrap=True)
     return 0 if corners.box is not None else 1

@@ -49,6 +49,7 @@ class ArmLoop:
         self._keeper: Source | None = None
         self._home_goal = posture
         self._state: ArmState | None = None
+        self._tool: Floats = np.zeros(3)
         self._ticked = -math.inf
         self._held_since: float | None = None
         self._homing_since: float | None = None
@@ -69,6 +70,11 @@ class ArmLoop:
         """Whether the last reported position is the pose of the last `home`, or the home posture before any."""
         state = self._state
         return state is not None and bool((np.abs(state.position - self._home_goal) <= HOME_TOLERANCE_RAD).all())
+
+    @property
+    def tool(self) -> Floats:
+        """Where the tool tip was at the last tick, (3,) m in base, by the arm's own table; zeros before the first."""
+        return self._tool
 
     def enable(self) -> None:
         """A person lets the arm move. Raises UserError in FAULT, which needs a reset first."""
@@ -125,6 +131,7 @@ class ArmLoop:
         elapsed = now - self._ticked
         self._ticked = now
         pose = self._kinematics.pose(state.position)
+        self._tool = pose.tool
         command = self._gate.admit(now, self._mode, action, state, pose, lambda: self._wish(pose, action, elapsed))
         self._follow_up(now, state, command)
         sent = command.command.velocity

@@ -33,7 +33,6 @@ from robot_rig.ros.convert import read_state
 from robot_rig.ros.episode_reports import read_episode_message
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.orders import give_order
-from robot_rig.stages.collect import PLAY
 
 NODE = "rig_collect"
 LOOK_S = 0.2
@@ -51,7 +50,7 @@ class CollectNodeOptions:
     minutes: float = 20.0
     """How long to play, counted from the enable."""
 
-    stage: Literal["collect", "heldout"] = PLAY
+    stage: Literal["collect", "heldout"] = "collect"
     """What the play is for: to learn from, or held out, to examine the encoder on what it has not learnt from."""
 
     start: Literal["home", "home_first"] = "home_first"

@@ -23,19 +23,18 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
-from robot_rig.kinematics import Kinematics
 from robot_rig.loops.key_strokes import Stroke, StrokeReader
 from robot_rig.loops.teleop_loop import RATE_HZ, TeleopLoop
 from robot_rig.nodes.corners import Corners
 from robot_rig.nodes.raw_terminal import RawTerminal
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.connect import advertise, subscribe
-from robot_rig.ros.convert import action_message, read_state
+from robot_rig.ros.convert import action_message
 from robot_rig.ros.mailbox import Mailbox
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import Refused
-from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, TELEOP
+from robot_rig.ros.topics import ARM_STATUS, TELEOP
 
 NODE = "rig_teleop"
 SHOW_PERIOD_S = 0.2
@@ -70,16 +69,13 @@ class TeleopNode:
         self._node, self._terminal = node, terminal
         self._loop = TeleopLoop(config.control.axes)
         self._corners = Corners(config, box)
-        self._kinematics = Kinematics(config.control.tool_offset_m)
         self._scale = config.control.action_scale_m * config.control.policy_rate_hz
         self._publisher = advertise(TELEOP)
-        self._state: Mailbox[Any] = Mailbox()
         self._report: Mailbox[Any] = Mailbox()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._sender = threading.Thread(target=self._ending(self._send), daemon=True, name="send")
         node.closing(self._finish)
-        subscribe(ARM_STATE, self._state.put)
         subscribe(ARM_STATUS, self._report.put)
 
     def start(self) -> None:
@@ -153,11 +149,11 @@ class TeleopNode:
 
     def _tool(self) -> Floats | None:
         """Where the tool tip is, (3,) m in base, or None while the arm does not report."""
-        letter = self._state.newest()
-        if letter is None or self._state.age() > STALE_S:
+        letter = self._report.newest()
+        if letter is None or self._report.age() > STALE_S:
             return None
-        state = read_state(letter.value, self._node.stamps)
-        return None if isinstance(state, Refused) else self._kinematics.pose(state.position).tool
+        report = read_report(letter.value, self._node.stamps)
+        return None if isinstance(report, Refused) else report.tool
 
     def _show(self) -> None:
         while not self._closing.wait(SHOW_PERIOD_S):

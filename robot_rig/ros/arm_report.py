@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from robot_rig.datatypes import JOINTS, Executed, Mode, Outcome, Source, Verdict
+from robot_rig.datatypes import JOINTS, Executed, Floats, Mode, Outcome, Source, Verdict
 from robot_rig.ros.convert import MAX_ACTION_DIM, float32s, ros_time
 from robot_rig.ros.stamps import HostStamps, Refused
 
@@ -32,7 +32,8 @@ class ArmReport:
 
     `why`: the codes that ended motion last; `verdict`: that of the newest tick; `source` and `action_seq`: whose action
     it answers; `executed`: what came of action `executed_seq` (None and -1 before there was one); `master`: the state
-    of the ROS master in a word or a sentence.
+    of the ROS master in a word or a sentence; `tool`: where the guard has its tip, (3,) m in base, by the table of this
+    very arm, which nobody else needs to know.
     """
 
     stamp: float
@@ -45,6 +46,7 @@ class ArmReport:
     executed_seq: int
     at_home: bool
     master: str
+    tool: Floats | None = None
 
 
 def report_message(report: ArmReport, stamps: HostStamps) -> DiagnosticArray:
@@ -68,6 +70,8 @@ def report_message(report: ArmReport, stamps: HostStamps) -> DiagnosticArray:
             "executed_reasons": executed.reasons,
             "position": executed.position.tolist(),
         }
+    if report.tool is not None:
+        values["tool"] = report.tool.tolist()
     level = DiagnosticStatus.ERROR if report.mode is Mode.FAULT else LEVELS[report.verdict.outcome]
     text = ", ".join([report.mode.value, *report.why, *report.verdict.reasons])
     status = DiagnosticStatus(level=level, name=NAME, message=text, hardware_id=NAME)
@@ -98,6 +102,7 @@ def read_report(message: DiagnosticArray, stamps: HostStamps) -> ArmReport | Ref
             executed_seq=_whole(values["executed_seq"]),
             at_home=values["at_home"] is True,
             master=str(values["master"])[:200],
+            tool=_point(values["tool"]) if "tool" in values else None,
         )
     except KeyError as error:
         return Refused(f"a report without {error}")
@@ -115,6 +120,13 @@ def _executed(values: Mapping[str, Any]) -> Executed:
     (residual,) = _floats([values["residual"]])
     outcome, reasons = Outcome(values["executed_outcome"]), _words(values["executed_reasons"])
     return Executed(value, residual, outcome, reasons, position)
+
+
+def _point(values: Any) -> Floats:
+    point = np.array(_floats(values), dtype=np.float64)
+    if point.shape != (3,):
+        raise ValueError(f"a point of {len(point)} numbers")
+    return point
 
 
 def _floats(values: Any) -> list[float]:

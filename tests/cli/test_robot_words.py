@@ -18,13 +18,12 @@ from std_srvs.srv import Trigger, TriggerResponse
 from robot_rig.cli.main import main
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
-from robot_rig.datatypes import IMAGE_SHAPE, JOINTS, ArmState, Floats, Frame, Goal, Mode, Outcome, Verdict
-from robot_rig.kinematics import Kinematics
+from robot_rig.datatypes import IMAGE_SHAPE, Floats, Frame, Goal, Mode, Outcome, Verdict
 from robot_rig.ros.arm_report import ArmReport, report_message
 from robot_rig.ros.connect import advertise
-from robot_rig.ros.convert import frame_message, read_goal, state_message
+from robot_rig.ros.convert import frame_message, read_goal
 from robot_rig.ros.stamps import HostStamps, Refused
-from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, GOAL, Topic, arm_service
+from robot_rig.ros.topics import ARM_STATUS, CAMERA_FRAME, GOAL, Topic, arm_service
 from robot_rig.vision import load_goal_picture
 from tests.ros_graph import Master, eventually
 
@@ -167,28 +166,29 @@ def test_without_a_camera_there_is_no_goal(ros_node: str, tmp_path: Path, capsys
     assert list(tmp_path.iterdir()) == []
 
 
-def arm_at(position: Floats) -> Any:
-    return state_message(ArmState(time.monotonic(), position, *np.zeros((2, JOINTS)), True, *[False] * 3), STAMPS)
+def arm_at(tool: Floats) -> Any:
+    verdict = Verdict(Outcome.HELD, ("hold",))
+    now = time.monotonic()
+    return report_message(ArmReport(now, Mode.HOLD, ("hold",), verdict, None, -1, None, -1, False, "ok", tool), STAMPS)
 
 
 def test_a_box_is_made_of_where_the_tool_was(ros_node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = np.array(CONFIG.control.home_posture_rad)
-    turns = [np.array([turn, stretch, 0, 0, 0, 0, 0]) for turn, stretch in ((0.12, 0.12), (-0.12, -0.12))]
-    now = [home + turns[0]]
+    # By the table of this very arm, which no posture and no table of ours would give.
+    tools = [np.array([0.5617, 0.0923, 0.06]), np.array([0.7281, -0.1104, 0.06])]
+    now = [tools[0]]
 
     def lines() -> Iterator[str]:
         yield "\n"
-        now[0] = home + turns[1]
+        now[0] = tools[1]
         # What was published before the arm moved may still be on its way.
         time.sleep(0.2)
         yield "\n"
         yield "q\n"
 
     monkeypatch.setattr("sys.stdin", lines())
-    with repeating(ARM_STATE, lambda: arm_at(now[0])):
+    with repeating(ARM_STATUS, lambda: arm_at(now[0])):
         assert main(["box", "--out", str(tmp_path / "box.yaml")]) == 0
     guard = load_config([tmp_path / "box.yaml"], []).guard
-    tools = [Kinematics(CONFIG.control.tool_offset_m).pose(home + turn).tool for turn in turns]
     assert np.allclose(guard.box_low_m[:2], np.min(tools, axis=0)[:2], atol=0.001)
     assert np.allclose(guard.box_high_m[:2], np.max(tools, axis=0)[:2], atol=0.001)
 

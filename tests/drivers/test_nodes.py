@@ -21,6 +21,7 @@ from std_msgs.msg import Bool, Empty
 from std_srvs.srv import Trigger
 
 from drivers.sawyer import JOINT_COMMAND, JOINT_STATES
+from robot_rig.config import Config
 from robot_rig.datatypes import Action, Frame, Mode, Source
 from robot_rig.ros.arm_report import ArmReport, read_report
 from robot_rig.ros.connect import advertise, subscribe
@@ -139,6 +140,9 @@ def test_it_comes_up_disabled_and_nothing_reaches_the_robot(rig: Onlooker) -> No
     rig.ask(1.0, 0.5)
     assert rig.mode is Mode.DISABLED
     assert rig.commands == []
+    tool = rig.reports[-1].tool
+    assert tool is not None
+    assert tool == pytest.approx(Config().control.home_tool_m, abs=0.02)
 
 
 def test_an_enabled_arm_follows_actions_and_every_action_is_accounted_for(rig: Onlooker) -> None:

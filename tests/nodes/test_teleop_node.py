@@ -17,16 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 import rospy
-from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger, TriggerResponse
 
-from robot_rig.config import Config
 from robot_rig.config_files import load_config
-from robot_rig.datatypes import JOINTS, Action, ArmState, Source
-from robot_rig.kinematics import Kinematics
-from robot_rig.ros.convert import read_action, state_message
+from robot_rig.datatypes import Action, Mode, Outcome, Source, Verdict
+from robot_rig.ros.arm_report import ArmReport, report_message
+from robot_rig.ros.convert import read_action
 from robot_rig.ros.stamps import HostStamps, Refused
-from robot_rig.ros.topics import ARM_STATE, TELEOP, arm_service
+from robot_rig.ros.topics import ARM_STATUS, TELEOP, arm_service
 from tests.house import ROOT
 from tests.ros_graph import Master, eventually
 
@@ -156,18 +154,16 @@ def test_an_order_without_an_arm_process_is_one_line(teleop: Keyboard) -> None:
 
 
 def test_corners_that_are_marked_become_a_box(teleop: Keyboard, box: Path) -> None:
-    stamps, config = HostStamps(), Config()
-    publisher = rospy.Publisher(ARM_STATE.name, JointState, queue_size=1)
-    home = np.array(config.control.home_posture_rad)
-    corners = []
-    for count, (turn, stretch) in enumerate(((0.12, 0.12), (-0.12, -0.12)), start=1):
-        position = home + np.array([turn, stretch, 0, 0, 0, 0, 0])
-        corners.append(Kinematics(config.control.tool_offset_m).pose(position).tool)
-        x = f"x {corners[-1][0]:.3f}"
+    stamps = HostStamps()
+    publisher = rospy.Publisher(ARM_STATUS.name, ARM_STATUS.message, queue_size=1)
+    corners = [np.array([0.5617, 0.0923, 0.06]), np.array([0.7281, -0.1104, 0.06])]
+    for count, tool in enumerate(corners, start=1):
+        x = f"x {tool[0]:.3f}"
 
-        def there(position: Any = position, x: str = x) -> bool:
-            state = ArmState(time.monotonic(), position, *np.zeros((2, JOINTS)), True, *[False] * 3)
-            publisher.publish(state_message(state, stamps))
+        def there(tool: Any = tool, x: str = x) -> bool:
+            verdict, now = Verdict(Outcome.HELD, ("hold",)), time.monotonic()
+            report = ArmReport(now, Mode.HOLD, ("hold",), verdict, None, -1, None, -1, False, "ok", tool)
+            publisher.publish(report_message(report, stamps))
             return x in teleop.screen().rpartition("tool")[2]
 
         assert eventually(there, 20), teleop.screen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -263,8 +264,20 @@ def test_no_message_makes_a_reader_raise(data: st.DataObject) -> None:
         assert not isinstance(answer, Refused) or answer.reason
 
 
-HOME = ArmReport(NOW, Mode.HOLD, ("hold",), Verdict(Outcome.PASSED), None, 3, None, -1, True, "")
+TOOL = np.array([0.1, -0.2, 0.3])
+HOME = ArmReport(NOW, Mode.HOLD, ("hold",), Verdict(Outcome.PASSED), None, 3, None, -1, True, "", TOOL)
 MOVED = Executed(np.zeros(2, np.float32), 0.0, Outcome.PASSED, (), np.zeros(7))
+
+
+def test_where_the_guard_has_its_tool_arrives_to_the_last_bit() -> None:
+    told = dataclasses.replace(HOME, tool=np.array([0.1 + 1e-16, -1 / 3, 2**-40]))
+    report = arm_report.read_report(crossed(arm_report.report_message(told, STAMPS)), STAMPS)
+    assert isinstance(report, ArmReport)
+    assert report.tool is not None
+    assert (report.tool == told.tool).all()
+    silent = arm_report.read_report(arm_report.report_message(dataclasses.replace(HOME, tool=None), STAMPS), STAMPS)
+    assert isinstance(silent, ArmReport)
+    assert silent.tool is None
 
 
 @pytest.mark.parametrize(
@@ -289,6 +302,9 @@ MOVED = Executed(np.zeros(2, np.float32), 0.0, Outcome.PASSED, (), np.zeros(7))
         ("position", [0.0] * 6),
         ("executed_outcome", "fine"),
         ("executed_reasons", {}),
+        ("tool", [0.0, 0.0]),
+        ("tool", None),
+        ("tool", [0.0, 0.0, math.nan]),
     ],
 )
 def test_a_report_with_one_wrong_value_is_refused(key: str, value: object) -> None:
@@ -299,7 +315,7 @@ def test_a_report_with_one_wrong_value_is_refused(key: str, value: object) -> No
     pair.value = json.dumps(value)
     assert isinstance(arm_report.read_report(message, STAMPS), Refused)
     message.status[0].values.remove(pair)
-    if key != "executed":  # without it nothing has been executed yet
+    if key not in ("executed", "tool"):  # without it nothing has been executed yet, or nobody has said
         assert "without" in getattr(arm_report.read_report(message, STAMPS), "reason", "")
 
 
