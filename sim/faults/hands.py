@@ -96,6 +96,10 @@ class Hands:
         uri = rosgraph.get_master_uri() if node == "master" else self._master.lookupNode(node)
         return str(getattr(xmlrpc.client.ServerProxy(uri), method)("/stranger", *arguments))[:200]
 
+    def puppets(self) -> str:
+        """How many puppets listen."""
+        return str(self._words[ORDER].get_num_connections())
+
     def connected(self) -> str:
         """Raise UserError unless relay and robot listen."""
         deaf = [

@@ -27,6 +27,7 @@ REST_LIMIT_S = 0.300
 
 PERIOD_S = 0.010
 REST_RAD_S = 0.01
+HELD_RAD_S = 0.05
 ROBOT_TIMEOUT_S = 0.2
 TOLD_LIMIT_S = 0.100
 REPORT_PERIOD_S = 0.100
@@ -105,6 +106,19 @@ def stopped(evidence: Evidence, verdict: Verdict, deadline: float, until: float 
     if zero - deadline > ZERO_LIMIT_S:
         verdict.add([f"zero command {1e3 * (zero - deadline):.0f} ms after the deadline"])
     resting(evidence, verdict, deadline, until)
+
+
+def held(evidence: Evidence, verdict: Verdict, since: float, limit_s: float) -> None:
+    """The robot's own position hold has the joints below HELD_RAD_S `limit_s` after `since`, for good.
+
+    It settles on its path within the next tenth of a second, which no commander can hasten: so not REST_RAD_S.
+    """
+    moving = [truth.t for truth in between(evidence.truths, since) if truth.speed >= HELD_RAD_S]
+    rest = max(moving, default=since) - since
+    verdict.figure("held", rest)
+    if rest > limit_s:
+        verdict.add([f"joints still faster than {HELD_RAD_S} rad/s {1e3 * rest:.0f} ms after the fault"])
+    resting(evidence, verdict, since, limit_s=limit_s + REST_LIMIT_S)
 
 
 def resting(
@@ -214,6 +228,7 @@ def at(truths: Sequence[Truth], when: float) -> Truth | None:
 
 
 ACTION_AGE_S, IMAGE_AGE_S = 0.15, 0.25
+STUTTERS = 3
 READING_S = 0.02
 """Two periods of the guard: what the witness and the guard may see apart."""
 
@@ -221,9 +236,11 @@ READING_S = 0.02
 def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: float) -> None:
     """The arm moves if and only if the newest action is at most 0.15 s old and its picture at most 0.25 s.
 
-    Too old, and zero within 0.1 s; zero though fresh only while an action is on its way to the guard.
+    Too old, and zero within 0.1 s. Zero though fresh for `STUTTERS` periods is a complaint: shorter, the witness and the
+    guard have only seen the action, or the arm's report, at different moments.
     """
     arrivals = [action.t for action in evidence.actions]
+    stutters = 0
     for command in between(evidence.commands, since, until):
         index = bisect.bisect_right(arrivals, command.t) - 1
         if index < 0:
@@ -232,9 +249,12 @@ def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: 
         late = max(command.t - action.stamp - ACTION_AGE_S, command.t - action.frame_stamp - IMAGE_AGE_S)
         if not is_zero(command):
             verdict.figure("stop", max(late, 0.0))
-        if not is_zero(command) and late > ZERO_LIMIT_S:
-            verdict.add([f"motion {1e3 * late:.0f} ms after what it followed went stale"])
-            return
-        if is_zero(command) and late < -READING_S and command.t - action.t > 2 * READING_S:
-            verdict.add([f"zero though the newest action and its picture were fresh by {-1e3 * late:.0f} ms"])
+            if late > ZERO_LIMIT_S:
+                verdict.add([f"motion {1e3 * late:.0f} ms after what it followed went stale"])
+                return
+        fresh = is_zero(command) and late < -READING_S and command.t - action.t > 2 * READING_S
+        stutters = stutters + 1 if fresh else 0
+        if stutters >= STUTTERS:
+            when = command.t - evidence.begin
+            verdict.add([f"zero at {when:.2f} s though action and picture were fresh by {-1e3 * late:.0f} ms"])
             return

@@ -12,7 +12,7 @@ from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Stage
 
 ARM, STRANGER = "rig_arm", "stranger"
-START_S = 30.0
+START_S = 90.0
 DISARMED_S = 0.500
 TELEOP_S = 0.150
 SHUTDOWN_S = 0.300
@@ -52,7 +52,8 @@ def _wait_for_human(stage: Stage) -> None:
 def take_over(stage: Stage) -> None:
     """The policy moves sideways; a person moves up, pauses, and moves up again; the policy goes on sending."""
     stage.start("human")
-    stage.wait(4.0 + stage.random.uniform(0.0, 1.0))
+    stage.until("the person is there", lambda: stage.hand("puppets")[1] == "2", START_S)
+    stage.wait(1.0 + stage.random.uniform(0.0, 1.0))
     stage.mark("fault")
     stage.tell("puppet", to="human", kind="push", value=[0.0, 0.0, UP])
     stage.wait(1.0)
@@ -97,7 +98,8 @@ def drop_teleop(stage: Stage) -> None:
     """A person moves the arm, and the teleop dies with the stick pushed."""
     stage.tell("puppet", to="policy", kind="rest")
     stage.start("human")
-    stage.wait(3.0)
+    stage.until("the person is there", lambda: stage.hand("puppets")[1] == "2", START_S)
+    stage.wait(1.0)
     stage.tell("puppet", to="human", kind="circle")
     _wait_for_human(stage)
     stage.hand("order", word="enable")
@@ -150,16 +152,14 @@ def judge_stranger(evidence: Evidence) -> Verdict:
 
 
 def call_node(stage: Stage) -> None:
-    """A stranger sets parameters, and then shuts the guard down or takes its publishers away."""
+    """A stranger sets parameters, names a publisher that is none, and then shuts the guard down."""
     stage.mark("parameters")
     for name in ("/rig_arm/guard/tool_speed_m_s", "/guard/tool_speed_m_s", "/rig_arm/config"):
         stage.hand("call", node="master", method="setParam", arguments=[name, 5.0])
-    stage.wait(1.0)
+    stage.hand("call", node="/rig_arm", method="publisherUpdate", arguments=["/rig/action", ["http://127.0.0.1:9"]])
+    stage.wait(float(stage.random.uniform(0.2, 1.0)))
     stage.mark("fault")
-    if stage.random.integers(2):
-        stage.hand("call", node="/rig_arm", method="shutdown", arguments=["a stranger says so"])
-    else:
-        stage.hand("call", node="/rig_arm", method="publisherUpdate", arguments=["/rig/action", []])
+    stage.hand("call", node="/rig_arm", method="shutdown", arguments=["a stranger says so"])
     stage.mark("called")
     stage.wait(2.0)
     stage.kill("arm")

@@ -105,7 +105,7 @@ def judge_killed_guard(evidence: Evidence) -> Verdict:
     """At rest within 300 ms; an alarm within a second; the new guard sends no motion and switches nothing on."""
     verdict, kill = Verdict(), evidence.marks["kill"]
     verdict.add(judges.moved_before(evidence, kill))
-    judges.resting(evidence, verdict, kill, limit_s=GUARD_DEAD_S)
+    judges.held(evidence, verdict, kill, GUARD_DEAD_S)
     if judges.moves(evidence, kill + 0.05, evidence.end):
         verdict.add(["motion was asked for after the guard's death"])
     verdict.add(judges.told(evidence, ["the arm process is silent"], kill, kill + ALARM_S + judges.REPORT_PERIOD_S))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from robot_rig.errors import UserError
@@ -19,7 +20,7 @@ def chosen(words: str) -> Sequence[Row]:
     numbers = []
     for word in words.split(","):
         first, _, last = word.strip().partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
+        if not re.fullmatch(r"\d+(-\d+)?", word.strip()):
             raise UserError(f"--rows {words!r} names no rows", next_step="give numbers, as in --rows 1-3,12")
         span = range(int(first), int(last or first) + 1)
         numbers += [number for number in span if number in ROWS or not last]

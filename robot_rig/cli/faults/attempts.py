@@ -17,7 +17,9 @@ from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
 from sim.faults.rows import NotPermittedError, Row
 
-BEFORE_S = 1.0
+BEFORE_S = 0.8
+"""Of the attempt before the fault comes: the arm has moved for a second by then."""
+
 LAST_BEAT_S = 2.0
 NOT_PERMITTED = "not permitted here"
 

@@ -1,0 +1,162 @@
+"""Every criterion can fail: each judge passes a log of an arm that stopped as it should, and names what is wrong."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from sim.faults import judges
+from sim.faults.evidence import VELOCITY_MODE, Beat, Command, RobotState, Tool, Truth, line_of, read_line
+from sim.faults.judges import Verdict
+from tests.faults.logs import (
+    ARM,
+    HOME,
+    command,
+    enabled_by,
+    fresh_actions,
+    log,
+    moving_until,
+    told,
+    truth,
+)
+
+FAULT, END = 1.0, 3.0
+MARKS = {"fault": FAULT}
+
+
+def stopped_at(zero: float, rest: float) -> Verdict:
+    verdict = Verdict()
+    judges.stopped(log(moving_until(zero, rest, END), END, MARKS), verdict, FAULT)
+    return verdict
+
+
+def test_an_arm_that_stops_in_time_passes_with_its_figures() -> None:
+    verdict = stopped_at(1.05, 1.2)
+    assert verdict.passed
+    assert verdict.figures["stop"] == pytest.approx(50, abs=11)
+    assert verdict.figures["rest"] == pytest.approx(190, abs=11)
+
+
+def test_a_late_zero_a_late_rest_and_motion_that_returns_are_told() -> None:
+    assert "zero command" in " ".join(stopped_at(1.15, 1.2).complaints)
+    assert "faster than" in " ".join(stopped_at(1.05, 1.4).complaints)
+    verdict = Verdict()
+    judges.stopped(log([*moving_until(1.05, 1.2, END), command(2.5, 0.1)], END, MARKS), verdict, FAULT)
+    assert "zero command" in " ".join(verdict.complaints)
+
+
+def test_a_commander_that_falls_silent_has_stopped_when_the_robot_times_out() -> None:
+    silent = [fact for fact in moving_until(9.0, 1.25, END) if not isinstance(fact, Command) or fact.t <= FAULT]
+    verdict = Verdict()
+    judges.stopped(log(silent, END, MARKS), verdict, FAULT)
+    assert verdict.figures["stop"] == pytest.approx(200, abs=11)
+    assert not verdict.passed
+
+
+def test_nobody_who_saw_the_arm_is_no_proof_of_rest() -> None:
+    verdict = Verdict()
+    judges.resting(log([command(0.5, 0.0)], END, MARKS), verdict, FAULT)
+    assert not verdict.passed
+
+
+def test_a_nan_is_not_zero_and_not_sane() -> None:
+    nan = Command(1.5, ARM, VELOCITY_MODE, (math.nan, *[0.0] * 6))
+    assert not judges.is_zero(nan)
+    assert judges.sane_commands([nan], [1.0] * 7)
+    assert not judges.is_zero(Command(1.5, ARM, 1, (0.0,) * 7))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Command(1.0, ARM, VELOCITY_MODE, (1.01, *[0.0] * 6)),
+        Command(1.0, ARM, VELOCITY_MODE, (-math.inf, *[0.0] * 6)),
+        Command(1.0, ARM, VELOCITY_MODE, (0.0,) * 6),
+        Command(1.0, ARM, 3, (0.0,) * 7),
+    ],
+)
+def test_each_insane_command_is_told(bad: Command) -> None:
+    good = command(0.9, 1.0)
+    assert judges.sane_commands([good], [1.0] * 7) == []
+    assert len(judges.sane_commands([good, bad], [1.0] * 7)) == 1
+
+
+def test_an_arm_that_stood_still_proves_nothing() -> None:
+    moving, still = moving_until(1.05, 1.2, END), moving_until(0.0, 0.0, END)
+    assert judges.moved_before(log(moving, END, MARKS), FAULT) == []
+    assert judges.moved_before(log(still, END, MARKS), FAULT) != []
+
+
+def test_a_code_must_be_told_in_its_time() -> None:
+    facts = [*moving_until(1.05, 1.2, END), told(1.1, "image_stale")]
+    assert judges.told(log(facts, END, MARKS), ["image_stale"], FAULT, 1.2) == []
+    assert judges.told(log(facts, END, MARKS), ["image_stale"], FAULT, 1.05) != []
+    assert judges.told(log(facts, END, MARKS), ["collision"], FAULT, 1.2) != []
+
+
+def test_an_enable_after_the_fault_and_a_second_commander_are_told() -> None:
+    facts = moving_until(1.05, 1.2, END)
+    assert judges.no_enables(log([*facts, enabled_by(0.5, "rig")], END, MARKS), FAULT) == []
+    assert "ghost" in judges.no_enables(log([*facts, enabled_by(2.0, "ghost")], END, MARKS), FAULT)[0]
+    assert judges.one_commander(log(facts, END, MARKS), ARM) == []
+    assert judges.one_commander(log([*facts, command(2.0, 0.0, "ghost")], END, MARKS), ARM) != []
+
+
+def test_walls_limits_and_contacts() -> None:
+    facts = moving_until(1.05, 1.2, END)
+    low, high = (0.55, -0.2, 0.03), (0.75, 0.2, 0.3)
+    assert judges.within_box(log(facts, END, MARKS), low, high, 0.005) == []
+    outside = [*facts, Tool(2.0, (0.756, 0.0, 0.1))]
+    assert "6.0 mm" in judges.within_box(log(outside, END, MARKS), low, high, 0.005)[0]
+    assert judges.within_box(log([command(1.0, 0.0)], END, MARKS), low, high, 0.005) != []
+    bound = [3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.2]
+    lower = [-angle for angle in bound]
+    assert judges.within_joint_limits(log(facts, END, MARKS), lower, bound) == []
+    past = [*facts, Truth(2.0, (3.01, *HOME[1:]), (0.0,) * 7, False)]
+    assert judges.within_joint_limits(log(past, END, MARKS), lower, bound) != []
+    assert judges.within_joint_limits(log([], END, MARKS), lower, bound) != []
+    assert judges.no_contact(log(facts, END, MARKS)) == []
+    assert judges.no_contact(log([*facts, truth(2.0, 0.0, touches=True)], END, MARKS)) != []
+
+
+def test_motion_if_and_only_if_fresh() -> None:
+    def judged(zero: float, actions_until: float) -> list[str]:
+        verdict = Verdict()
+        facts = [*moving_until(zero, zero, END), *fresh_actions(actions_until, END)]
+        judges.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
+        return verdict.complaints
+
+    assert judged(zero=9.0, actions_until=9.0) == []
+    assert judged(zero=1.6, actions_until=1.5) == []
+    assert "went stale" in judged(zero=1.9, actions_until=1.5)[0]
+    assert "though action and picture" in judged(zero=1.5, actions_until=9.0)[0]
+
+
+def test_the_first_state_and_the_longest_gap() -> None:
+    facts = [*moving_until(1.05, 1.2, END), RobotState(1.5, False, True, False, True)]
+    assert judges.first_state(log(facts, END, MARKS), FAULT, lambda state: state.button) == 1.5
+    assert judges.first_state(log(facts, END, MARKS), 1.6, lambda state: state.button) is None
+    holed = [fact for fact in facts if not (isinstance(fact, Command) and 2.0 < fact.t < 2.1)]
+    assert judges.command_gap(log(facts, END, MARKS), FAULT, 2.9) < 0.02
+    assert judges.command_gap(log(holed, END, MARKS), FAULT, 2.9) == pytest.approx(0.1, abs=0.011)
+
+
+def test_an_attempt_is_void_when_the_machine_or_the_simulator_was_away() -> None:
+    facts = moving_until(1.05, 1.2, END)
+    assert judges.void_reason(log(facts, END, MARKS)) == ""
+    assert "away for 25 ms" in judges.void_reason(log([*facts, Beat(2.0, 0.025)], END, MARKS))
+    # A gap that begins in the attempt and is told after it counts; one that is all after it does not.
+    assert judges.void_reason(log([*facts, Beat(END + 0.02, 0.03)], END, MARKS)) != ""
+    assert judges.void_reason(log([*facts, Beat(END + 0.04, 0.03)], END, MARKS)) == ""
+    holed = [fact for fact in facts if not (isinstance(fact, Truth) and 2.0 < fact.t < 2.2)]
+    assert "silent" in judges.void_reason(log(holed, END, MARKS))
+    assert judges.void_reason(log([fact for fact in facts if not isinstance(fact, Beat)], END, MARKS)) == "no heartbeat"
+
+
+def test_a_fact_survives_the_log() -> None:
+    for fact in [*moving_until(0.02, 0.02, 0.05), *fresh_actions(1.0, 1.0), told(1.0, "a", "b")]:
+        assert read_line(line_of(fact)) == fact
+    lost = read_line(line_of(Command(1.0, ARM, VELOCITY_MODE, (math.nan, math.inf))))
+    assert math.isnan(lost.values[0])
+    assert math.isinf(lost.values[1])

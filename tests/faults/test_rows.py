@@ -1,0 +1,238 @@
+"""Each row's judge passes what the table asks for and fails what it forbids; and the table is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from robot_rig.errors import UserError
+from sim.faults.evidence import Action, Collision, Command, Episode, Frame, Passed, Report, RobotState, Tool
+from sim.faults.table import ROWS, chosen
+from tests.faults.logs import (
+    command,
+    enabled_by,
+    fresh_actions,
+    log,
+    moving_until,
+    pictures,
+    told,
+    truth,
+)
+
+WANTED = {*range(1, 4), *range(5, 16), 27, 28, *range(31, 45), *range(52, 57)}
+FAULT = 1.0
+
+Facts = Callable[[float, float], list[Any]]
+
+
+def states(when: float, end: float, **flags: bool) -> list[RobotState]:
+    """The robot's word from `when` on."""
+    base = {"enabled": True, "stopped": False, "error": False, "button": False} | flags
+    return [RobotState(when + 0.01 * number, **base) for number in range(round((end - when) / 0.01))]
+
+
+def spoilt(zero: float, rest: float, code: str, end: float) -> list[Any]:
+    """Spoilt pictures from the fault on, and an arm that stops at `zero`."""
+    good, bad = pictures(FAULT), pictures(end, "spoilt", after=FAULT)
+    return [*moving_until(zero, rest, end), *good, *bad, told(max(zero - 0.02, FAULT + 0.01), code)]
+
+
+def verdict_of(number: int, facts: Sequence[Any], end: float, **marks: float) -> list[str]:
+    """What the row complains of."""
+    return ROWS[number].judge(log(list(facts), end, marks)).complaints
+
+
+# Row, its marks, its end, a code that it wants told, and the latest zero that passes: a tenth later must not.
+STOPS: list[tuple[int, dict[str, float], float, str, float, list[Any]]] = [
+    (1, {"fault": FAULT, "return": 8.0}, 8.5, "image_stale", FAULT - 0.12 + 0.25 + 0.05, []),
+    (2, {"fault": FAULT, "return": 2.9}, 3.0, "image_frozen", FAULT + 0.2 + 0.08, []),
+    (3, {"fault": FAULT, "return": 2.9}, 3.0, "image_dark", FAULT + 0.1 + 0.08, []),
+    (5, {"fault": FAULT, "return": 2.9}, 3.0, "image_refused", FAULT + 0.25 + 0.08, []),
+    (7, {"fault": FAULT, "return": 2.9}, 3.0, "image_stale", FAULT - 0.12 + 0.25 + 0.05, []),
+    (8, {"fault": FAULT, "return": 2.9}, 3.0, "action_stale", FAULT - 0.12 + 0.25 + 0.05, []),
+    (12, {"kill": FAULT}, 3.0, "action_stale", FAULT + 0.24, []),
+    (32, {"fault": FAULT}, 3.0, "arm_stopped", FAULT + 0.015, states(FAULT + 0.002, 3.0, stopped=True, button=True)),
+    (33, {"fault": FAULT}, 3.0, "arm_error", FAULT + 0.015, states(FAULT + 0.002, 3.0, error=True)),
+    (35, {"fault": FAULT}, 3.0, "collision", FAULT + 0.09, [Collision(FAULT + 0.002, True)]),
+    (54, {"fault": FAULT}, 3.0, "action_stale", 0.9 + 0.15 + 0.09, [Action(0.9, "human", 1, 0.9, 0.8, (1.0,))]),
+]
+
+
+@pytest.mark.parametrize(("number", "marks", "end", "code", "zero", "more"), STOPS, ids=lambda value: str(value)[:12])
+def test_a_stop_in_time_passes_and_a_late_one_does_not(
+    number: int, marks: dict[str, float], end: float, code: str, zero: float, more: list[Any]
+) -> None:
+    def judged(when: float, said: str) -> list[str]:
+        facts = [fact for fact in spoilt(when, when + 0.05, said, end) if not was(fact)]
+        return verdict_of(number, [*facts, *more], end, **marks)
+
+    def was(fact: Any) -> bool:
+        told_otherwise = isinstance(fact, RobotState) and fact.t > FAULT and number in (32, 33)
+        return told_otherwise or (isinstance(fact, Passed) and fact.t > FAULT and number == 1)
+
+    assert judged(zero, code) == []
+    assert judged(zero + 0.12, code) != []
+    assert judged(9.0, code) != []
+    assert any("told" in complaint for complaint in judged(zero, "slew"))
+
+
+def test_row_1_wants_a_person_after_five_seconds_and_none_before() -> None:
+    def judged(back: float, moves_after: bool) -> list[str]:
+        zero, end = FAULT + 0.15, back + 2.5
+        facts = [
+            *moving_until(zero, zero, end),
+            *pictures(FAULT),
+            *pictures(end, after=back),
+            told(zero, "image_stale"),
+        ]
+        facts += [command(back + 0.5 + 0.01 * n, 0.1) for n in range(20)] if moves_after else []
+        return verdict_of(1, facts, end, fault=FAULT, **{"return": back})
+
+    assert judged(3.0, True) == []
+    assert "no motion" in judged(3.0, False)[0]
+    assert judged(7.5, False) == []
+    assert "by itself" in judged(7.5, True)[0]
+
+
+def test_row_12_fails_when_it_moves_again_or_is_switched_on() -> None:
+    good = [*moving_until(1.2, 1.25, 8.0), told(1.2, "action_stale")]
+    assert verdict_of(12, good, 8.0, kill=FAULT) == []
+    assert verdict_of(12, [*good, command(6.0, 0.05)], 8.0, kill=FAULT) != []
+    assert verdict_of(12, [*good, enabled_by(6.0, "respawn")], 8.0, kill=FAULT) != []
+
+
+def test_row_14_wants_rest_an_alarm_and_a_guard_that_comes_up_disarmed() -> None:
+    def facts(rest: float, alarm: float) -> list[Any]:
+        seen = [fact for fact in moving_until(9.0, rest, 6.0) if not (isinstance(fact, Command) and fact.t > FAULT)]
+        return [*seen, Report(alarm, "rig_policy", "waiting", ("the arm process is silent",), "")]
+
+    assert verdict_of(14, facts(1.28, 1.6), 6.0, kill=FAULT) == []
+    assert verdict_of(14, facts(1.35, 1.6), 6.0, kill=FAULT) != []
+    assert verdict_of(14, facts(1.28, 2.6), 6.0, kill=FAULT) != []
+    assert verdict_of(14, [*facts(1.28, 1.6), command(4.0, 0.1)], 6.0, kill=FAULT) != []
+
+
+def test_row_15_wants_a_loop_on_time_before_and_a_stop_after() -> None:
+    marks = {"stall 1": FAULT, "stall 4": FAULT + 0.1}
+    good = [*moving_until(1.15, 1.25, 3.0), told(1.2, "overrun")]
+    assert verdict_of(15, good, 3.0, **marks) == []
+    assert verdict_of(15, [*moving_until(1.3, 1.35, 3.0), told(1.3, "overrun")], 3.0, **marks) != []
+    late = [fact for fact in good if not (isinstance(fact, Command) and round(fact.t * 100) % 3 and fact.t < FAULT)]
+    assert "p99" in verdict_of(15, late, 3.0, **marks)[0]
+
+
+def test_row_27_wants_no_gap_a_word_and_no_new_episode() -> None:
+    master = Report(1.2, "rig_arm", "active", ("master: gone",), "")
+    good = [*moving_until(9.0, 9.0, 6.0), master]
+    assert verdict_of(27, good, 6.0, kill=FAULT) == []
+    assert verdict_of(27, [fact for fact in good if fact is not master], 6.0, kill=FAULT) != []
+    assert verdict_of(27, [*good, Episode(4.0, 7, "running", "")], 6.0, kill=FAULT) != []
+    holed = [fact for fact in good if not (isinstance(fact, Command) and 2.0 < fact.t < 2.07)]
+    assert verdict_of(27, holed, 6.0, kill=FAULT) != []
+
+
+def test_row_28_wants_it_noticed_and_the_stack_back_at_rest() -> None:
+    marks = {"new master": 1.0, "noticed": 2.0, "back": 9.0}
+    good = moving_until(2.05, 2.1, 10.0)
+    assert verdict_of(28, good, 10.0, **marks) == []
+    assert verdict_of(28, good, 10.0, **marks | {"new master": -0.5}) != []
+    assert verdict_of(28, moving_until(2.05, 2.1, 20.0), 20.0, **marks | {"back": 17.5}) != []
+    assert verdict_of(28, [*good, command(9.5, 0.1)], 10.0, **marks) != []
+
+
+def test_row_34_counts_from_the_last_word_of_the_robot() -> None:
+    def judged(zero: float) -> list[str]:
+        facts = [f for f in moving_until(zero, zero, 3.0) if not (isinstance(f, RobotState) and f.t > FAULT)]
+        return verdict_of(34, [*facts, told(zero, "state_stale")], 3.0, fault=FAULT)
+
+    assert judged(1.38) == []
+    assert judged(1.45) != []
+
+
+def away(speed: float, until: tuple[float, float, float]) -> list[Any]:
+    """An arm that goes on, its tool at `until` in the end."""
+    return [*moving_until(9.0, 9.0, 6.0), command(3.0, speed), Tool(5.0, until)]
+
+
+@pytest.mark.parametrize("number", [38, 39])
+def test_walls_must_hold(number: int) -> None:
+    assert verdict_of(number, away(0.2, (0.75, 0.0, 0.06)), 6.0, fault=FAULT) == []
+    assert verdict_of(number, away(0.2, (0.756, 0.0, 0.06)), 6.0, fault=FAULT) != []
+    assert verdict_of(number, away(9.0, (0.75, 0.0, 0.06)), 6.0, fault=FAULT) != []
+    assert verdict_of(number, away(0.2, (0.65, 0.0, 0.06)), 6.0, fault=FAULT) != []
+    touching = [*away(0.2, (0.75, 0.0, 0.06)), truth(4.0, 0.0, touches=True)]
+    assert verdict_of(number, touching, 6.0, fault=FAULT) != []
+
+
+@pytest.mark.parametrize("number", [37, 40, 41])
+def test_joints_must_keep_their_speed(number: int) -> None:
+    assert verdict_of(number, away(0.2, (0.65, 0.0, 0.06)), 6.0, fault=FAULT) == []
+    assert verdict_of(number, away(3.0, (0.65, 0.0, 0.06)), 6.0, fault=FAULT) != []
+    assert verdict_of(number, moving_until(0.0, 0.0, 6.0), 6.0, fault=FAULT) != []
+
+
+def test_row_11_wants_nonsense_to_have_been_sent_and_nothing_of_it_to_come_out() -> None:
+    nan = [Action(FAULT + 0.02 * n, "policy", n, FAULT, FAULT, (float("nan"),)) for n in range(900)]
+    good = [*moving_until(1.05, 1.1, 12.0), *nan, told(1.1, "action_garbled")]
+    marks = {"fault": FAULT, "flood": 2.0}
+    assert verdict_of(11, good, 12.0, **marks) == []
+    assert verdict_of(11, [*good, command(8.0, float("nan"))], 12.0, **marks) != []
+    assert verdict_of(11, [*good, command(8.0, 1e9)], 12.0, **marks) != []
+    few = [fact for fact in good if not (isinstance(fact, Action) and fact.t > 3.0)]
+    assert verdict_of(11, few, 12.0, **marks) != []
+
+
+def test_rows_9_and_13_want_motion_if_and_only_if_fresh() -> None:
+    for number, marks in ((9, {"fault": FAULT}), (13, {"freeze": FAULT, "thaw": 2.0})):
+        good = [*moving_until(1.6, 1.65, 3.0), *fresh_actions(1.5, 3.0)]
+        assert verdict_of(number, good, 3.0, **marks) == []
+        late = [*moving_until(1.9, 1.95, 3.0), *fresh_actions(1.5, 3.0)]
+        assert verdict_of(number, late, 3.0, **marks) != []
+
+
+def test_row_6_wants_the_same_picture_from_each_known_encoding() -> None:
+    def frames(bgr: float) -> list[Frame]:
+        looks = ((0.1, 90.0), (0.3, bgr), (0.6, 90.0))
+        return [Frame(t, n, t, 0, (mean, mean, mean)) for n, (t, mean) in enumerate(looks)]
+
+    marks = {"rgb8": 0.05, "bgr8": 0.25, "mono8": 0.55, "fault": FAULT, "return": 2.9}
+    stop = spoilt(1.3, 1.35, "image_refused", 3.0)
+    assert verdict_of(6, [*stop, *frames(90.4)], 3.0, **marks) == []
+    assert verdict_of(6, [*stop, *frames(92.0)], 3.0, **marks) != []
+
+
+def test_row_52_wants_one_commander_who_is_not_disturbed() -> None:
+    good = [*moving_until(9.0, 9.0, 3.0), *fresh_actions(9.0, 3.0)]
+    marks = {"fault": FAULT, "exit code 2": 2.0}
+    assert verdict_of(52, good, 3.0, **marks) == []
+    assert verdict_of(52, good, 3.0, fault=FAULT, **{"exit code 0": 2.0}) != []
+    assert verdict_of(52, [*good, command(2.0, 0.0, "rig_arm_2")], 3.0, **marks) != []
+
+
+def test_row_55_wants_the_motors_off_in_half_a_second() -> None:
+    def judged(off: float, early: Sequence[Any] = ()) -> list[str]:
+        facts = [f for f in moving_until(1.1, 1.2, 3.0) if not (isinstance(f, RobotState) and f.t > off)]
+        facts += states(off, 3.0, enabled=False)
+        facts += [command(1.0 + 0.01 * n, 0.05, "stranger") for n in range(1, 100)]
+        return verdict_of(55, [*facts, told(off + 0.1, "second_commander"), *early], 3.0, fault=FAULT)
+
+    assert judged(1.4) == []
+    assert judged(1.6) != []
+    assert judged(1.4, [command(0.9, 0.0, "outsider")]) != []
+
+
+def test_row_56_wants_a_stop_in_300_ms() -> None:
+    marks = {"fault": FAULT, "called": FAULT + 0.01}
+    assert verdict_of(56, moving_until(1.25, 1.3, 3.0), 3.0, **marks) == []
+    assert verdict_of(56, moving_until(1.4, 1.45, 3.0), 3.0, **marks) != []
+
+
+def test_rows_are_named_by_number_and_span() -> None:
+    assert [row.number for row in chosen("1-3,12")] == [1, 2, 3, 12]
+    assert {row.number for row in chosen("")} == set(ROWS)
+    assert set(ROWS) <= WANTED | {4}
+    for wrong in ("99", "x", "1-", "-3"):
+        with pytest.raises(UserError):
+            chosen(wrong)
