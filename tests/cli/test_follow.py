@@ -1,0 +1,101 @@
+"""`rig train --data --out`: a learner that SIGKILL ends learns the same, bit for bit; what is missing is said."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from robot_rig.cli.main import main
+from robot_rig.metrics import read_metrics
+from robot_rig.runs import RunFolder
+from tests.ros_graph import eventually
+from tests.stages.test_follow import CONFIG, whole_log
+from tests.tiny_run import start
+
+Capture = pytest.CaptureFixture[str]
+LIMIT_S = 200.0
+
+
+@pytest.fixture(autouse=True)
+def no_lower_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A learner in this process must not slow the tests down after it."""
+    monkeypatch.setattr("os.nice", lambda step: step)
+
+
+def played(folder: Path) -> Path:
+    """What a recorder leaves: the run that the robot has played."""
+    with RunFolder.claim(folder, CONFIG) as run:
+        whole_log(run.episodes)
+    return folder
+
+
+def words(data: Path, out: Path, *more: str) -> list[str]:
+    return ["train", "--data", str(data), "--out", str(out), *more]
+
+
+def checkpoints(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in (out / "checkpoints").rglob("*.*")}
+
+
+def curves(out: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
+    return {stage: read_metrics(out / "metrics", stage) for stage in ("vae", "td3")}
+
+
+def ended(child: subprocess.Popen[str]) -> int:
+    said = child.communicate(timeout=LIMIT_S)
+    assert child.returncode == 0, said
+    return child.returncode
+
+
+def kill_at(landmark: Path, child: subprocess.Popen[str]) -> None:
+    assert eventually(lambda: landmark.exists() or child.poll() is not None, LIMIT_S)
+    child.kill()
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_a_follower_that_is_killed_learns_the_same(tmp_path: Path) -> None:
+    data = played(tmp_path / "played")
+    ended(start(words(data, tmp_path / "straight")))
+    out = tmp_path / "learnt"
+    for landmark in ("state/following.npz", "checkpoints/practice-000050"):
+        kill_at(out / landmark, start(words(data, out, "--follow")))
+    ended(start(words(data, out)))
+    assert checkpoints(out) == checkpoints(tmp_path / "straight") != {}
+    assert curves(out) == curves(tmp_path / "straight")
+    assert curves(out)["td3"]["critic_loss"]
+
+
+def refused(capsys: Capture, arguments: list[str]) -> str:
+    assert main(arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_what_is_missing_is_said_in_a_line(capsys: Capture, tmp_path: Path) -> None:
+    for arguments in ([], ["--follow"], ["--data", "a"], ["--run", "a", "--out", "b"]):
+        assert "--data DIR --out DIR" in refused(capsys, ["train", *arguments])
+    nowhere = tmp_path / "nowhere"
+    assert f"there is no run in {nowhere}" in refused(capsys, words(nowhere, tmp_path / "out"))
+    assert not nowhere.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_learnt_with_other_settings_is_not_gone_on_with(capsys: Capture, tmp_path: Path) -> None:
+    RunFolder.claim(tmp_path / "played", CONFIG).close()
+    assert main(words(tmp_path / "played", tmp_path / "out")) == 0
+    line = refused(capsys, [*words(tmp_path / "played", tmp_path / "out"), "--set", "vae.beta=7"])
+    assert "vae.beta 1.0 -> 7.0" in line
+
+
+@pytest.mark.parametrize("busy", ["played", "out"])
+def test_the_recorder_may_work_in_its_run_and_one_learner_in_its_own(
+    capsys: Capture, tmp_path: Path, busy: str
+) -> None:
+    for name in ("played", "out"):
+        RunFolder.claim(tmp_path / name, CONFIG).close()
+    with RunFolder.claim(tmp_path / busy, CONFIG):
+        code = main(words(tmp_path / "played", tmp_path / "out"))
+    assert code == (2 if busy == "out" else 0)
