@@ -9,9 +9,11 @@ import json
 import os
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import benchmarks.mutants.generate as generate
 from benchmarks.mutants.baseline import Baseline, known_or_measured
@@ -55,10 +57,12 @@ class Records:
         shared = [*Path().glob("robot_rig/*.py"), *GUARD.glob("*.py"), *HELPERS]
         self._shared = digest(file.read_text() for file in sorted(shared))
         self._suite = digest([self._shared, *(file.read_text() for file in sorted(TESTS.glob("test_*.py")))])
-        self._rows: dict[str, dict[str, str]] = {}
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for line in path.read_text().splitlines() if path.exists() else ():
             row = json.loads(line)
             self._rows[row["mutant"]] = row
+            self._kills[row["name"][0]][row["killer"]] += 1
 
     def state_of(self, file: Path) -> str:
         """One name for a file of tests, the guard and what the tests share, as they are."""
@@ -73,15 +77,16 @@ class Records:
         row = self._rows.get(digest(mutant.name))
         return row["killer"] if row is not None and row["depends"] == self._depends(row["killer"]) else None
 
-    def likeliest(self, mutant: Mutant) -> str:
-        """The test that noticed it last, whatever has changed since."""
-        return self._rows.get(digest(mutant.name), {}).get("killer", "")
+    def hope(self, mutant: Mutant, test: str) -> tuple[bool, int]:
+        """The greater, the likelier `test` is to notice it: it did last time, or it did for others in this function."""
+        return self._rows.get(digest(mutant.name), {}).get("killer") == test, self._kills[mutant.place][test]
 
     def add(self, verdict: Verdict) -> None:
         """Remember for this run and the next."""
         mutant, killer, seconds = verdict
         row = {"mutant": digest(mutant.name), "depends": self._depends(killer), "killer": killer}
         self._rows[row["mutant"]] = row
+        self._kills[mutant.place][killer] += 1
         with self._path.open("a") as file:
             file.write(json.dumps({**row, "seconds": round(seconds, 2), "name": mutant.name}) + "\n")
 
@@ -97,7 +102,7 @@ def judge(mutants: list[Mutant], records: Records, jobs: int) -> None:
 
     def plan(mutant: Mutant, baseline: Baseline) -> list[str]:
         tests = baseline.tests_of(mutant, GUARD / f"{mutant.module.rpartition('.')[2]}.py")
-        return sorted(tests, key=lambda test: test != records.likeliest(mutant))
+        return sorted(tests, key=lambda test: records.hope(mutant, test), reverse=True)
 
     def tell(verdict: Verdict) -> None:
         nonlocal done

@@ -10,6 +10,7 @@ The guard runs as Python there, so a mutated line is what runs; what it calls of
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -165,6 +166,8 @@ class Judges:
         self._items = {item.nodeid: item for item in session.items}
         self._baseline = self._make_baseline(session.items)
         waiting = self._mutants
+        # What a child never touches is then never copied for it.
+        gc.freeze()
         while waiting or self._running:
             while waiting and len(self._running) < self._jobs:
                 self._start(waiting.pop())

@@ -9,7 +9,7 @@ import pytest
 
 from robot_rig.config import GuardConfig
 from robot_rig.datatypes import JOINTS, Floats
-from robot_rig.kinematics import LINK_SPHERES
+from robot_rig.kinematics import LINK_SPHERES, LOWER_LIMITS, UPPER_LIMITS
 from robot_rig.safety.barriers import Barriers
 from robot_rig.safety.limits import Limits
 from tests.safety.gate_bench import CONTROL, HOME, KINEMATICS
@@ -88,12 +88,17 @@ def test_what_is_under_way_away_from_a_barrier_gives_no_room() -> None:
     assert barriers.allowed(0.0, 0.06, towards, STILL)[14] == pytest.approx((room - coming) / 0.04)
 
 
-def test_the_soft_ring_slows_joints_and_not_the_tool() -> None:
+@pytest.mark.parametrize("joint", range(7))
+@pytest.mark.parametrize("upper", [False, True])
+def test_the_soft_ring_slows_each_joint_by_its_own_speed_and_never_the_tool(joint: int, upper: bool) -> None:
     position = HOME.copy()
-    position[6] = -4.7124 + 0.05 + 0.03
-    allowed = measured(position).allowed(0.001, 0.001, STILL, STILL)
-    assert allowed[13] == pytest.approx(0.03 / 0.15 * 1.2)
-    assert allowed[14] == pytest.approx(measured(position).distance[14] / 0.0105)
+    position[joint] = UPPER_LIMITS[joint] - 0.08 if upper else LOWER_LIMITS[joint] + 0.08
+    barriers = measured(position)
+    allowed = barriers.allowed(0.001, 0.001, STILL, STILL)
+    row = joint if upper else 7 + joint
+    assert allowed[row] == pytest.approx(0.03 / 0.15 * (1.1952 if joint == 1 else 1.2))
+    barriers.distance[:] = 0.1
+    assert barriers.allowed(0.001, 0.001, STILL, STILL)[14:] == pytest.approx(0.1 / 0.0105)
 
 
 def test_without_a_soft_ring_a_joint_brakes_by_its_stopping_distance_alone() -> None:

@@ -40,6 +40,7 @@ def test_disabled_and_fault_are_zero_at_once_past_the_slew(mode: Mode) -> None:
     command = bench.tick(never, mode=mode)
     assert not command.command.velocity.any()
     assert command.verdict.reasons == (mode.value,)
+    assert command.verdict.outcome is (Outcome.HELD if mode is Mode.DISABLED else Outcome.LATCHED)
 
 
 def test_hold_comes_to_rest_by_the_slew_and_stays() -> None:
