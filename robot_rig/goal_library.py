@@ -158,7 +158,8 @@ class GoalLibrary:
     def _refuse_name(name: str) -> None:
         if not NAME.fullmatch(name):
             raise UserError(
-                f"{name!r} is no name for a goal", next_step="use up to 60 letters, digits, - and _, as in red-cup_2"
+                f"{name[:80]!r} is no name for a goal",
+                next_step="use up to 60 letters, digits, - and _, as in red-cup_2",
             )
 
 

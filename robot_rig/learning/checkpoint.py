@@ -167,6 +167,8 @@ def verify_golden(policy: Policy, manifest: Manifest) -> None:
 
 
 def _arrays(golden: Mapping[str, Tensor]) -> dict[str, Any]:
+    if set(golden) != set(_GOLDEN_FIELDS):
+        raise ValueError(f"it has {len(golden)} parts")
     return {name: golden[name].numpy() for name in _GOLDEN_FIELDS}
 
 

@@ -21,6 +21,7 @@ ACTIVE_STD = 0.15
 """A dimension whose mean moves less than this over the data carries no information: q(z|s) is about the prior."""
 
 LEAST_DIMENSIONS = 2
+SAVED_TENSORS = 5
 
 
 def active_dimensions(means: Tensor) -> Tensor:
@@ -100,7 +101,13 @@ class LatentSpace:
         """
         kept, shift, scale, root = (state[name] for name in ("kept", "shift", "scale", "root"))
         index = int(state["metric"])
-        sound = 0 <= index < len(METRICS) and kept.dtype == torch.int64 and kept.ndim == 1 and len(kept) > 0
+        sound = (
+            len(state) == SAVED_TENSORS
+            and 0 <= index < len(METRICS)
+            and kept.dtype == torch.int64
+            and kept.ndim == 1
+            and len(kept) > 0
+        )
         sound = sound and all(part.shape == kept.shape and part.is_floating_point() for part in (shift, scale, root))
         if not sound or int(kept.min()) < 0 or (latent_dim is not None and int(kept.max()) >= latent_dim):
             raise UserError(

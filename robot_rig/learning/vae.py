@@ -118,6 +118,8 @@ def encoder_from_weights(weights: Mapping[str, Tensor]) -> VaeEncoder:
         raise UserError("these weights are of no encoder known here", next_step="use the version that wrote them")
     name = NETS[index]
     latent_dim, held = len(weights["net.mean.bias"]), under("net", weights)
+    if len(held) + 1 != len(weights):
+        raise UserError("these weights are of more than an encoder", next_step="choose another checkpoint")
     require_fit(lambda: build_net(name, latent_dim), held, "encoder")
     net = build_net(name, latent_dim)
     load_module(net, held, "encoder")

@@ -39,6 +39,7 @@ def test_gymnasiums_checker_has_nothing_to_say(env: Env) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("name", [REACH, PUSH])
 def test_stable_baselines3s_checker_has_nothing_to_say_and_its_agent_learns_on(name: str) -> None:
+    import torch
     from stable_baselines3 import SAC, HerReplayBuffer
     from stable_baselines3.common.env_checker import check_env as check_for_baselines
 
@@ -46,6 +47,7 @@ def test_stable_baselines3s_checker_has_nothing_to_say_and_its_agent_learns_on(n
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_for_baselines(made.unwrapped)
+    torch.set_num_threads(1)
     agent = SAC(
         "MultiInputPolicy", made, replay_buffer_class=HerReplayBuffer, learning_starts=STEPS[name] + 10,
         buffer_size=500, batch_size=16, device="cpu", seed=0,
