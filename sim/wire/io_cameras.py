@@ -106,11 +106,14 @@ def light_of(camera: str, settings: Mapping[str, Value]) -> float:
 
 def exposed(camera: str, rgb: Bytes, settings: Mapping[str, Value]) -> Bytes:
     """What `camera` makes of the picture `rgb` (H, W, 3): uint8 (H, W) in the hand, (H, W, 3) RGB in the head."""
-    shades = np.arange(256.0) * light_of(camera, settings)
+    light, offset = light_of(camera, settings), 0.0
+    picture = rgb
     if camera == HAND_CAMERA:
-        shades = shades + 255.0 * (settings["set_brightness"] - HAND_BRIGHTNESS) / 100.0
-        rgb = (rgb @ LUMINANCE).astype(np.uint8)
-    picture = np.clip(shades, 0.0, 255.0).astype(np.uint8)[rgb]
+        offset = 255.0 * (settings["set_brightness"] - HAND_BRIGHTNESS) / 100.0
+        picture = (rgb @ LUMINANCE).astype(np.uint8)
+    # Nothing else in this process runs while a megapixel is looked up.
+    if (light, offset) != (1.0, 0.0):
+        picture = np.clip(np.arange(256.0) * light + offset, 0.0, 255.0).astype(np.uint8)[picture]
     if settings["set_flip"]:
         picture = picture[::-1]
     if settings["set_mirror"]:
