@@ -1,7 +1,7 @@
 """The records that cross a boundary: frozen, validated, with read-only arrays. Everybody imports these.
 
 Units are SI and radians. Every `stamp` is monotonic seconds of the local machine (see `robot_rig.clock`); the stamp
-of a picture is its time of exposure, not of its arrival. Joint order is right_j0 .. right_j6.
+of a picture is its time of exposure, not of its arrival. Joint order is that of `JOINT_NAMES`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ Ints = NDArray[np.int64]
 
 JOINTS = 7
 JOINT_NAMES = tuple(f"right_j{index}" for index in range(JOINTS))
-"""As the robot names them, in the order of every array of joints."""
-
 IMAGE_SIZE = 84
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 
@@ -30,8 +28,7 @@ IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
     """A read-only copy of `value` with exactly this shape (None = any length) and dtype.
 
-    A frozen array that owns its numbers is adopted as it is: it comes out of another record.
-    Raises ValueError naming the array when the shape or the kind of number is wrong.
+    A frozen array with numbers of its own is adopted. ValueError names one that has no such shape or kind of number.
     """
     array: NDArray[Any] = value
     if type(value) is not np.ndarray or value.flags.writeable or value.base is not None or value.dtype != dtype:
