@@ -122,7 +122,11 @@ class ArmNode:
         action = read_action(message, self._node.stamps)
         if isinstance(action, Refused):
             log.warning("an action is not followed: %s", action.reason)
-        elif self._choice.offer(action, allowed):
+            return
+        # One for each TCP connection, and the same one for all of its messages.
+        if action.source in allowed:
+            self.process.heard(action.source, message._connection_header)
+        if self._choice.offer(action, allowed):
             self.process.new_action()
         else:
             log.warning("an action is not followed: %s may not send on this topic", action.source.value)

@@ -67,6 +67,7 @@ class GuardProcess:
         self._closing = threading.Event()
         self._failed = threading.Event()
         self._holder: Source | None = None
+        self._connections: dict[Source, object] = {}
         self._commanding = False
         self._returning = False
         self._halts = 0
@@ -105,6 +106,20 @@ class GuardProcess:
     def new_action(self) -> None:
         """An action has come: answer it now rather than up to a period later."""
         self._wake.set()
+
+    def heard(self, source: Source, connection: object) -> None:
+        """An action of `source` came over `connection`.
+
+        A program that leads and now speaks over another one was started anew, by a launch file perhaps: it counts its
+        actions from 1 again, and must not go on where the dead one ended. A person's return is a person's own deed.
+        """
+        with self._lock:
+            before, self._connections[source] = self._connections.get(source), connection
+            if before is None or before is connection or source in PEOPLE or source is not self._holder:
+                return
+            log.warning("%s was started anew: the arm comes to rest until a person enables it", source.value)
+            self._halts += 1
+            self._loop.change_sender()
 
     def run(self) -> None:
         """Tick until `close`, at absolute deadlines; whatever ends this otherwise stops the arm first."""

@@ -91,6 +91,10 @@ class ArmLoop:
         """The machine is too busy to tick on time: come to rest until a person has seen to it."""
         self._raise(Event.LAPSED, ("overrun",))
 
+    def change_sender(self) -> None:
+        """The program that led was started anew: come to rest until a person lets the new one lead."""
+        self._raise(Event.LAPSED, ("new_sender",))
+
     def home(self, via_poses: Sequence[Floats]) -> None:
         """A person sends the arm through `via_poses`, each (7,) rad; out of ACTIVE it then goes on, else it holds.
 

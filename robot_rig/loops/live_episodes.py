@@ -48,6 +48,7 @@ class ArmView(NamedTuple):
     at_home: bool
     executed_seq: int
     executed: Float32s | None
+    master_answers: bool = True
 
 
 class View(NamedTuple):
@@ -202,6 +203,8 @@ class LiveEpisodes:
             return Doubt("resting after a failure")
         if self.phase is not Phase.WAITING:
             return None
+        if view.arm is not None and not view.arm.master_answers:
+            return Doubt("the ROS master does not answer, so no episode begins")
         if now >= self._rules.until:
             return Doubt("time is up")
         if self._rules.source is Source.POLICY and not self._asked(view.goal):

@@ -89,7 +89,15 @@ class Scheduling:
 def arm_view(report: ArmReport) -> ArmView:
     """What the policy takes from the arm process's report."""
     executed = None if report.executed is None else report.executed.value
-    return ArmView(report.stamp, report.mode, report.source, report.at_home, report.executed_seq, executed)
+    return ArmView(
+        report.stamp,
+        report.mode,
+        report.source,
+        report.at_home,
+        report.executed_seq,
+        executed,
+        master_answers=report.master == "ok",
+    )
 
 
 class HomeService:

@@ -93,6 +93,10 @@ REASONS: dict[str, str] = {
     "collision": "The arm reports a collision. It was stopped at once. Clear the way, then reset and enable.",
     "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",
     "lapsed": "Data stayed stale for too long. The arm is on hold. Mend the source, then enable.",
+    "new_sender": (
+        "The program that led the arm was started anew. The arm came to rest and is on hold. Find out why it ended, "
+        "then enable."
+    ),
     "overrun": (
         "The arm process came too late three times in a row: the machine is too busy. The arm came to rest and is on "
         "hold. Stop what loads this machine, see the real-time lines of `rig doctor`, then enable."
