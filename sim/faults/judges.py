@@ -236,8 +236,8 @@ READING_S = 0.02
 def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: float) -> None:
     """The arm moves if and only if the newest action is at most 0.15 s old and its picture at most 0.25 s.
 
-    Too old, and zero within 0.1 s. Zero though fresh for `STUTTERS` periods is a complaint: shorter, the witness and the
-    guard have only seen the action, or the arm's report, at different moments.
+    Too old, and zero within 0.1 s. Zero though fresh for `STUTTERS` periods is a complaint: for less, the witness and
+    the guard may have seen the action, or the arm's report, at different moments.
     """
     arrivals = [action.t for action in evidence.actions]
     stutters = 0

@@ -130,7 +130,7 @@ class LiveStage:
         for name in ("human", "stranger", *(actor for actor in ACTORS if actor != row.actor)):
             self._graph.end(name)
         self._ensure(row.actor)
-        self.until("hands are connected", lambda: self.hand("connected")[0])
+        self.until("hands are connected", lambda: self.hand("connected")[0], START_S)
         self.hand("button", pressed=False)
         for to in ("camera", "robot"):
             self.tell(to, kind="none")
