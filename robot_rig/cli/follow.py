@@ -5,6 +5,7 @@ It takes what the robot leaves it of the machine: lowest priority, the configure
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def run_following(
 
     Raises UserError when there is no run in `data` by then, or `out` cannot be worked in.
     """
-    os.nice(NICENESS)
+    step_back()
     await_run(data, patience, console)
     chosen = load_config([data / CONFIG_FILE, *config], settings)
     log = EpisodeStore(RunFolder.open(data).episodes)
@@ -44,6 +45,17 @@ def run_following(
             _follow(Following(run, chosen, log, _reports(metrics, console)), log, patience, console)
         finally:
             metrics.close()
+
+
+def step_back() -> None:
+    """Leave the machine to everybody else on it, first of all to the robot's own processes."""
+    os.nice(NICENESS)
+    # Where the kernel shares time among sessions first, a process's own value counts only within its session. roslaunch
+    # gives each node one of its own; the session of a person's terminal is not ours to slow down.
+    share = Path("/proc/self/autogroup")
+    if os.getsid(0) == os.getpid() and share.exists():
+        with contextlib.suppress(OSError):
+            share.write_text(str(NICENESS))
 
 
 def await_run(data: Path, patience: float, console: Console) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from robot_rig.cli.follow import NICENESS
 from robot_rig.cli.main import main
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
+from tests.house import ROOT
 from tests.ros_graph import eventually
 from tests.stages.test_follow import CONFIG, whole_log
 from tests.tiny_run import start
@@ -67,6 +70,35 @@ def test_a_follower_that_is_killed_learns_the_same(tmp_path: Path) -> None:
     assert checkpoints(out) == checkpoints(tmp_path / "straight") != {}
     assert curves(out) == curves(tmp_path / "straight")
     assert curves(out)["td3"]["critic_loss"]
+
+
+STEP_BACK = """
+from pathlib import Path
+from robot_rig.cli.follow import NICENESS, step_back
+import os
+step_back()
+share = Path("/proc/self/autogroup")
+print(os.nice(0), share.read_text().split()[-1] if share.exists() else "")
+"""
+
+
+def test_a_learner_in_a_session_of_its_own_steps_back_with_all_of_it() -> None:
+    alone, shared = (
+        subprocess.run(
+            [sys.executable, "-c", STEP_BACK],
+            cwd=ROOT,
+            start_new_session=own,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for own in (True, False)
+    )
+    before = Path("/proc/self/autogroup")
+    assert alone.stdout.split()[0] == shared.stdout.split()[0], (alone, shared)
+    if before.exists():
+        assert alone.stdout.split()[1] == str(NICENESS)
+        assert shared.stdout.split()[1] == before.read_text().split()[-1]
 
 
 def refused(capsys: Capture, arguments: list[str]) -> str:
