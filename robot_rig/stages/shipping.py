@@ -73,6 +73,13 @@ def load_checkpoint(folder: Path) -> tuple[LatentPolicy, Manifest]:
     """
     groups, manifest = read_checkpoint(folder)
     policy = policy_from_tensors(groups)
+    sizes = {"latents": policy.encoder.latent_dim, "actions": policy.action_dim}
+    promised = {"latents": manifest.latent_dim, "actions": manifest.action_dim}
+    if sizes != promised:
+        raise UserError(
+            f"{folder} holds a policy of {sizes}, its manifest promises {promised}",
+            next_step="choose another checkpoint",
+        )
     if policy.encoder.encoder_id != manifest.encoder_id:
         raise UserError(
             f"{folder} holds encoder {policy.encoder.encoder_id}, its policy was trained on {manifest.encoder_id}",
