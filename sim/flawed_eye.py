@@ -6,6 +6,7 @@ number of the look, so that a rig continues from a saved state bit for bit witho
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -21,13 +22,24 @@ MOST_LOST = 2
 """Of the three pictures in a policy step at most: a policy left without one would wait for the next."""
 
 
-def blur_matrix(deviation_px: float) -> Float32s:
-    """(84, 84) that blurs a column of pixels by a Gaussian; the rows add up to 1, at the edges too."""
+def blur_kernel(deviation_px: float) -> Float32s:
+    """(2 r + 1,) weights of a Gaussian that reaches over four deviations, r whole px; they add up to 1."""
     if not deviation_px:
-        return np.eye(IMAGE_SIZE, dtype=np.float32)
-    apart = np.arange(IMAGE_SIZE)[:, None] - np.arange(IMAGE_SIZE)
-    weights = np.exp(-0.5 * (apart / deviation_px) ** 2)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.ones(1, np.float32)
+    reach = math.ceil(4.0 * deviation_px)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation_px) ** 2)
+    normal: Float32s = (weights / weights.sum()).astype(np.float32)
+    return normal
+
+
+def _along(kernel: Float32s, picture: Float32s) -> Float32s:
+    """`picture` (84, 84, 3) blurred down its columns; its edges go on outside. Sums, which need no second core."""
+    reach = len(kernel) // 2
+    wide = np.concatenate([np.repeat(picture[:1], reach, axis=0), picture, np.repeat(picture[-1:], reach, axis=0)])
+    result = kernel[0] * wide[:IMAGE_SIZE]
+    for i in range(1, len(kernel)):
+        result += kernel[i] * wide[i : i + IMAGE_SIZE]
+    return result
 
 
 class FlawedEye:
@@ -41,7 +53,7 @@ class FlawedEye:
         self._eye = SimEye(self._mirror, self._then, config)
         oldest = config.flaws.image_age_high_s + MOST_LOST / PICTURE_RATE_HZ
         self._past: deque[tuple[float, Floats]] = deque(maxlen=round(oldest / self._period) + 2)
-        self._blur = blur_matrix(config.flaws.blur_px)
+        self._kernel = blur_kernel(config.flaws.blur_px)
         self._take = self._looks = 0
         self.seq = 0
         self._newest = -np.inf
@@ -67,7 +79,7 @@ class FlawedEye:
         self.seq += 1 + lost
         self._mirror.mirror(positions)
         self._then.set_now(stamp)
-        return Frame(self.seq, stamp, spoilt(self._eye.look().rgb, flaws, self._blur, chance))
+        return Frame(self.seq, stamp, spoilt(self._eye.look().rgb, flaws, self._kernel, chance))
 
     def _exposed(self, stamp: float) -> tuple[float, Floats]:
         """The remembered moment nearest to `stamp`, s, of those after the last picture; the newest if there is none."""
@@ -93,12 +105,10 @@ class FlawedEye:
         self._eye.close()
 
 
-def spoilt(rgb: Bytes, flaws: FlawsConfig, blur: Float32s, chance: np.random.Generator) -> Bytes:
+def spoilt(rgb: Bytes, flaws: FlawsConfig, kernel: Float32s, chance: np.random.Generator) -> Bytes:
     """`rgb` uint8 (84, 84, 3) through blurring optics, a flickering exposure and a noisy sensor."""
-    rows = blur @ rgb.reshape(IMAGE_SIZE, -1).astype(np.float32)
-    columns = blur @ rows.reshape(IMAGE_SIZE, IMAGE_SIZE, 3).transpose(1, 0, 2).reshape(IMAGE_SIZE, -1)
-    picture = columns.reshape(IMAGE_SIZE, IMAGE_SIZE, 3).transpose(1, 0, 2)
-    picture = picture * np.float32(1.0 + flaws.exposure_flicker * chance.standard_normal())
-    picture = picture + np.float32(flaws.noise) * chance.standard_normal(picture.shape, dtype=np.float32)
+    picture = _along(kernel, _along(kernel, rgb.astype(np.float32)).swapaxes(0, 1)).swapaxes(0, 1)
+    picture *= np.float32(1.0 + flaws.exposure_flicker * chance.standard_normal())
+    picture += np.float32(flaws.noise) * chance.standard_normal(picture.shape, dtype=np.float32)
     result: Bytes = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     return result

@@ -28,10 +28,10 @@ def trainer(episodes: int = 3) -> Trainer:
     return made
 
 
-def practising() -> Trainer:
+def practising(lag: int = 0) -> Trainer:
     made = trainer()
     made.train_vae(3)
-    made.begin_practice()
+    made.begin_practice(lag)
     made.update(4)
     return made
 
@@ -70,8 +70,14 @@ def test_a_learner_restored_before_practice_goes_on_bit_for_bit(vae_updates: int
     assert state_bytes(straight) == state_bytes(restored)
 
 
-def test_a_learner_restored_in_practice_goes_on_bit_for_bit() -> None:
-    straight = practising()
+def test_what_is_learnt_hangs_on_the_lag() -> None:
+    assert state_bytes(practising(0)) != state_bytes(practising(2))
+    assert state_bytes(practising(2)) == state_bytes(practising(2))
+
+
+@pytest.mark.parametrize("lag", [0, 2])
+def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int) -> None:
+    straight = practising(lag)
     restored = trainer()
     restored.load_state_dict(through_a_file(straight.state_dict()))
     assert restored.practising

@@ -53,6 +53,7 @@ SCORES = {
 """Scores that decide: limit and meaning. The others are shown only."""
 
 SHOWN_SCORES = {
+    "lag": "steps by which pictures trail the actions, as found; the scores are of pictures and actions so aligned",
     "inverse_5": "how much of five actions five latent steps explain (R²)",
     "pictures": "share of lively pixels' variation that decoded held-out frames explain",
     "pictures_worst_decile": "the same for the worst tenth of frames",

@@ -117,6 +117,39 @@ def test_transitions_are_the_logged_ones_and_uniform() -> None:
     assert stats.chisquare(counts[starts]).pvalue > 0.01
 
 
+@pytest.mark.parametrize("lag", [1, 2, 4])
+def test_an_action_is_paired_with_the_frames_that_show_it_late(lag: int) -> None:
+    replay, episodes, rows = filled()
+    rng, counts = np.random.default_rng(1), np.zeros(replay.rows, int)
+    for _ in range(300):
+        batch = replay.transitions(rng, 64, (0.2, 0.5, 0.3), lag)
+        np.testing.assert_array_equal(batch.next_frame, batch.frame + 1)
+        np.add.at(counts, batch.frame, 1)
+        whose = owner(rows, replay.rows)[batch.frame]
+        for number, (episode, span) in enumerate(zip(episodes, rows, strict=True)):
+            steps = batch.frame[whose == number] - span.start
+            assert np.all((steps >= lag) & (steps < len(episode)))
+            np.testing.assert_array_equal(batch.action[whose == number], episode.executed_action[steps - lag])
+    starts = [span.start + t for span, episode in zip(rows, episodes, strict=True) for t in range(lag, len(episode))]
+    assert counts[starts].sum() == counts.sum()
+    assert stats.chisquare(counts[starts]).pvalue > 0.01
+
+
+def test_without_lag_the_same_transitions_are_drawn_as_before_there_was_one() -> None:
+    replay, episodes, rows = filled()
+    starts = np.array([span.start + t for span, e in zip(rows, episodes, strict=True) for t in range(len(e))])
+    drawn = np.random.default_rng(5).integers(len(starts), size=64)
+    batch = replay.transitions(np.random.default_rng(5), 64, (0.2, 0.5, 0.3))
+    np.testing.assert_array_equal(batch.frame, starts[drawn])
+
+
+def test_episodes_as_short_as_the_lag_give_no_transition() -> None:
+    replay, _, _ = filled(lengths=(3, 4))
+    with pytest.raises(UserError, match="no transition"):
+        replay.transitions(np.random.default_rng(0), 4, (0.2, 0.5, 0.3), 4)
+    assert len(set(replay.transitions(np.random.default_rng(0), 64, (0.2, 0.5, 0.3), 3).frame)) == 1
+
+
 def test_goal_kinds_have_their_fractions_and_their_rows() -> None:
     replay, episodes, rows = filled()
     whose = owner(rows, replay.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,18 @@ import torch
 
 from robot_rig.datatypes import Bytes, Episode
 from robot_rig.errors import UserError
-from robot_rig.learning.health import HealthReport, Track, health_check, inverse_dynamics, judge, novelty, rank
+from robot_rig.learning.health import (
+    MOST_LAG,
+    HealthReport,
+    Track,
+    aligned,
+    best_lag,
+    health_check,
+    inverse_dynamics,
+    judge,
+    novelty,
+    rank,
+)
 from robot_rig.learning.vae import Vae
 from tests.learning.blob_world import HIGH, LOW, play
 
@@ -33,13 +45,17 @@ def training(episodes: int) -> tuple[Episode, ...]:
 def report(
     net: str = "small", latent_dim: int = 8, beta: float = 1.0, updates: int = 100, episodes: int = 16
 ) -> HealthReport:
-    train = training(episodes)
-    pictures: Bytes = np.concatenate([episode.frames for episode in train])
+    return health_check(encoder(episodes, net, latent_dim, beta, updates), training(episodes), held_out())
+
+
+@functools.cache
+def encoder(episodes: int, net: str, latent_dim: int, beta: float, updates: int) -> Vae:
+    pictures: Bytes = np.concatenate([episode.frames for episode in training(episodes)])
     vae = Vae(net=net, latent_dim=latent_dim, beta=beta, learning_rate=1e-3, seed=0)
     rng = np.random.default_rng(0)
     for _ in range(updates):
         vae.train_batch(pictures[rng.integers(len(pictures), size=32)])
-    return health_check(vae, train, held_out())
+    return vae
 
 
 def test_a_good_encoder_passes_without_a_word() -> None:
@@ -159,6 +175,54 @@ def test_inverse_dynamics_is_perfect_where_the_latent_is_the_place_and_nil_where
     known = Track(rng.normal(size=(201, 2)), rng.uniform(-1, 1, (200, 2)))
     new = Track(rng.normal(size=(81, 2)), rng.uniform(-1, 1, (80, 2)))
     assert inverse_dynamics([known], [new], lag) < 0.1
+
+
+def late(track: Track, lag: int) -> Track:
+    """The same motion seen through pictures that trail it by `lag` steps, at rest before it."""
+    rest = np.repeat(track.latents[:1], lag, axis=0)
+    return Track(np.vstack([rest, track.latents])[: len(track.latents)], track.action)
+
+
+@pytest.mark.parametrize("lag", range(MOST_LAG + 1))
+def test_the_lag_of_the_pictures_is_found_exactly(lag: int) -> None:
+    for seed in range(5):
+        known, new = ([late(wander(60, seed * 10 + i), lag) for i in numbers] for numbers in (range(4), (7, 8)))
+        assert best_lag(known, new) == lag
+        assert inverse_dynamics(aligned(known, lag), aligned(new, lag), 1) > 0.97
+
+
+@pytest.mark.parametrize("lag", range(MOST_LAG + 1))
+def test_the_lag_is_found_when_actions_hang_on_one_another_and_latents_are_noisy(lag: int) -> None:
+    rng = np.random.default_rng(lag)
+
+    def track() -> Track:
+        action = np.zeros((80, 2))
+        for t in range(1, 80):
+            action[t] = np.clip(0.85 * action[t - 1] + 0.6 * rng.standard_normal(2), -1, 1)
+        place = np.vstack([np.zeros(2), np.cumsum(action, axis=0)])
+        return late(Track(place + 0.2 * rng.standard_normal(place.shape), action), lag)
+
+    assert best_lag([track() for _ in range(6)], [track() for _ in range(3)]) == lag
+
+
+def test_aligned_tracks_show_beside_each_action_what_it_did() -> None:
+    track = wander(30, 0)
+    (found,) = aligned([late(track, 3), wander(3, 1)], 3)
+    np.testing.assert_array_equal(found.action, track.action[:27])
+    np.testing.assert_array_equal(found.latents, track.latents[:28])
+
+
+def test_the_check_of_a_late_camera_aligns_itself() -> None:
+    def late_episode(episode: Episode) -> Episode:
+        frames = np.concatenate([np.repeat(episode.frames[:1], 2, axis=0), episode.frames])[: len(episode.frames)]
+        return replace(episode, frames=frames)
+
+    punctual = report()
+    train, new = [[late_episode(e) for e in episodes] for episodes in (training(16), held_out())]
+    found = health_check(encoder(16, "small", 8, 1.0, 100), train, new)
+    assert (punctual.lag, found.lag) == (0, 2)
+    assert found.passed, found
+    assert found.scores["inverse_1"] == pytest.approx(punctual.scores["inverse_1"], abs=0.1)
 
 
 def test_novelty_counts_frames_outside_the_known_cloud() -> None:

@@ -76,6 +76,25 @@ def test_each_step_pairs_the_frame_before_with_what_came_of_it() -> None:
     assert not loop.running
 
 
+def test_old_pictures_are_moved_ahead_by_what_was_executed_and_not_by_what_was_wished() -> None:
+    told: list[Float32s | None] = []
+
+    class Listening(Onward):
+        def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
+            told.append(under_way)
+            return super().act(frame, under_way)
+
+    for _ in play(PaperPlant(0.2), PolicyLoop(0.25, PERIOD, 0.0), Listening(), None, Source.RANDOM, 5):
+        pass
+    assert told[0] is None
+    last = told[-1]
+    assert last is not None
+    moved = last[last[:, 0] > 1e-3]
+    # Two periods old: the two actions before, of which the plant executes half.
+    assert moved[:, 1].tolist() == [0.5, 0.5]
+    assert moved[:, 0].sum() == pytest.approx(2.0)
+
+
 def test_a_step_is_yielded_when_it_is_carried_out_and_no_sooner_than_asked() -> None:
     plant, loop = PaperPlant(), PolicyLoop(0.25, 0.1, 0.06)
     episode = play(plant, loop, Onward(), None, Source.RANDOM, 3)
