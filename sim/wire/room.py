@@ -115,5 +115,11 @@ class Room:
 
     def close(self) -> None:
         """Leave the network."""
-        for connection in (*self._subscribers, self._truth, self._tool, self._real_time, *([self._puck] if self._puck else [])):
+        for connection in (
+            *self._subscribers,
+            self._truth,
+            self._tool,
+            self._real_time,
+            *([self._puck] if self._puck else []),
+        ):
             connection.unregister()
