@@ -40,9 +40,9 @@ class Room:
     """Publishes the truth about `sawyer`'s room and takes the hands' orders; rospy.init_node must have been called.
 
     /sim/truth sensor_msgs/JointState at 100 Hz: the joints, whatever the robot reports, and in frame_id whether the arm
-    touches the table. /sim/tool, /sim/puck geometry_msgs/PointStamped in base at 100 Hz; /sim/real_time_factor std_msgs/Float64 at 1 Hz.
-    /sim/place_arm sensor_msgs/JointState (names and positions), /sim/place_puck geometry_msgs/Point (x and y),
-    /sim/estop_button std_msgs/Bool (true = pressed), /sim/fault std_msgs/Empty.
+    touches the table. /sim/tool, /sim/puck geometry_msgs/PointStamped in base at 100 Hz; /sim/real_time_factor
+    std_msgs/Float64 at 1 Hz. /sim/place_arm sensor_msgs/JointState (names and positions), /sim/place_puck
+    geometry_msgs/Point (x and y), /sim/estop_button std_msgs/Bool (true = pressed), /sim/fault std_msgs/Empty.
     """
 
     def __init__(
