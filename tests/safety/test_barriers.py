@@ -105,6 +105,8 @@ def test_without_a_soft_ring_a_joint_brakes_by_its_stopping_distance_alone() -> 
     position = HOME.copy()
     position[6] = 4.7124 - 0.05 - 0.03
     guard = GuardConfig().model_copy(update={"soft_ring_rad": 0.05})
+    with np.errstate(all="raise"):
+        assert Barriers(Limits.from_config(guard, CONTROL)).rows.any()
     assert measured(position, guard).allowed(0.08, 0.06, STILL, STILL)[6] == pytest.approx(0.03 / 0.11)
 
 

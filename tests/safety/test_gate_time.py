@@ -141,6 +141,16 @@ def test_homing_asks_for_no_action_and_minds_none() -> None:
         assert bench.gate.source is Source.HOMING
 
 
+@pytest.mark.parametrize("order", ["renew", "reset"])
+def test_an_order_of_a_person_gives_the_arm_back_to_the_policy(order: str) -> None:
+    bench = GateBench()
+    bench.tick(np.zeros(7), action=bench.fresh(source=Source.HUMAN))
+    assert bench.tick(never).verdict.reasons == ("human_has_arm",)
+    getattr(bench.gate, order)()
+    assert bench.gate.source is None
+    assert bench.tick(np.zeros(7)).verdict.reasons == ()
+
+
 def test_a_sender_may_count_from_zero() -> None:
     assert GateBench().tick(np.zeros(7), action=act((0.0, 0.0), PERIOD, 0)).verdict.reasons == ()
 

@@ -137,6 +137,31 @@ def test_the_edges_of_what_makes_sense(changes: dict[str, object], passes: bool)
             Limits.from_config(loosened(**changes), CONTROL)
 
 
+@pytest.mark.parametrize(
+    ("home_z", "height", "low_z", "high_z"),
+    [
+        (0.20, 0.06, 0.15, 0.3),
+        (0.06, 0.06, 0.15, 0.3),
+        (0.06, 0.2, 0.15, 0.3),
+        (0.2, 0.06, 0.03, 0.1),
+        (0.06, 0.2, 0.03, 0.1),
+    ],
+)
+def test_home_and_the_height_of_the_plane_must_both_lie_in_the_box(
+    home_z: float, height: float, low_z: float, high_z: float
+) -> None:
+    control = CONTROL.model_copy(update={"home_tool_m": (0.65, 0.0, home_z), "tool_height_m": height})
+    guard = loosened(box_low_m=(0.55, -0.2, low_z), box_high_m=(0.75, 0.2, high_z))
+    with pytest.raises(UserError, match="tool_height_m"):
+        Limits.from_config(guard, control)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.061, 0.059), (0.06, 0.06)])
+def test_along_an_axis_that_actions_do_not_move_a_box_is_anything_but_flat(low: float, high: float) -> None:
+    with pytest.raises(UserError, match=r"along z(.|\n)*at least 0\.01 m"):
+        Limits.from_config(loosened(box_low_m=(0.55, -0.2, low), box_high_m=(0.75, 0.2, high)), CONTROL)
+
+
 def test_where_actions_move_the_height_only_home_must_lie_in_the_box() -> None:
     control = ControlConfig(axes=("x", "y", "z"), home_tool_m=(0.65, 0.0, 0.2))
     Limits.from_config(loosened(box_low_m=(0.55, -0.2, 0.15)), control)
