@@ -11,6 +11,10 @@ from pathlib import Path
 from tensorboard.summary import Writer
 
 from robot_rig.disk import unwritable
+from robot_rig.stranger_files import parse_object, read_regular
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Of a log of metrics that is read: a row a second of a day has a tenth of it."""
 
 
 class MetricsLog:
@@ -63,14 +67,14 @@ def read_metrics(folder: Path, stage: str) -> dict[str, list[tuple[int, float]]]
     path = folder / "metrics.jsonl"
     if not path.exists():
         return {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_regular(path, "metrics log", MAX_BYTES).splitlines():
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
+            row = parse_object(line)
+        except ValueError:
             continue
-        if row.get("stage") != stage:
+        if row.get("stage") != stage or type(row.get("step")) is not int:
             continue
         for name, value in row.items():
-            if name not in ("stage", "step") and value is not None:
+            if name not in ("stage", "step") and isinstance(value, int | float):
                 curves.setdefault(name, {})[row["step"]] = value
     return {name: sorted(points.items()) for name, points in curves.items()}
