@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.faults import judges
-from sim.faults.evidence import Action, Evidence, Report
+from sim.faults.evidence import Evidence, Report
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Stage
 
@@ -47,22 +47,6 @@ def judge_killed_policy(evidence: Evidence) -> Verdict:
     return verdict.add(judges.no_enables(evidence, kill))
 
 
-def kill_and_replace_sender(stage: Stage) -> None:
-    """The sender of actions dies early; the next one counts from 1 again and is soon past where it ended."""
-    stage.kill("puppet")
-    stage.wait(0.5)
-    stage.start("puppet")
-    seen = stage.seen(Action)
-    old = seen.t if seen is not None else 0.0
-    stage.until("the new one sends", lambda: stage.seen(Action).t > old + 0.3, 20.0)
-    stage.hand("order", word="enable")
-    stage.wait(1.0)
-    stage.mark("kill")
-    stage.kill("puppet")
-    stage.start("puppet")
-    stage.wait(7.0)
-
-
 def freeze_policy(stage: Stage) -> None:
     """SIGSTOP for 0.05 to 5 s."""
     stage.wait(stage.random.uniform(0.1, 1.0))
@@ -81,6 +65,26 @@ def judge_frozen_policy(evidence: Evidence) -> Verdict:
     verdict.add(judges.moved_before(evidence, freeze))
     judges.motion_iff_fresh(evidence, verdict, freeze - 0.5, evidence.end)
     return verdict.add(judges.no_enables(evidence, freeze))
+
+
+def stall_policy(stage: Stage) -> None:
+    """The policy's process hangs, as one does whose GPU or driver hangs."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    stage.mark("kill")
+    stage.freeze("policy")
+    stage.wait(stage.random.uniform(1.0, 4.0))
+    stage.mark("thaw")
+    stage.thaw("policy")
+    stage.wait(0.5)
+
+
+def judge_stalled_policy(evidence: Evidence) -> Verdict:
+    """Zero within 250 ms of the hang, and told."""
+    verdict, kill = Verdict(), evidence.marks["kill"]
+    verdict.add(judges.moved_before(evidence, kill))
+    judges.stopped(evidence, verdict, kill + POLICY_DEAD_S - judges.ZERO_LIMIT_S, evidence.marks["thaw"])
+    verdict.add(judges.told(evidence, ["action_stale", "image_stale"], kill, kill + POLICY_DEAD_S + 0.2))
+    return verdict.add(judges.no_enables(evidence, kill))
 
 
 def kill_guard(stage: Stage) -> None:
@@ -193,6 +197,7 @@ ROWS = (
     Row(13, "policy process frozen", freeze_policy, judge_frozen_policy, actor="policy"),
     Row(14, "guard killed", kill_guard, judge_killed_guard, actor="policy"),
     Row(15, "guard kept from the processor", starve_guard, judge_starved_guard),
+    Row(44, "policy's process hangs, as with its GPU", stall_policy, judge_stalled_policy, actor="policy"),
     Row(27, "ROS master killed", kill_master, judge_killed_master, actor="policy", ends_graph=True),
     Row(28, "ROS master restarted", restart_master, judge_restarted_master, ends_graph=True),
 )

@@ -53,6 +53,7 @@ STOPS: list[tuple[int, dict[str, float], float, str, float, list[Any]]] = [
     (7, {"fault": FAULT, "return": 2.9}, 3.0, "image_stale", FAULT - 0.12 + 0.25 + 0.05, []),
     (8, {"fault": FAULT, "return": 2.9}, 3.0, "action_stale", FAULT - 0.12 + 0.25 + 0.05, []),
     (12, {"kill": FAULT}, 3.0, "action_stale", FAULT + 0.24, []),
+    (44, {"kill": FAULT, "thaw": 2.9}, 3.0, "action_stale", FAULT + 0.24, []),
     (32, {"fault": FAULT}, 3.0, "arm_stopped", FAULT + 0.015, states(FAULT + 0.002, 3.0, stopped=True, button=True)),
     (33, {"fault": FAULT}, 3.0, "arm_error", FAULT + 0.015, states(FAULT + 0.002, 3.0, error=True)),
     (35, {"fault": FAULT}, 3.0, "collision", FAULT + 0.09, [Collision(FAULT + 0.002, True)]),
