@@ -36,7 +36,7 @@ def _along(kernel: Float32s, picture: Float32s) -> Float32s:
     """`picture` (84, 84, 3) blurred down its columns; its edges go on outside. Sums, which need no second core."""
     reach = len(kernel) // 2
     wide = np.concatenate([np.repeat(picture[:1], reach, axis=0), picture, np.repeat(picture[-1:], reach, axis=0)])
-    result = kernel[0] * wide[:IMAGE_SIZE]
+    result: Float32s = kernel[0] * wide[:IMAGE_SIZE]
     for i in range(1, len(kernel)):
         result += kernel[i] * wide[i : i + IMAGE_SIZE]
     return result

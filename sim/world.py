@@ -12,7 +12,7 @@ import numpy as np
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Bytes, Floats
 from sim.fingers import Fingers
-from sim.model import ROBOT_BIT
+from sim.model import ROBOT_BIT, STIFFNESS_RATE
 from sim.scenes import PUCK_HALF_HEIGHT_M, PUCK_START_M, TIMESTEP_S, build
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -39,6 +39,7 @@ class World:
         self.data = mujoco.MjData(self.model)
         signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=JOINTS)
         self._speed_error = config.sim.velocity_bias_rad_s * signs
+        self._feed_forward = 1.0 - config.flaws.servo_lag_s * STIFFNESS_RATE
         # MuJoCo's arrays stay where they are; asking it for one costs as much as reading it.
         self._position, self._velocity = self.data.qpos[:JOINTS], self.data.qvel[:JOINTS]
         self._force, self._path = self.data.qfrc_actuator[:JOINTS], self.data.act
@@ -128,7 +129,9 @@ class World:
         path, position = self._path, self._position
         np.maximum(path, position - PATH_LEAD_LIMIT_RAD, out=path)
         np.minimum(path, position + PATH_LEAD_LIMIT_RAD, out=path)
-        self._drives[:] = (velocity + self._speed_error)[:, None]
+        path_speed = velocity + self._speed_error
+        # What the speed servo is not told the path servo makes up for: the joints trail by 1 / its rate for each share.
+        self._drives[:, 0], self._drives[:, 1] = path_speed, self._feed_forward * path_speed
         self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))
 
     def set_joint_path(self, position: Floats, velocity: Floats) -> None:
