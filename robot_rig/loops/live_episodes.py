@@ -38,9 +38,7 @@ SET_OFF_S = 2.0
 
 
 class ArmView(NamedTuple):
-    """What counts of the arm process's report. `stamp` is when it was made; `executed` (A,) is what came of action
-    `executed_seq`.
-    """
+    """What counts of the arm process's report, made at `stamp`; `executed` (A,) came of action `executed_seq`."""
 
     stamp: float
     mode: Mode

@@ -74,7 +74,7 @@ class Stage(Protocol):
         """Of the process, None while it runs."""
         ...
 
-    def tell(self, to: Literal["camera", "robot", "puppet"], **what: Any) -> None:
+    def tell(self, to: Literal["camera", "robot", "puppet"], /, **what: Any) -> None:
         """See `hands.Hands.tell`."""
         ...
 
