@@ -1,6 +1,6 @@
 """A stand-in for the policy, or for a person's teleop, whose every action is known: for attempts that need one.
 
-    python -m sim.faults.puppet --name rig_policy --source policy
+    python -m sim.faults.puppet --source POLICY
 
 `ORDER` takes, as JSON, what it is to do: see `Script`. Started by `rig faults`.
 """

@@ -44,7 +44,7 @@ PROCESSES: Mapping[str, Sequence[str]] = {
     "policy": (
         "-m", "robot_rig.nodes.policy_node", *SETTINGS, "--source", "random", "--start", "anywhere", "--steps", "50",
     ),
-    "human": ("-m", "sim.faults.puppet", "--source", "human", "--no-begin", "__name:=teleop"),
+    "human": ("-m", "sim.faults.puppet", "--source", "HUMAN", "--no-begin", "__name:=teleop"),
     "stranger": ("-m", "sim.faults.stranger"),
 }  # fmt: skip
 ALWAYS = ("sim", "relay", "camera", "arm")
