@@ -2,7 +2,7 @@
 
 Every refusal is a UserError of one sentence that says what to do. The header is read by hand, so that no decoder ever
 meets a picture of another size, and the file is taken apart. Of a PNG only the pixels go on, packed anew, every
-checksum verified; of a JPEG only what draws, in a bounded number of passes, for each costs the decoder the whole picture.
+checksum verified; of a JPEG only what draws, in a bounded number of passes: each costs the decoder a whole picture.
 """
 
 from __future__ import annotations

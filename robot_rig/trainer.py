@@ -132,7 +132,7 @@ class Trainer:
         return Goal(image, goal_id, stamp, calibration_id="", source="imagined")
 
     def goal_supply(self, n: int) -> Tensor:
-        """Latents float32 (n, Z) of goals that a robot far away may set itself, z_g ~ p(z) (R3, R8); changes nothing."""
+        """Latents float32 (n, Z) of goals that a robot far away may set itself, z_g ~ p(z) (R3, R8)."""
         return self._sampler.supply(n, self._config.seed + self.updates)
 
     def acting_policy(self) -> LatentPolicy:

@@ -65,7 +65,7 @@ class SimNodeOptions:
     """How far the robot's clock is ahead of this machine's, s; the camera is this machine's."""
 
     priority: int = 0
-    """SCHED_FIFO priority of the whole process, for a busy machine: real arms do not slow down; 0: normal scheduling."""
+    """SCHED_FIFO priority of the process, for a busy machine: real arms do not slow down; 0: normal scheduling."""
 
     seed: int = 0
     """Seed of what differs between simulated arms, and of the pictures' ages."""
