@@ -116,34 +116,6 @@ def test_it_comes_up_disabled_and_says_nothing_to_the_robot(bench: Bench) -> Non
     assert len(bench.reports) == 200
 
 
-def test_a_program_that_was_started_anew_does_not_go_on_by_itself(bench: Bench) -> None:
-    old, new = object(), object()
-    bench.process.heard(Source.POLICY, old)
-    bench.process.enable()
-    bench.pass_time(0.3, x=-1.0)
-    bench.process.heard(Source.POLICY, old)
-    assert bench.process.mode is Mode.ACTIVE
-    bench.process.heard(Source.POLICY, new)
-    bench.pass_time(1.0, x=-1.0)
-    assert bench.process.mode is Mode.HOLD
-    assert bench.reports[-1].why == ("new_sender",)
-    assert bench.arm.speeds[-1] == 0.0
-    bench.process.enable()
-    bench.process.heard(Source.POLICY, new)
-    bench.pass_time(0.3, x=-1.0)
-    assert bench.process.mode is Mode.ACTIVE
-
-
-def test_one_who_does_not_lead_may_come_and_go(bench: Bench) -> None:
-    bench.process.heard(Source.RANDOM, object())
-    bench.process.enable()
-    bench.pass_time(0.3, x=-1.0)
-    for source in (Source.RANDOM, Source.HUMAN, Source.HUMAN):
-        bench.process.heard(source, object())
-    bench.pass_time(0.3, x=-1.0)
-    assert bench.process.mode is Mode.ACTIVE
-
-
 def test_an_enabled_arm_follows_the_policy_and_hold_ends_it(bench: Bench) -> None:
     bench.process.enable()
     bench.pass_time(1.0, x=-1.0)
