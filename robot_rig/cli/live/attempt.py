@@ -98,9 +98,9 @@ class Attempt:
         return bool(heard) and self._goals.get_num_connections() > 0
 
     def close(self) -> None:
-        """Hear no more; may be called twice."""
-        for subscriber in self._subscribers:
-            subscriber.unregister()
+        """Hear no more and ask for nothing more, for a goal is latched; may be called twice."""
+        for end in (*self._subscribers, self._goals):
+            end.unregister()
 
     def reach(self, case: GoalCase, patience_s: float) -> Outcome:
         """Show `case` and return what came of it; the episode may take `patience_s` once it has begun."""
