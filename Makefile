@@ -4,8 +4,9 @@ DEMO_ARGS ?=
 LIVE_ARGS ?=
 MUTANTS_ARGS ?=
 BENCH_ARGS ?= sim
-# One process a core; the tests of a file share their fixtures, a ROS master among them, so they stay together.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# One process a core; the tests of a file share their fixtures, a ROS master among them, so they stay together. In the
+# order of the tree: files of many tests first, as xdist would have it, leaves the long live ones to one core at the end.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # Every line and branch of the guard, run as Python; without the long walks, which are slow that way and add none.
 SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_rig/safety --cov-branch \
 	--cov-fail-under=100 --cov-report=term-missing:skip-covered

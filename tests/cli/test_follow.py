@@ -60,6 +60,7 @@ def kill_at(landmark: Path, child: subprocess.Popen[str]) -> None:
     assert child.returncode == -signal.SIGKILL
 
 
+@pytest.mark.proof
 def test_a_follower_that_is_killed_learns_the_same(tmp_path: Path) -> None:
     data = played(tmp_path / "played")
     ended(start(words(data, tmp_path / "straight")))
