@@ -27,6 +27,7 @@ help:
 	@echo '  make mutants  break the guard in one place after another: does a test of it notice? Goes on where it was ended'
 	@echo '                make mutants MUTANTS_ARGS="--only stages.slew --jobs 4"'
 	@echo '  make bench    how fast it is beside what one would use instead'
+	@echo '                make bench BENCH_ARGS=tick, or seeds'
 	@echo '  make env      what a shell needs for roslaunch and rig; take it with eval "$$(make env)", then, for example,'
 	@echo '                roslaunch robot_rig sim.launch'
 	@echo '  make setup    apt packages and .venv only; the others do this by themselves'

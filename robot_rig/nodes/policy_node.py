@@ -1,6 +1,6 @@
 """The policy as a ROS node: pictures and a goal in, normalised actions out at 10 Hz.
 
-    python -m robot_rig.nodes.policy_node --run runs/demo-000
+    python -m robot_rig.nodes.policy_node --run runs/demo-1
     python -m robot_rig.nodes.policy_node --source random --minutes 20 --record --start home_first
 
 Each goal on /rig/goal gets one episode. The arm moves only while a person has enabled it; this node never enables.
