@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from drivers.action_choice import PEOPLE, ActionChoice
+from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch, LatenessWatch
 from drivers.commander_watch import CommanderWatch
 from robot_rig.clock import Clock
@@ -68,6 +68,7 @@ class GuardProcess:
         self._failed = threading.Event()
         self._holder: Source | None = None
         self._connections: dict[Source, object] = {}
+        self._led: set[Source] = set()
         self._commanding = False
         self._returning = False
         self._halts = 0
@@ -98,6 +99,8 @@ class GuardProcess:
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
                 self._arm.send(command)
+            if status.source in MACHINES:
+                self._led.add(status.source)
             report = TickReport(status, self._loop.why, self._loop.at_home, self._loop.tool)
         self._holder = status.source
         self._beats += 1
@@ -111,15 +114,18 @@ class GuardProcess:
         """An action of `source` came over `connection`.
 
         A program that leads and now speaks over another one was started anew, by a launch file perhaps: it counts its
-        actions from 1 again, and must not go on where the dead one ended. A person's return is a person's own deed.
+        actions from 1 again, and must not go on where the dead one ended, nor after the way home that the dead one had
+        asked for. A person's return is a person's own deed.
         """
         with self._lock:
             before, self._connections[source] = self._connections.get(source), connection
-            if before is None or before is connection or source in PEOPLE or source is not self._holder:
+            if before is None or before is connection or source not in self._led or self._holder in PEOPLE:
                 return
-            log.warning("%s was started anew: the arm comes to rest until a person enables it", source.value)
+            if self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
+                return
             self._halts += 1
             self._loop.change_sender()
+        log.warning("%s was started anew: the arm comes to rest until a person enables it", source.value)
 
     def run(self) -> None:
         """Tick until `close`, at absolute deadlines; whatever ends this otherwise stops the arm first."""
@@ -195,6 +201,7 @@ class GuardProcess:
             raise UserError("the arm was held or stopped while it was switched on", next_step="enable it again")
         self._loop.enable()
         self._commanding = True
+        self._led.clear()
 
     def home(self) -> None:
         """A person sends the arm home through the gate. Raises UserError while disabled or in FAULT."""

@@ -6,7 +6,7 @@ import pytest
 
 from robot_rig.clock import ManualClock
 from robot_rig.datatypes import Mode, Source
-from tests.drivers.test_guard_process import Bench
+from tests.drivers.test_guard_process import PERIOD, Bench
 
 
 @pytest.fixture
@@ -40,3 +40,30 @@ def test_one_who_does_not_lead_may_come_and_go(bench: Bench) -> None:
         bench.process.heard(source, object())
     bench.pass_time(0.3, x=-1.0)
     assert bench.process.mode is Mode.ACTIVE
+
+
+def test_not_even_after_the_way_home_that_the_dead_one_asked_for(bench: Bench) -> None:
+    bench.process.heard(Source.POLICY, object())
+    bench.process.enable()
+    bench.pass_time(0.5, x=-1.0)
+    bench.process.return_home()
+    for _ in range(2000):
+        bench.pass_time(PERIOD)
+        if bench.process.mode is not Mode.HOMING:
+            break
+    assert bench.process.mode is Mode.ACTIVE
+    bench.process.heard(Source.POLICY, object())
+    assert bench.process.mode is Mode.HOLD
+
+
+def test_a_person_who_leads_is_not_disturbed_by_a_policy_that_comes_back(bench: Bench) -> None:
+    bench.process.heard(Source.POLICY, object())
+    bench.process.enable()
+    bench.pass_time(0.3, x=-1.0)
+    bench.ask(1.0, Source.HUMAN)
+    bench.pass_time(0.1)
+    bench.process.heard(Source.POLICY, object())
+    bench.ask(1.0, Source.HUMAN)
+    bench.pass_time(0.1)
+    assert bench.process.mode is Mode.ACTIVE
+    assert bench.reports[-1].status.source is Source.HUMAN
