@@ -114,11 +114,8 @@ class LiveEpisodes:
         self.episode: EpisodeState | None = None
         self._goal: Goal | None = None
         self._sent = 0
-        self._looked = -1
-        self._reported = -1
-        self._since = 0.0
-        self._good = 0.0
-        self._rest_until = 0.0
+        self._looked = self._reported = -1
+        self._since = self._good = self._rest_until = 0.0
 
     @property
     def steps(self) -> int:
@@ -179,7 +176,11 @@ class LiveEpisodes:
             return Doubt("the arm process is silent", final=True)
         if arm.mode is not Mode.ACTIVE:
             return Doubt(f"the arm is in mode {arm.mode.value}", final=True)
-        return Doubt("a person has the arm", final=True) if arm.source is Source.HUMAN else None
+        if arm.source is Source.HUMAN:
+            return Doubt("a person has the arm", final=True)
+        # Who has not acted yet may have been started anew: not even the way home goes on where another has ended.
+        leads = self._sent > 0 or arm.source not in (Source.POLICY, Source.RANDOM)
+        return None if leads else Doubt("another program has led the arm since it was enabled", final=True)
 
     def _recorder_doubt(self, now: float, recorder: RecorderState | None) -> Doubt | None:
         if self._rules.recording == "off":

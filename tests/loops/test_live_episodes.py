@@ -399,3 +399,22 @@ def test_ending_the_process_ends_the_episode() -> None:
     world.take(world.live.cut_short("bye"))
     assert (world.said[-1].stand, world.said[-1].reason) == (Stand.CUT_SHORT, "bye")
     assert world.live.cut_short("bye") == Move()
+
+
+@pytest.mark.parametrize("source", [Source.POLICY, Source.RANDOM])
+def test_one_who_comes_anew_neither_acts_nor_goes_home_where_another_has_led(source: Source) -> None:
+    world = asked(start="home")
+    world.at_home, world.holder = False, source
+    world.run(3.0)
+    assert not world.actions
+    assert not world.homes
+    assert "another program" in world.live.silence
+    # A person enables: the guard's lease is free again.
+    world.holder = None
+    world.run(0.1)
+    assert len(world.homes) == 1
+    world.at_home = True
+    world.run(0.5)
+    world.holder = Source.POLICY
+    world.run(3.0)
+    assert world.said[-1].stand is Stand.COMPLETE

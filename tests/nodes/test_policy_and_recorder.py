@@ -148,8 +148,10 @@ class Rig:
 
     def _say(self) -> None:
         seq, done = self._done
+        # The lease is free until somebody acts.
+        source = Source.POLICY if self.actions else None
         report = ArmReport(
-            time.monotonic(), self.mode, (), Verdict(Outcome.PASSED), Source.POLICY, seq, done, seq, self.at_home, "ok"
+            time.monotonic(), self.mode, (), Verdict(Outcome.PASSED), source, seq, done, seq, self.at_home, "ok"
         )
         self._status.publish(report_message(report, self.stamps))
 
