@@ -15,8 +15,8 @@ from robot_rig.stages.collect import HELD_OUT, PLAY
 class RandomProgramme:
     """Which stage the next episode of random play belongs to. `steps` are those in the log already, by stage.
 
-    First the play to learn from, then the held-out play for the VAE's check, then more to learn from, for as long as
-    the learner needs.
+    First the play to learn from, then the held-out play for the VAE's check, and both again for as long as the learner
+    needs: what was counted here can have got lost on its way to the log, and a check that failed wants new play.
     """
 
     def __init__(self, settings: CollectConfig, steps: Mapping[str, int]) -> None:
@@ -36,6 +36,5 @@ class RandomProgramme:
         steps = dict(self._steps)
         if under_way is not None and under_way.meta.get("stage", "") in steps:
             steps[under_way.meta["stage"]] += self._settings.episode_steps
-        if steps[PLAY] >= self._settings.steps and steps[HELD_OUT] < self._settings.held_out_steps:
-            return HELD_OUT
-        return PLAY
+        rounds = steps[PLAY] // self._settings.steps
+        return HELD_OUT if steps[HELD_OUT] < rounds * self._settings.held_out_steps else PLAY

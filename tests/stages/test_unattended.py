@@ -49,3 +49,9 @@ def test_the_next_stage_is_known_while_an_episode_runs() -> None:
     assert programme.stage(None) == "collect"
     assert programme.stage(ended(1, "collect", 3)) == "heldout"
     assert programme.stage(ended(1, "practice", 3)) == "collect"
+
+
+def test_a_learner_that_still_waits_gets_held_out_play_again() -> None:
+    """The log may hold fewer steps than were counted, and then its check would never come."""
+    behind = RandomProgramme(SETTINGS, {"collect": 100, "heldout": 40})
+    assert stages(behind, 8, 20) == [*["collect"] * 5, *["heldout"] * 2, "collect"]
