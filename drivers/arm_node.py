@@ -100,7 +100,7 @@ class ArmNode:
     def start(self) -> None:
         """Start the threads, then let actions and orders in."""
         work = {
-            "report": self._reporting.run,
+            "report": self._report,
             "watchdog": self.process.watch,
             "look around": self._around.run,
             "tick": self._tick,
@@ -117,6 +117,14 @@ class ArmNode:
         for line in prepare_tick_thread(self._options.priority, self._options.cpus):
             log.info(line)
         self.process.run()
+
+    def _report(self) -> None:
+        try:
+            self._reporting.run()
+        except Exception:
+            if not rospy.is_shutdown():
+                self._node.fail(UserError("the arm's reports have ended", next_step="see the traceback above"))
+            raise
 
     def _take(self, message: Any, allowed: Collection[Source]) -> None:
         action = read_action(message, self._node.stamps)

@@ -88,6 +88,10 @@ class CameraNode:
             if not self._closing.is_set():
                 self._say(time.monotonic(), "image_refused")
                 self._node.fail(error)
+        finally:
+            # What nobody foresaw: a node that lives on without its eye would tell nobody. The first error counts.
+            if not self._closing.is_set():
+                self._node.fail(UserError("the camera's thread has died", next_step="see the traceback above"))
 
     def _take_arm(self, message: Any) -> None:
         state = read_state(message, self._node.stamps)

@@ -47,7 +47,7 @@ class Understudy:
         self._seen = newest
         try:
             return self._prepare(shipped[newest])
-        except UserError as error:
+        except (UserError, OSError) as error:
             log.error("refused, so the policy stays as it is: %s", error)
             return None
 
