@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 
 VOID_SHARE = 0.20
@@ -104,9 +104,7 @@ class Results:
         if self._path is None:
             return
         rows = {str(number): {**asdict(row), "passed": row.passed} for number, row in sorted(self.rows.items())}
-        new = self._path.with_name(f"{self._path.name}.new")
-        new.write_text(json.dumps({"rows": rows}, indent=1))
-        os.replace(new, self._path)
+        write_atomically(self._path, json.dumps({"rows": rows}, indent=1).encode())
 
     def last_line(self, numbers: Iterable[int]) -> str:
         """Names and numbers that a program can read; of rows `numbers`."""
