@@ -23,8 +23,8 @@ class DurableFile:
         self._handle: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self._pending = bytearray()
         self._durable = 0
-        # The kernel drops the lock with the process, however that ends. The file is new: the only other lock on it is that
-        # of somebody who asks at this very moment whether it is being written, and that one is gone at once.
+        # The kernel drops the lock with the process, however that ends. The file is new: the only other lock is that of
+        # somebody who asks at this very moment whether it is being written, and that one is gone at once.
         fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def write(self, data: bytes) -> int:
