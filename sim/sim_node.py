@@ -126,7 +126,8 @@ class SimNode:
         gc.freeze()
         try:
             self._real_time.run(self._closing.is_set)
-        except RuntimeError as error:
+        except Exception as error:
+            log.exception("the simulator's physics have stopped")
             self._node.fail(UserError(f"the simulator has ended: {error}", next_step="start it anew"))
 
     def _stop(self) -> None:

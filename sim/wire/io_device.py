@@ -61,11 +61,15 @@ class Signal:
             raise RefusedValueError(f"{self.name} takes one {self.type}")
         if self.type == "bool":
             return given
-        if not math.isfinite(given):
+        try:
+            number = float(given)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
             raise RefusedValueError(f"{self.name} takes no number that is not finite")
         if (self.low is not None and given < self.low) or (self.high is not None and given > self.high):
             raise RefusedValueError(f"{self.name} goes from {self.low} to {self.high}")
-        return round(given) if self.type == "int" else float(given)
+        return round(given) if self.type == "int" else number
 
     def data_format(self) -> dict[str, Value]:
         """IODataStatus.format."""

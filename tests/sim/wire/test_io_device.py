@@ -57,6 +57,8 @@ def test_a_repeated_command_is_applied_once() -> None:
         ("level", -2),
         ("place", float("nan")),
         ("place", float("inf")),
+        ("place", 10**400),
+        ("level", 10**400),
         ("place", [1.0]),
         ("place", None),
         ("measured", 0.7),
