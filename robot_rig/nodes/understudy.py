@@ -36,20 +36,18 @@ class Understudy:
         self._seen = -1
 
     def look(self) -> Ready | None:
-        """The newest checkpoint if it is new and sound; None otherwise, and whoever acts goes on.
+        """The newest of the new checkpoints that is sound; None when there is none, and whoever acts goes on.
 
-        One that is refused is named in the log with the reason, once; the next one is tried when it comes.
+        One that is refused is named in the log with the reason, once.
         """
-        shipped = shipped_in(self._folder)
-        newest = max(shipped, default=-1)
-        if newest <= self._seen:
-            return None
-        self._seen = newest
-        try:
-            return self._prepare(shipped[newest])
-        except (UserError, OSError) as error:
-            log.error("refused, so the policy stays as it is: %s", error)
-            return None
+        new = {steps: path for steps, path in shipped_in(self._folder).items() if steps > self._seen}
+        self._seen = max(new, default=self._seen)
+        for steps in sorted(new, reverse=True):
+            try:
+                return self._prepare(new[steps])
+            except (UserError, OSError) as error:
+                log.error("a checkpoint is refused: %s", error)
+        return None
 
     def _prepare(self, path: Path) -> Ready:
         latent, manifest = load_checkpoint(path)

@@ -87,6 +87,16 @@ def test_what_is_not_as_it_was_shipped_is_refused_once_and_by_name(
     assert understudy.look() is not None
 
 
+def test_a_damaged_newest_checkpoint_does_not_hide_a_sound_one(tmp_path: Path) -> None:
+    shipped(tmp_path, 100, learnt())
+    (shipped(tmp_path, 200, learnt()) / "actor.safetensors").unlink()
+    understudy = Understudy(tmp_path, CONFIG)
+    ready = understudy.look()
+    assert ready is not None
+    assert ready.actor.name == "practice-000100"
+    assert understudy.look() is None
+
+
 def test_random_play_by_the_programme_then_the_policy_with_noise_from_home(tmp_path: Path) -> None:
     casting = Casting(CONFIG, {"collect": CONFIG.collect.steps})
     assert casting.imagine(1.0) is None
