@@ -160,8 +160,6 @@ class LiveEpisodes:
         """Whether an episode is open, even if it has not acted yet."""
         return self.phase in (Phase.RUNNING, Phase.OPENING)
 
-    # Inside.
-
     def _hear(self, arm: ArmView | None) -> None:
         if arm is not None and arm.executed is not None and arm.executed_seq != self._reported:
             self._reported = arm.executed_seq
@@ -230,7 +228,7 @@ class LiveEpisodes:
         )
         self.phase, self._since = Phase.OPENING, now
         if self._rules.recording == "off":
-            self._start(now)
+            self._start(now, view)
         return Move(announce=self.episode)
 
     def _open(self, now: float, view: View, doubt: Doubt | None) -> Move:
@@ -239,13 +237,15 @@ class LiveEpisodes:
         if doubt is not None and doubt.final:
             return self._end(Stand.CUT_SHORT, doubt.reason, now + RETRY_S)
         if recorder is not None and recorder.key == self._key and recorder.stand is Recording.OPEN:
-            self._start(now)
+            self._start(now, view)
         elif now - self._since > OPENING_S:
             return self._end(Stand.CUT_SHORT, "the recorder did not open a file", now + RETRY_S)
         return Move()
 
-    def _start(self, now: float) -> None:
+    def _start(self, now: float, view: View) -> None:
         self._loop.begin(self._policy, self._goal, self._rules.source)
+        # The picture at hand may have lain here for a while: the first action answers the next one.
+        self._looked = -1 if view.frame is None else view.frame.seq
         self._pacer.restart()
         self.phase, self._good = Phase.RUNNING, now
 

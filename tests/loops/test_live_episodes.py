@@ -111,10 +111,14 @@ def test_a_goal_gets_one_episode_of_its_steps_at_the_policys_rate() -> None:
     assert world.live.silence == "no goal is asked for"
 
 
-def test_a_frame_is_answered_when_it_arrives() -> None:
-    world = asked()
+@pytest.mark.parametrize("ticks", range(4))
+def test_a_frame_is_answered_when_it_arrives_and_the_first_of_an_episode_too(ticks: int) -> None:
+    world = World()
+    world.run(1.0 + ticks * TICK)
+    world.goal = goal("cup", world.now)
     world.run(3.0)
-    ages = [action.stamp - action.frame_stamp for action in world.actions[1:]]
+    assert len(world.actions) == 5
+    ages = [action.stamp - action.frame_stamp for action in world.actions]
     assert max(ages) <= CAMERA_DELAY + TICK + 1e-6
 
 
