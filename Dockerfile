@@ -5,5 +5,5 @@ FROM debian:12
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /robot-rig
 COPY . .
-RUN make setup && rm -rf /root/.cache /var/lib/apt/lists/*
+RUN PIP_NO_CACHE_DIR=1 make setup && rm -rf /var/lib/apt/lists/*
 CMD ["make", "demo"]
