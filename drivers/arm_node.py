@@ -27,6 +27,7 @@ from drivers.look_around import LookAround
 from drivers.sawyer import JOINT_COMMAND
 from drivers.sawyer_intera import SawyerIntera
 from drivers.sawyer_wire import SawyerWire
+from drivers.senders import Senders
 from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
@@ -34,7 +35,7 @@ from robot_rig.datatypes import Source
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import ArmLoop
-from robot_rig.ros.connect import subscribe
+from robot_rig.ros.connect import still_open, subscribe
 from robot_rig.ros.convert import read_action
 from robot_rig.ros.master import MasterWatch, master_uri
 from robot_rig.ros.node import Node, run
@@ -88,11 +89,13 @@ class ArmNode:
             loop=ArmLoop(control, config.guard, kinematics),
             choice=self._choice,
             commanders=commanders,
+            senders=Senders(lambda connection: any(still_open(one, connection) for one in self._actions)),
             clock=WallClock(),
             home_poses=[np.array(control.home_posture_rad)],
             period_s=1.0 / control.arm_rate_hz,
             take=self._reporting.put,
         )
+        self._actions: tuple[Any, ...] = ()
         self._around = LookAround(self.process, commanders, master, JOINT_COMMAND, node.fail)
         for close in (master.close, self._reporting.close, self.process.close, self._around.close):
             node.closing(close)
@@ -107,8 +110,10 @@ class ArmNode:
         }
         for name, target in work.items():
             threading.Thread(target=target, name=name, daemon=True).start()
-        subscribe(ACTION, lambda message: self._take(message, MACHINES))
-        subscribe(TELEOP, lambda message: self._take(message, PEOPLE))
+        self._actions = (
+            subscribe(ACTION, lambda message: self._take(message, MACHINES)),
+            subscribe(TELEOP, lambda message: self._take(message, PEOPLE)),
+        )
         subscribe(ESTOP, self._estop)
         for name in ARM_SERVICES:
             rospy.Service(f"~{name}", Trigger, self._answer(name, getattr(self.process, name)))

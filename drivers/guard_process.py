@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch, LatenessWatch
 from drivers.commander_watch import CommanderWatch
+from drivers.senders import Senders
 from robot_rig.clock import Clock
-from robot_rig.datatypes import ArmStatus, Floats, Mode, Source
+from robot_rig.datatypes import Action, ArmStatus, Floats, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Arm
 from robot_rig.loops.arm_loop import ArmLoop
@@ -54,12 +55,13 @@ class GuardProcess:
         loop: ArmLoop,
         choice: ActionChoice,
         commanders: CommanderWatch,
+        senders: Senders,
         clock: Clock,
         home_poses: Sequence[Floats],
         period_s: float,
         take: Callable[[TickReport], None],
     ) -> None:
-        self._arm, self._loop, self._choice, self._commanders = arm, loop, choice, commanders
+        self._arm, self._loop, self._choice, self._commanders, self._senders = arm, loop, choice, commanders, senders
         self._clock, self._home_poses, self._period_s, self._take = clock, home_poses, period_s, take
         self._lock = threading.Lock()
         self._orders = threading.Lock()
@@ -67,8 +69,6 @@ class GuardProcess:
         self._closing = threading.Event()
         self._failed = threading.Event()
         self._holder: Source | None = None
-        self._connections: dict[Source, object] = {}
-        self._led: set[Source] = set()
         self._commanding = False
         self._returning = False
         self._halts = 0
@@ -94,17 +94,24 @@ class GuardProcess:
             if self._closing.is_set():
                 return
             action = self._choice.choose(now, self._holder)
-            if self._returning and self._loop.mode is Mode.HOMING and action is not None and action.source in PEOPLE:
-                self._loop.hold()
+            if self._returning and self._loop.mode is Mode.HOMING:
+                self._watch_return(action)
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
                 self._arm.send(command)
             if status.source in MACHINES:
-                self._led.add(status.source)
+                self._senders.follow(status.source)
             report = TickReport(status, self._loop.why, self._loop.at_home, self._loop.tool)
         self._holder = status.source
         self._beats += 1
         self._take(report)
+
+    def _watch_return(self, action: Action | None) -> None:
+        """A person takes the arm on a program's way home, or the program dies: that ends it."""
+        if action is not None and action.source in PEOPLE:
+            self._loop.hold()
+        elif self._senders.lost is not None:
+            self._loop.change_sender()
 
     def new_action(self) -> None:
         """An action has come: answer it now rather than up to a period later."""
@@ -118,8 +125,7 @@ class GuardProcess:
         asked for. A person's return is a person's own deed.
         """
         with self._lock:
-            before, self._connections[source] = self._connections.get(source), connection
-            if before is None or before is connection or source not in self._led or self._holder in PEOPLE:
+            if not self._senders.restarted(source, connection) or self._holder in PEOPLE:
                 return
             if self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
                 return
@@ -158,10 +164,10 @@ class GuardProcess:
 
     def _rest_overrun(self) -> None:
         if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
-            log.error("overrun: the tick was late three times in a row; the arm comes to rest and holds")
             with self._lock:
                 self._halts += 1
                 self._loop.overrun()
+            log.error("overrun: the tick was late three times in a row; the arm comes to rest and holds")
 
     def watch(self) -> None:
         """The watchdog's thread: stop the arm when the tick is dead though this process is not."""
@@ -201,7 +207,7 @@ class GuardProcess:
             raise UserError("the arm was held or stopped while it was switched on", next_step="enable it again")
         self._loop.enable()
         self._commanding = True
-        self._led.clear()
+        self._senders.forget_leaders()
 
     def home(self) -> None:
         """A person sends the arm home through the gate. Raises UserError while disabled or in FAULT."""
@@ -212,16 +218,21 @@ class GuardProcess:
     def return_home(self) -> None:
         """A program sends the arm home, between two episodes. A person who takes the arm then ends it in HOLD.
 
-        Raises UserError unless the arm is ACTIVE and no person has it: only people lead out of HOLD.
+        Raises UserError unless the arm is ACTIVE, no person has it (only people lead out of HOLD), and the program that
+        led it still runs: no other one takes over.
         """
         with self._orders, self._lock:
-            if self._loop.mode is not Mode.ACTIVE or self._holder in PEOPLE:
-                who = (
-                    "a person has the arm" if self._holder in PEOPLE else f"the arm is in mode {self._loop.mode.value}"
-                )
-                raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
-            self._loop.home(self._home_poses)
-            self._returning = True
+            if self._holder in PEOPLE:
+                who = "a person has the arm"
+            elif self._loop.mode is not Mode.ACTIVE:
+                who = f"the arm is in mode {self._loop.mode.value}"
+            elif (lost := self._senders.lost) is not None:
+                who = f"the program that led the arm ({lost.value}) has ended"
+            else:
+                self._loop.home(self._home_poses)
+                self._returning = True
+                return
+        raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
 
     def hold(self) -> None:
         """Come to rest and stay there."""

@@ -92,7 +92,7 @@ class ArmLoop:
         self._raise(Event.LAPSED, ("overrun",))
 
     def change_sender(self) -> None:
-        """The program that led was started anew: come to rest until a person lets the new one lead."""
+        """The program that led has ended or was started anew: come to rest until a person lets one lead."""
         self._raise(Event.LAPSED, ("new_sender",))
 
     def home(self, via_poses: Sequence[Floats]) -> None:

@@ -94,8 +94,8 @@ REASONS: dict[str, str] = {
     "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",
     "lapsed": "Data stayed stale for too long. The arm is on hold. Mend the source, then enable.",
     "new_sender": (
-        "The program that led the arm was started anew. The arm came to rest and is on hold. Find out why it ended, "
-        "then enable."
+        "The program that led the arm has ended or was started anew. The arm came to rest and is on hold. Find out why "
+        "it ended, then enable."
     ),
     "overrun": (
         "The arm process came too late three times in a row: the machine is too busy. The arm came to rest and is on "

@@ -13,6 +13,7 @@ from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.commander_watch import CommanderWatch
 from drivers.fake import FakeArm
 from drivers.guard_process import GuardProcess, TickReport
+from drivers.senders import Senders
 from robot_rig.clock import Clock, ManualClock, WallClock
 from robot_rig.config import Config
 from robot_rig.datatypes import Action, ArmState, Mode, SafeCommand, Source
@@ -75,11 +76,13 @@ class Bench:
         self.arm = WatchedArm(clock)
         self.choice = ActionChoice(CONFIG.guard.action_age_limit_s)
         self.reports: list[TickReport] = []
+        self.dead: list[object] = []
         self.process = GuardProcess(
             arm=self.arm,
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=self.choice,
             commanders=CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command", lambda: 0.0),
+            senders=Senders(lambda connection: connection not in self.dead),
             clock=clock,
             home_poses=[HOME],
             period_s=period,

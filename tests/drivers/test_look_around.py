@@ -15,6 +15,7 @@ from drivers.commander_watch import SIGHT_S, CommanderWatch
 from drivers.fake import FakeArm
 from drivers.guard_process import GuardProcess
 from drivers.look_around import LookAround
+from drivers.senders import Senders
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config
 from robot_rig.datatypes import Mode
@@ -64,6 +65,7 @@ class Bench:
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=ActionChoice(CONFIG.guard.action_age_limit_s),
             commanders=self.commanders,
+            senders=Senders(lambda _: True),
             clock=clock,
             home_poses=[home],
             period_s=0.01,

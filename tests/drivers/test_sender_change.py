@@ -6,6 +6,7 @@ import pytest
 
 from robot_rig.clock import ManualClock
 from robot_rig.datatypes import Mode, Source
+from robot_rig.errors import UserError
 from tests.drivers.test_guard_process import PERIOD, Bench
 
 
@@ -67,3 +68,44 @@ def test_a_person_who_leads_is_not_disturbed_by_a_policy_that_comes_back(bench: 
     bench.pass_time(0.1)
     assert bench.process.mode is Mode.ACTIVE
     assert bench.reports[-1].status.source is Source.HUMAN
+
+
+def test_no_program_takes_the_arm_home_after_the_one_that_led_it_has_died(bench: Bench) -> None:
+    old = object()
+    bench.process.heard(Source.POLICY, old)
+    bench.process.enable()
+    bench.pass_time(0.5, x=-1.0)
+    bench.dead.append(old)
+    with pytest.raises(UserError, match="no program may move it"):
+        bench.process.return_home()
+    bench.pass_time(0.5)
+    assert bench.process.mode is not Mode.HOMING
+    bench.process.enable()
+    bench.process.return_home()
+    assert bench.process.mode is Mode.HOMING
+
+
+def test_a_program_that_dies_on_the_way_home_leaves_the_arm_where_it_is(bench: Bench) -> None:
+    old = object()
+    bench.process.heard(Source.POLICY, old)
+    bench.process.enable()
+    bench.pass_time(0.5, x=-1.0)
+    bench.process.return_home()
+    bench.pass_time(0.2)
+    assert bench.process.mode is Mode.HOMING
+    bench.dead.append(old)
+    bench.pass_time(0.5)
+    assert bench.process.mode is Mode.HOLD
+    assert bench.reports[-1].why == ("new_sender",)
+    assert bench.arm.speeds[-1] == 0.0
+
+
+def test_a_person_s_way_home_does_not_end_with_a_program(bench: Bench) -> None:
+    old = object()
+    bench.process.heard(Source.POLICY, old)
+    bench.process.enable()
+    bench.pass_time(0.5, x=-1.0)
+    bench.dead.append(old)
+    bench.process.home()
+    bench.pass_time(0.2)
+    assert bench.process.mode is Mode.HOMING
