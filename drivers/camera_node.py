@@ -99,16 +99,14 @@ class CameraNode:
             self._watch.moved(state.stamp, state.position)
 
     def _take(self, raw: RawFrame) -> None:
-        """Pass a good picture on. Raises UserError when the first one is too dark or too bright."""
-        now, first = time.monotonic(), self._newest < 0
+        """Pass a good picture on. What is wrong with a bad one is told, and it stays here: the arm rests meanwhile."""
+        now = time.monotonic()
         self._newest, self._last_new, self._silent = raw.seq, now, False
         code = self._watch.judge(raw)
         if code != self._code or now >= self._next_word:
             self._say(now, code)
         if not code:
             self._publish(raw, now)
-        elif first:
-            raise UserError(REASONS[code])
 
     def _say(self, now: float, code: str) -> None:
         if code and code != self._code:

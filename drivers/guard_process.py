@@ -120,14 +120,12 @@ class GuardProcess:
     def heard(self, source: Source, connection: object) -> None:
         """An action of `source` came over `connection`.
 
-        A program that leads and now speaks over another one was started anew, by a launch file perhaps: it counts its
-        actions from 1 again, and must not go on where the dead one ended, nor after the way home that the dead one had
-        asked for. A person's return is a person's own deed.
+        A program that was started anew, by a launch file perhaps, counts its actions from 1 again, and must not go on
+        where the dead one ended. A person's return is a person's own deed.
         """
         with self._lock:
-            if not self._senders.restarted(source, connection) or self._holder in PEOPLE:
-                return
-            if self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
+            anew = self._senders.restarted(source, connection)
+            if not anew or self._holder in PEOPLE or self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
                 return
             self._halts += 1
             self._loop.change_sender()

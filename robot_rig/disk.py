@@ -51,4 +51,4 @@ def unwritable(path: Path, error: OSError) -> UserError:
     """What to tell a person when writing `path` failed with `error`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(f"the disk is full: {path} could not be written", next_step="make room and run this again")
-    return UserError(f"cannot write {path}: {error.strerror}", next_step="choose another --run")
+    return UserError(f"cannot write {path}: {error.strerror}", next_step="choose another folder")

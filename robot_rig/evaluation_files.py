@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from robot_rig.array_files import look_through, require_rows, unpack
 from robot_rig.datatypes import IMAGE_SHAPE
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation, Rollout
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular, sha256_of
@@ -58,8 +58,8 @@ def save_evaluation(folder: Path, evaluation: Evaluation) -> None:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / "evaluation.npz", packed.getvalue())
-        replace_file(folder / "evaluation.json", json.dumps(index, indent=1).encode())
+        write_atomically(folder / "evaluation.npz", packed.getvalue())
+        write_atomically(folder / "evaluation.json", json.dumps(index, indent=1).encode())
     except OSError as error:
         raise UserError(f"cannot write the evaluation to {folder}: {error.strerror}", next_step=_ROOM) from error
 
@@ -104,13 +104,3 @@ def _evaluation(ids: Any, file: BinaryIO) -> Evaluation:
         raise ValueError("a distance or place in it is no number")
     columns = numbers | unpack(file, {name: headers[name] for name in _COLUMNS if name not in _NUMBERS})
     return Evaluation(ids=tuple(ids), rollouts=tuple(map(Rollout, *(columns[name] for name in _COLUMNS))))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` whole or not at all. Raises OSError, leaving the old file and nothing half-written."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

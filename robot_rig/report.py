@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from robot_rig import report_plots
 from robot_rig.datatypes import Bytes
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation, Summary, in_cm, summarise
-from robot_rig.evaluation_files import replace_file
 from robot_rig.report_data import ImaginedEpisode, ReportData
 from robot_rig.report_film import (
     Film,
@@ -70,7 +70,7 @@ def write_report(path: Path, data: ReportData) -> None:
     page = render(data).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, page)
+        write_atomically(path, page)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}", next_step="free some space there") from error
 

@@ -19,9 +19,9 @@ import matplotlib.image
 import numpy as np
 
 from robot_rig.datatypes import IMAGE_SIZE, Bytes, Floats
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation, Rollout
-from robot_rig.evaluation_files import replace_file
 
 GAP_PX = 4
 GAP_COLOUR = (255, 255, 255)
@@ -227,7 +227,7 @@ def write_film(path: Path, films: Sequence[Film], rate_hz: float, columns: int =
     mp4 = path.suffix == ".mp4"
     content = encode_mp4(_mosaic(films, columns, 2), rate_hz) if mp4 else _small_gif(films, rate_hz, columns)
     try:
-        replace_file(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}", next_step="free some space there") from error
 

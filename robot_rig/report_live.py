@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation, Summary, in_cm
-from robot_rig.evaluation_files import replace_file
 from robot_rig.loops.step_trace import Spread
 from robot_rig.report_film import Film, data_uri, encode_mp4, encode_picture, three_panes
 
@@ -62,7 +62,7 @@ def write_live_report(path: Path, data: LiveData) -> None:
     page = render(data).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, page)
+        write_atomically(path, page)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}", next_step="free some space there") from error
 

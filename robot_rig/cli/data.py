@@ -16,8 +16,8 @@ from robot_rig.data.log import read_episode
 from robot_rig.data.salvage import salvage
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Bytes, Episode
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
-from robot_rig.evaluation_files import replace_file
 from robot_rig.kinematics import Kinematics
 from robot_rig.report_film import beside, encode_mp4, encode_picture, enlarge
 from robot_rig.runs import CONFIG_FILE, RunFolder
@@ -85,8 +85,8 @@ def view(path: Path, out: Path) -> tuple[Path, Path]:
     sheet, film = out / f"{episode.id}.png", out / f"{episode.id}.mp4"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        replace_file(sheet, encode_picture(contact_sheet(episode), "png"))
-        replace_file(film, encode_mp4(_film(episode), _rate(episode)))
+        write_atomically(sheet, encode_picture(contact_sheet(episode), "png"))
+        write_atomically(film, encode_mp4(_film(episode), _rate(episode)))
     except OSError as error:
         raise UserError(f"cannot write into {out}: {error.strerror}", next_step="choose another folder") from error
     return sheet, film

@@ -134,8 +134,8 @@ class Running:
     views: PolicyViews
 
 
-def start(node: Node, live: LiveEpisodes, actor: Actor, record: bool, scheduling: Scheduling) -> Running:
-    """Connect everything and let it tick. `record`: whether `live` waits for a recorder."""
+def start(node: Node, live: LiveEpisodes, actor: Actor, scheduling: Scheduling) -> Running:
+    """Connect everything and let it tick."""
     clock = WallClock()
     inbox = Inbox(clock.now)
     actions, episodes = advertise(topics.ACTION), advertise(topics.EPISODE)
@@ -154,7 +154,7 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, record: bool, scheduling
         clock.sleep_until(clock.now() + LAST_WORD_S)
 
     node.closing(end)
-    connect(node, inbox, process, record)
+    connect(node, inbox, process)
     views = show(node, actor, inbox, process, clock)
 
     def tick() -> None:
@@ -169,7 +169,7 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, record: bool, scheduling
     return Running(process, views)
 
 
-def connect(node: Node, inbox: Inbox, process: PolicyProcess, record: bool) -> None:
+def connect(node: Node, inbox: Inbox, process: PolicyProcess) -> None:
     """Subscribe to what the policy hears."""
     stamps = node.stamps
 
@@ -186,8 +186,7 @@ def connect(node: Node, inbox: Inbox, process: PolicyProcess, record: bool) -> N
     listen(topics.CAMERA_FRAME, lambda message: read_frame(message, stamps), take_frame)
     listen(topics.GOAL, read_arrived_goal, inbox.goals.put)
     listen(topics.ARM_STATUS, lambda message: read_report(message, stamps), take_arm)
-    if record:
-        listen(topics.RECORDER_STATUS, lambda message: read_recorder(message, stamps), inbox.recorders.put)
+    listen(topics.RECORDER_STATUS, lambda message: read_recorder(message, stamps), inbox.recorders.put)
 
 
 def show(node: Node, actor: Actor, inbox: Inbox, process: PolicyProcess, clock: WallClock) -> PolicyViews:

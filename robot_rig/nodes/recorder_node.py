@@ -76,12 +76,19 @@ class RecorderNodeOptions:
 
 
 class RecorderProcess:
-    """Feeds `live` on one thread and hands its state to `say`. The `take_...` methods may be called from any thread."""
+    """Feeds `live` on one thread and hands its state to `say`. `put` may be called from any thread.
+
+    `died` is called, on that thread, when it ends otherwise than by `close`: nothing is logged then.
+    """
 
     def __init__(
-        self, live: LiveRecorder, say: Callable[[RecorderState], None], now: Callable[[], float] = time.monotonic
+        self,
+        live: LiveRecorder,
+        say: Callable[[RecorderState], None],
+        died: Callable[[], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._live, self._say, self._now = live, say, now
+        self._live, self._say, self._died, self._now = live, say, died, now
         self._parts: queue.Queue[Callable[[], None]] = queue.Queue(WAITING_PARTS)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
@@ -107,6 +114,13 @@ class RecorderProcess:
             self._thread.join(ENDING_S)
 
     def _run(self) -> None:
+        try:
+            self._record()
+        finally:
+            if not self._closing.is_set():
+                self._died()
+
+    def _record(self) -> None:
         due = self._now()
         while not self._closing.is_set():
             self._take(due - self._now())
@@ -157,7 +171,10 @@ def wire(options: RecorderNodeOptions, node: Node) -> None:
         return writer
 
     live = LiveRecorder(open_and_tell)
-    process = RecorderProcess(live, lambda state: words.publish(recorder_message(state, node.stamps)))
+    dead = UserError("the recorder's thread has died; the policy stops", next_step="see the traceback above")
+    process = RecorderProcess(
+        live, lambda state: words.publish(recorder_message(state, node.stamps)), lambda: node.fail(dead)
+    )
     node.closing(process.close)
     connect(node, live, process)
     process.start()
