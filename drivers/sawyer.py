@@ -15,13 +15,15 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from drivers.arm_description import ArmTable
-from robot_rig.datatypes import JOINT_NAMES, JOINTS, ArmState, Floats, SafeCommand, read_only
+from robot_rig.arrays import read_only
+from robot_rig.datatypes import JOINT_NAMES, JOINTS, NO_PUSH, ArmState, Floats, SafeCommand
 from robot_rig.errors import UserError
 
 JOINT_STATES = "/robot/joint_states"
 ROBOT_STATE = "/robot/state"
 ENDPOINT_STATE = "/robot/limb/right/endpoint_state"
 COLLISION_STATE = "/robot/limb/right/collision_detection_state"
+GRAVITY_MODEL = "/robot/limb/right/gravity_compensation_torques"
 JOINT_COMMAND = "/robot/limb/right/joint_command"
 
 SWITCH_LIMIT_S = 5.0
@@ -76,6 +78,7 @@ class SawyerReports:
         self.joints: Joints | None = None
         self.flags: Flags | None = None
         self.tip: Tip | None = None
+        self._push = NO_PUSH
         self._collided = False
         # Each counted by one thread only, so that neither overwrites what the other has just seen.
         self._hits, self._hits_told = 0, 0
@@ -105,6 +108,11 @@ class SawyerReports:
             for v in (position, velocity, effort)
         )
         self.joints = Joints(stamp, robot_stamp, *arrays)
+
+    def take_model(self, names: Sequence[str], actual: Sequence[float], explained: Sequence[float]) -> None:
+        """Take the `actual` efforts (N·m) beside those that the robot's model of its own weight explains."""
+        if list(names) == list(JOINT_NAMES) and len(actual) == len(explained) == JOINTS:
+            self._push = read_only(GRAVITY_MODEL, np.subtract(actual, explained), (JOINTS,), np.float64)
 
     def take_collision(self, collided: bool) -> None:
         """Take whether the robot collides now; a yes stays until the tick has heard it, however short it was."""
@@ -153,6 +161,7 @@ class SawyerReports:
             stopped=flags.stopped or flags.button or latched,
             error=flags.error,
             collided=self._collided,
+            push=self._push,
         )
 
 

@@ -14,6 +14,7 @@ from drivers.arm_description import PUBLISHED, ArmTable, read_arm_table
 from drivers.sawyer import (
     COLLISION_STATE,
     ENDPOINT_STATE,
+    GRAVITY_MODEL,
     JOINT_STATES,
     ROBOT_STATE,
     Flags,
@@ -60,6 +61,7 @@ class SawyerTopics:
             _subscribe(JOINT_STATES, JointState, self._take_joints, OTHER_DEVICES),
             _subscribe(ROBOT_STATE, getattr(types, state_type), self._take_state),
             _subscribe(COLLISION_STATE, types.CollisionDetectionState, self._take_collision, COLLISIONS),
+            _subscribe(GRAVITY_MODEL, types.SEAJointState, self._take_model),
         ]
         endpoint = _subscribe(ENDPOINT_STATE, types.EndpointState, self._take_endpoint)
         try:
@@ -102,6 +104,9 @@ class SawyerTopics:
 
     def _take_collision(self, message: Any) -> None:
         self.reports.take_collision(message.collision_state)
+
+    def _take_model(self, message: Any) -> None:
+        self.reports.take_model(message.name, message.actual_effort, message.gravity_model_effort)
 
     def _take_endpoint(self, message: Any) -> None:
         at, force = message.pose.position, message.wrench.force

@@ -122,6 +122,12 @@ class GuardConfig(Section):
         "when it hits something",
     )
     state_age_limit_s: float = Field(0.15, gt=0, le=0.15, description="oldest arm state that may move the arm, s")
+    trail_limit_rad: float = Field(
+        0.1, gt=0, le=0.2, description="how far a joint may be from where its commands lead, rad"
+    )
+    push_limit_fraction: float = Field(
+        0.35, gt=0, le=0.6, description="effort beyond what the arm's weight needs, as a share of the motor's rating"
+    )
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> GuardConfig:

@@ -9,44 +9,21 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Float32s = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
+from robot_rig.arrays import Bytes as Bytes
+from robot_rig.arrays import Float32s as Float32s
+from robot_rig.arrays import Floats as Floats
+from robot_rig.arrays import Ints as Ints
+from robot_rig.arrays import picture, read_only
 
 JOINTS = 7
+NO_PUSH: Floats = np.zeros(JOINTS)
+NO_PUSH.setflags(write=False)
 JOINT_NAMES = tuple(f"right_j{index}" for index in range(JOINTS))
 IMAGE_SIZE = 84
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
-
-
-def read_only(name: str, value: Any, shape: tuple[int | None, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """A read-only copy of `value` with exactly this shape (None = any length) and dtype.
-
-    A frozen array with numbers of its own is adopted. ValueError names one that has no such shape or kind of number.
-    """
-    array: NDArray[Any] = value
-    if type(value) is not np.ndarray or value.flags.writeable or value.base is not None or value.dtype != dtype:
-        array = value.copy() if type(value) is np.ndarray and value.dtype == dtype else np.array(value, dtype=dtype)
-        array.setflags(write=False)
-    # Most shapes are known in full: one comparison spares the arm loop the walk over the axes.
-    if array.shape != shape and (
-        len(array.shape) != len(shape)
-        or any(want is not None and got != want for got, want in zip(array.shape, shape, strict=True))
-    ):
-        raise ValueError(f"{name} must have shape {tuple(n or 'any' for n in shape)}, got {array.shape}")
-    return array
-
-
-def _picture(name: str, value: Any, shape: tuple[int | None, ...]) -> Bytes:
-    if np.asarray(value).dtype != np.uint8:
-        raise ValueError(f"{name} must be uint8, got {np.asarray(value).dtype}")
-    return read_only(name, value, shape, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +35,7 @@ class RawFrame:
     rgb: Bytes
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rgb", _picture("RawFrame.rgb", self.rgb, (None, None, 3)))
+        object.__setattr__(self, "rgb", picture("RawFrame.rgb", self.rgb, (None, None, 3)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +47,16 @@ class Frame:
     rgb: Bytes
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rgb", _picture("Frame.rgb", self.rgb, IMAGE_SHAPE))
+        object.__setattr__(self, "rgb", picture("Frame.rgb", self.rgb, IMAGE_SHAPE))
 
 
 @dataclass(frozen=True, slots=True)
 class ArmState:
-    """What the arm reports. position (7,) rad, velocity (7,) rad/s, effort (7,) N·m."""
+    """What the arm reports. position (7,) rad, velocity (7,) rad/s, effort (7,) N·m.
+
+    `push` (7,) N·m is the part of the effort that the arm's own model of its weight does not explain; zero where it
+    tells of none.
+    """
 
     stamp: float
     position: Floats
@@ -85,11 +66,13 @@ class ArmState:
     stopped: bool
     error: bool
     collided: bool
+    push: Floats = field(default_factory=lambda: NO_PUSH)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "position", read_only("ArmState.position", self.position, (JOINTS,), np.float64))
         object.__setattr__(self, "velocity", read_only("ArmState.velocity", self.velocity, (JOINTS,), np.float64))
         object.__setattr__(self, "effort", read_only("ArmState.effort", self.effort, (JOINTS,), np.float64))
+        object.__setattr__(self, "push", read_only("ArmState.push", self.push, (JOINTS,), np.float64))
 
 
 class Source(str, enum.Enum):
@@ -231,7 +214,7 @@ class Goal:
     source: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "image", _picture("Goal.image", self.image, IMAGE_SHAPE))
+        object.__setattr__(self, "image", picture("Goal.image", self.image, IMAGE_SHAPE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +253,7 @@ class Episode:
     meta: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        frames = _picture("Episode.frames", self.frames, (None, *IMAGE_SHAPE))
+        frames = picture("Episode.frames", self.frames, (None, *IMAGE_SHAPE))
         object.__setattr__(self, "frames", frames)
         steps = len(frames) - 1
         action = read_only("Episode.action", self.action, (steps, None), np.float32)
@@ -279,7 +262,7 @@ class Episode:
         object.__setattr__(self, "executed_action", executed)
         object.__setattr__(self, "stamps", read_only("Episode.stamps", self.stamps, (steps + 1,), np.float64))
         if self.goal is not None:
-            object.__setattr__(self, "goal", _picture("Episode.goal", self.goal, IMAGE_SHAPE))
+            object.__setattr__(self, "goal", picture("Episode.goal", self.goal, IMAGE_SHAPE))
 
     def __len__(self) -> int:
         return len(self.frames) - 1

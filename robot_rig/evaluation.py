@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Float32s, Floats, Frame, Goal, read_only
+from robot_rig.arrays import read_only
+from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Float32s, Floats, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 

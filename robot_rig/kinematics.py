@@ -33,6 +33,9 @@ HAND_ORIGIN = ((0.0, 0.0, 0.0245), (0.0, 0.0, 1.570796))
 LOWER_LIMITS = np.array([-3.0503, -3.8095, -3.0426, -3.0439, -2.9761, -2.9761, -4.7124])
 UPPER_LIMITS = np.array([3.0503, 2.2736, 3.0426, 3.0439, 2.9761, 2.9761, 4.7124])
 RATED_SPEEDS = np.array([1.74, 1.328, 1.957, 1.957, 3.485, 3.485, 4.545])
+RATED_EFFORTS = np.array([80.0, 80.0, 40.0, 40.0, 9.0, 9.0, 9.0])
+"""The motors' limits, N·m."""
+
 NEUTRAL = np.array([0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161])
 """The vendor's neutral pose, rad."""
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Floats, read_only
+from robot_rig.arrays import read_only
+from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Floats
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation
 

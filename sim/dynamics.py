@@ -12,7 +12,8 @@ import numpy as np
 
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Floats
-from sim.model import EFFORT_LIMITS, ROBOT_BIT
+from robot_rig.kinematics import RATED_EFFORTS
+from sim.model import ROBOT_BIT
 from sim.scenes import build
 
 FAR_END = ("right_l4", "right_l5", "right_l6", "right_hand")
@@ -58,7 +59,7 @@ class BodyModel:
         with self._placed:
             self._place(position, velocity)
             mujoco.mj_fwdVelocity(self._model, self._data)
-            torque: Floats = np.clip(self._data.qfrc_bias[:JOINTS], -EFFORT_LIMITS, EFFORT_LIMITS)
+            torque: Floats = np.clip(self._data.qfrc_bias[:JOINTS], -RATED_EFFORTS, RATED_EFFORTS)
         return torque
 
     def collides(self, position: Floats) -> bool:

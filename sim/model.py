@@ -18,13 +18,11 @@ from robot_rig.kinematics import (
     HAND_ORIGIN,
     JOINT_ORIGINS,
     LOWER_LIMITS,
+    RATED_EFFORTS,
     RATED_SPEEDS,
     UPPER_LIMITS,
     rotation_from_rpy,
 )
-
-EFFORT_LIMITS = np.array([80.0, 80.0, 40.0, 40.0, 9.0, 9.0, 9.0])
-"""N·m per joint."""
 
 ARMATURE = np.array([0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05])
 JOINT_DAMPING = 2.0
@@ -197,7 +195,7 @@ def _add_joint(spec: mujoco.MjSpec, body: mujoco.MjsBody, index: int) -> None:
         limited=mujoco.mjtLimited.mjLIMITED_TRUE,
         armature=ARMATURE[index],
         damping=JOINT_DAMPING,
-        actfrcrange=[-EFFORT_LIMITS[index], EFFORT_LIMITS[index]],
+        actfrcrange=[-RATED_EFFORTS[index], RATED_EFFORTS[index]],
         actfrclimited=mujoco.mjtLimited.mjLIMITED_TRUE,
         actgravcomp=True,
     )

@@ -40,6 +40,7 @@ WITH_ROS = (
 ROS = frozenset(WITH_ROS.split())
 ROOMS: dict[str, Room] = {
     "robot_rig": _room(0, "contracts"),
+    "robot_rig.arrays": _room(0, "contracts", "numpy"),
     "robot_rig.datatypes": _room(0, "contracts", "numpy"),
     "robot_rig.interfaces": _room(0, "contracts", "numpy"),
     "robot_rig.clock": _room(0, "contracts"),

@@ -19,10 +19,11 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 from mcap.writer import Writer
 
+from robot_rig.arrays import read_only
 from robot_rig.data import episode as schema
 from robot_rig.data.durable_file import DurableFile, sync_folder
 from robot_rig.data.salvage import meta_checksum, salvage
-from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Step, read_only
+from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Step
 from robot_rig.errors import UserError
 
 QUEUE_STEPS = 64

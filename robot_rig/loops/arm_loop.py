@@ -20,6 +20,7 @@ from robot_rig.kinematics import ArmPose, Kinematics
 from robot_rig.safety.gate import Gate
 from robot_rig.safety.limits import Limits
 from robot_rig.safety.modes import HELD_LIMIT_S, Event, after
+from robot_rig.safety.motion_watch import MotionWatch
 
 HOMING_LIMIT_S = 60.0
 """Homing that takes longer is stuck at a wall and ends in HOLD."""
@@ -50,6 +51,8 @@ class ArmLoop:
         self._home_goal = posture
         self._state: ArmState | None = None
         self._tool: Floats = np.zeros(3)
+        self._motion = MotionWatch(limits)
+        self._sent: Floats = np.zeros(JOINTS)
         self._ticked = -math.inf
         self._held_since: float | None = None
         self._homing_since: float | None = None
@@ -131,6 +134,7 @@ class ArmLoop:
         Call it at the arm rate, whatever happens; a late call is safe.
         """
         self._watch(state)
+        self._watch_motion(now, state)
         self._state = state
         elapsed = now - self._ticked
         self._ticked = now
@@ -138,7 +142,7 @@ class ArmLoop:
         self._tool = pose.tool
         command = self._gate.admit(now, self._mode, action, state, pose, lambda: self._wish(pose, action, elapsed))
         self._follow_up(now, state, command)
-        sent = command.command.velocity
+        sent = self._sent = command.command.velocity
         status = ArmStatus(
             stamp=now,
             mode=self._mode,
@@ -174,6 +178,13 @@ class ArmLoop:
             self._raise(Event.COLLISION, ("collision",))
         if not state.enabled:
             self._raise(Event.ARM_DISABLED, ("arm_disabled",))
+
+    def _watch_motion(self, now: float, state: ArmState) -> None:
+        """What the arm does not tell, as events: who holds it may lead it on; what it pushes against is a collision."""
+        if self._mode not in (Mode.ACTIVE, Mode.HOMING):
+            self._motion.rest()
+        elif doubt := self._motion.look(now, state, self._sent):
+            self._raise(Event.COLLISION if doubt == ("pushed",) else Event.LAPSED, doubt)
 
     def _follow_up(self, now: float, state: ArmState, command: SafeCommand) -> None:
         """What this tick means for the next: a latch, a lapse of stale data, home reached."""

@@ -15,6 +15,7 @@ import genpy
 import numpy as np
 from sensor_msgs.msg import Image, JointState, Joy
 
+from robot_rig.arrays import read_only
 from robot_rig.datatypes import (
     IMAGE_SHAPE,
     JOINT_NAMES,
@@ -28,7 +29,6 @@ from robot_rig.datatypes import (
     Goal,
     RawFrame,
     Source,
-    read_only,
 )
 from robot_rig.ros.images import image, pixels
 from robot_rig.ros.stamps import HostStamps, Refused
@@ -139,7 +139,8 @@ def read_state(message: JointState, stamps: HostStamps) -> ArmState | Refused:
     if isinstance(stamp, Refused):
         return stamp
     position, velocity, effort = (np.array(column, dtype=np.float64) for column in columns)
-    return ArmState(stamp, position, velocity, effort, **{flag: flag in flags for flag in FLAGS})
+    enabled, stopped, error, collided = (flag in flags for flag in FLAGS)
+    return ArmState(stamp, position, velocity, effort, enabled, stopped, error, collided)
 
 
 def sent_message(status: ArmStatus, stamps: HostStamps) -> JointState:

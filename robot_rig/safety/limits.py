@@ -14,7 +14,7 @@ import numpy as np
 from robot_rig.config import ControlConfig, GuardConfig
 from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
-from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
+from robot_rig.kinematics import LOWER_LIMITS, RATED_EFFORTS, RATED_SPEEDS, UPPER_LIMITS
 
 CEILINGS: dict[str, float] = {
     "tool_speed_m_s": 0.25,
@@ -25,6 +25,8 @@ CEILINGS: dict[str, float] = {
     "image_age_limit_s": 0.4,
     "action_age_limit_s": 0.15,
     "state_age_limit_s": 0.15,
+    "trail_limit_rad": 0.2,
+    "push_limit_fraction": 0.6,
 }
 """The loosest value of each key of GuardConfig where larger is looser (0.25 m/s: ISO 10218-1 reduced speed)."""
 
@@ -64,7 +66,7 @@ def _read_only(values: Any) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the gate enforces. Positions m in base, joint arrays (7,) in rad, rad/s and rad/s^2, ages s.
+    """What the gate enforces. Positions m in base, joint arrays (7,) in rad, rad/s, rad/s^2 and N·m, ages s.
 
     `lower` and `upper` are the joint positions where motion ends (the stop ring is taken off); braking begins
     `soft_width` rad before them. `keep_outs` (K, 2, 3) are low and high corners of boxes no part of the arm may enter.
@@ -85,6 +87,8 @@ class Limits:
     image_age: float
     action_age: float
     state_age: float
+    trail: float
+    push: Floats
     period: float
     action_dim: int
 
@@ -110,6 +114,8 @@ class Limits:
             image_age=guard.image_age_limit_s,
             action_age=guard.action_age_limit_s,
             state_age=guard.state_age_limit_s,
+            trail=guard.trail_limit_rad,
+            push=_read_only(guard.push_limit_fraction * RATED_EFFORTS),
             period=1.0 / control.arm_rate_hz,
             action_dim=len(control.axes),
         )

@@ -97,6 +97,14 @@ REASONS: dict[str, str] = {
         "The program that led the arm has ended or was started anew. The arm came to rest and is on hold. Find out why "
         "it ended, then enable."
     ),
+    "trailing": (
+        "The arm does not follow its commands: somebody holds it, or something is in its way. It came to rest and is "
+        "on hold. Clear the way, then enable."
+    ),
+    "pushed": (
+        "A motor works harder than the arm's weight explains: the arm pushes against something. It was stopped at "
+        "once. Clear the way, then reset and enable."
+    ),
     "overrun": (
         "The arm process came too late three times in a row: the machine is too busy. The arm came to rest and is on "
         "hold. Stop what loads this machine, see the real-time lines of `rig doctor`, then enable."

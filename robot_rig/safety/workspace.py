@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from robot_rig.arrays import read_only
 from robot_rig.config import Config, GuardConfig
-from robot_rig.datatypes import Floats, read_only
+from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
 from robot_rig.safety.limits import AXES, Limits
 

@@ -13,10 +13,9 @@ from std_msgs.msg import Header
 
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, JOINTS, Floats
-from robot_rig.kinematics import LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
+from robot_rig.kinematics import LOWER_LIMITS, RATED_EFFORTS, RATED_SPEEDS, UPPER_LIMITS
 from robot_rig.ros.intera_messages import InteraTypes
 from sim.dynamics import BodyModel
-from sim.model import EFFORT_LIMITS
 from sim.wire import head
 from sim.wire.parameters import ACCELERATION_LIMITS
 from sim.wire.sawyer import Snapshot
@@ -138,5 +137,5 @@ class Reports:
             position_upper=listed(UPPER_LIMITS, head.UPPER_LIMIT_RAD),
             velocity=listed(RATED_SPEEDS, head.RATED_SPEED_RAD_S),
             accel=listed(ACCELERATION_LIMITS, head.RATED_ACCELERATION_RAD_S2),
-            effort=listed(EFFORT_LIMITS, head.RATED_EFFORT_NM),
+            effort=listed(RATED_EFFORTS, head.RATED_EFFORT_NM),
         )

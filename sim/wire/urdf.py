@@ -10,11 +10,10 @@ from xml.etree import ElementTree
 
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS
-from robot_rig.kinematics import HAND_ORIGIN, JOINT_ORIGINS, LOWER_LIMITS, RATED_SPEEDS, UPPER_LIMITS
+from robot_rig.kinematics import HAND_ORIGIN, JOINT_ORIGINS, LOWER_LIMITS, RATED_EFFORTS, RATED_SPEEDS, UPPER_LIMITS
 from sim.model import (
     CAMERA_LINK,
     CAMERA_ORIGIN,
-    EFFORT_LIMITS,
     GRIPPER,
     HEAD,
     HEAD_CAMERA,
@@ -41,7 +40,7 @@ def robot_description(config: Config) -> str:
     for index in range(JOINTS):
         child = f"right_l{index}"
         _link(robot, child, INERTIALS[index])
-        limits = (LOWER_LIMITS[index], UPPER_LIMITS[index], EFFORT_LIMITS[index], RATED_SPEEDS[index])
+        limits = (LOWER_LIMITS[index], UPPER_LIMITS[index], RATED_EFFORTS[index], RATED_SPEEDS[index])
         _revolute(robot, JOINT_NAMES[index], parent, child, JOINT_ORIGINS[index], limits)
         parent = child
     _link(robot, "head", HEAD)

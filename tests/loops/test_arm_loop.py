@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 
@@ -48,6 +49,15 @@ class Story:
         self.now += PERIOD
         self.reasons.update(command.verdict.reasons)
         return command, status
+
+    def pushed(self, push: Floats) -> ArmStatus:
+        """A tick in which the arm reports this `push` (7,) N·m."""
+        state = dataclasses.replace(report(self.arm.position, self.now), push=push)
+        self.seq += 1
+        command, status = self.loop.tick(self.now, state, act((-1.0, 0.0), self.now, self.seq, Source.POLICY))
+        self.arm.move(command.command.velocity)
+        self.now += PERIOD
+        return status
 
     def act(self, *value: float, source: Source = Source.POLICY, ticks: int = 10) -> tuple[SafeCommand, ArmStatus]:
         """Follow one action for one policy step."""
@@ -402,3 +412,35 @@ def test_the_same_inputs_give_the_same_commands() -> None:
     random_play(one, 20, 3)
     random_play(other, 20, 3)
     assert (one.arm.position == other.arm.position).all()
+
+
+def test_an_arm_that_is_held_goes_on_hold_and_does_not_snap_back_when_let_go() -> None:
+    story = Story()
+    story.act(-1.0, 0.0, ticks=30)
+    held, story.arm.move = story.arm.move, lambda _: None  # type: ignore[method-assign]
+    for _ in range(20):
+        story.act(-1.0, 0.0)
+    assert story.loop.mode is Mode.HOLD
+    assert story.loop.why == ("trailing",)
+    story.arm.move = held  # type: ignore[method-assign]
+    story.loop.enable()
+    speeds = [float(np.abs(story.act(0.0, 0.0, ticks=1)[0].command.velocity).max()) for _ in range(100)]
+    assert max(speeds) <= 0.1
+    assert story.loop.mode is Mode.ACTIVE
+
+
+def test_a_motor_that_pushes_against_something_stops_the_arm_until_a_person_resets_it() -> None:
+    story = Story()
+    story.act(-1.0, 0.0)
+    calm = story.pushed(np.zeros(7))
+    assert calm.mode is Mode.ACTIVE
+    for _ in range(5):
+        status = story.pushed(np.array([0.0, 40.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    assert story.loop.mode is Mode.FAULT
+    assert story.loop.why == ("pushed",)
+    assert not status.executed.any()
+    with pytest.raises(UserError, match="pushed"):
+        story.loop.enable()
+    story.loop.reset()
+    story.loop.enable()
+    assert story.pushed(np.zeros(7)).mode is Mode.ACTIVE

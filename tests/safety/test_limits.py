@@ -52,6 +52,8 @@ def test_the_ceilings_are_these() -> None:
         "image_age_limit_s": 0.4,
         "action_age_limit_s": 0.15,
         "state_age_limit_s": 0.15,
+        "trail_limit_rad": 0.2,
+        "push_limit_fraction": 0.6,
     }
     assert MINIMA == {"soft_ring_rad": 0.05, "stop_ring_rad": 0.02, "table_clearance_m": 0.0, "reaction_time_s": 0.01}
     assert ACCELERATION_CEILINGS.tolist() == [10.0, 8.0, 10.0, 10.0, 12.0, 12.0, 12.0]

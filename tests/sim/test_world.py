@@ -9,7 +9,7 @@ import pytest
 
 from robot_rig.config import Config, SimConfig
 from robot_rig.datatypes import JOINTS
-from sim.model import EFFORT_LIMITS
+from robot_rig.kinematics import RATED_EFFORTS
 from sim.world import World
 
 PUSH = Config(sim=SimConfig(scene="push", payload_error_kg=0.1, velocity_bias_rad_s=0.01))
@@ -150,7 +150,7 @@ def test_torque_is_clamped_with_the_weight_that_is_carried() -> None:
     world = World(Config(), seed=0)
     world.set_joint_torque(np.full(JOINTS, 1000.0))
     world.advance(0.002)
-    assert world.joint_effort() == pytest.approx(EFFORT_LIMITS)
+    assert world.joint_effort() == pytest.approx(RATED_EFFORTS)
 
 
 def test_servos_take_up_where_the_torque_left_the_arm() -> None:

@@ -15,9 +15,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, UInt16
 
 from robot_rig.config import Config
-from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL, RATED_SPEEDS, UPPER_LIMITS
+from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL, RATED_EFFORTS, RATED_SPEEDS, UPPER_LIMITS
 from robot_rig.ros.intera_messages import md5
-from sim.model import EFFORT_LIMITS
 from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.tips import TipFrames, rotation_of
 from tests.ros_graph import Master, eventually
@@ -66,7 +65,7 @@ def test_joint_states_are_whole_and_limits_are_latched(client: Client) -> None:
     assert list(limits.position_lower[:7]) == LOWER_LIMITS.tolist()
     assert list(limits.position_upper[:7]) == UPPER_LIMITS.tolist()
     assert list(limits.velocity[:7]) == RATED_SPEEDS.tolist()
-    assert list(limits.effort[:7]) == EFFORT_LIMITS.tolist()
+    assert list(limits.effort[:7]) == RATED_EFFORTS.tolist()
     assert list(limits.accel) == [10.0, 8.0, 10.0, 10.0, 12.0, 12.0, 12.0, 10.0]
     late = Latest("/robot/joint_limits", client.types.JointLimits)
     assert eventually(lambda: late.count)
