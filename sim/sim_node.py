@@ -20,6 +20,7 @@ from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
 from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import prepare_process
@@ -83,8 +84,7 @@ class SimNode:
         age = (least / 1000, most / 1000)
         self._camera = CameraOnNetwork(self._sawyer.world, config, age, options.seed, self._clock, node.stamps.wall)
         node.closing(self._camera.close)
-        self._troubles = RobotTroubles(self._sawyer, self._mute)
-        node.closing(self._troubles.close)
+        self._troubles = RobotTroubles(self._sawyer, Kinematics(config.control.tool_offset_m))
         self._outbox = Outbox()
         node.closing(self._outbox.close)
 
@@ -93,6 +93,8 @@ class SimNode:
 
         self._robot = RobotOnNetwork(self._sawyer, config, options.release, self._outbox, robot_time)
         node.closing(self._robot.close)
+        self._troubles.listen(self._robot)
+        node.closing(self._troubles.close)
         self._io = IoOnNetwork(self._sawyer, options.release, self._outbox, robot_time)
         node.closing(self._io.close)
         self._pictures = PicturesOnNetwork(self._sawyer, config, robot_time)
@@ -107,9 +109,6 @@ class SimNode:
         self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
         node.closing(self._stop)
         self._thread.start()
-
-    def _mute(self, topics: frozenset[str]) -> None:
-        self._robot.muted = topics
 
     def _step(self, stamp: float) -> None:
         self._troubles.before_step()

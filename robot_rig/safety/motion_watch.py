@@ -14,7 +14,7 @@ from robot_rig.compiled import NUMBER, READ_1, WRITE_1, compiled
 from robot_rig.datatypes import JOINTS, ArmState, Floats
 from robot_rig.safety.limits import Limits
 
-MEMORY_S = 1.0
+MEMORY_S = 2.0
 """Time constant with which an old difference is forgotten: a servo's constant error does not add up."""
 
 TRAIL_PATIENCE_S = 0.2

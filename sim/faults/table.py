@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from robot_rig.errors import UserError
-from sim.faults import rows_camera, rows_commanders, rows_motion, rows_processes, rows_robot
+from sim.faults import rows_camera, rows_commanders, rows_contact, rows_motion, rows_processes, rows_robot
 from sim.faults.rows import Row
 
-TABLES = (rows_camera, rows_motion, rows_processes, rows_robot, rows_commanders)
+TABLES = (rows_camera, rows_motion, rows_processes, rows_robot, rows_commanders, rows_contact)
 ROWS: Mapping[int, Row] = {row.number: row for table in TABLES for row in table.ROWS}
 
 

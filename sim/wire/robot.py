@@ -7,6 +7,7 @@ and only post to the `Sawyer`; reports leave through the outbox, so that a slow 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -67,8 +68,9 @@ class RobotOnNetwork:
         self._sawyer, self._outbox, self._wall_time = sawyer, outbox, wall_time
         types = load(release)
         self._reports = Reports(types, config)
-        self.muted: frozenset[str] = frozenset()
-        """Topics that this robot does not publish now: a fault."""
+        self._muted: frozenset[str] = frozenset()
+        self._unplugged = False
+        self._on_their_way: deque[tuple[Callable[[Any], None], Any]] = deque(maxlen=QUEUE)
         self._latest = sawyer.snapshot(0.0)
         self._steps = 0
         self._steps_per_joint_report = STEPS_PER_REPORT
@@ -107,7 +109,8 @@ class RobotOnNetwork:
         sawyer = self._sawyer
 
         def on(name: str, message: Any, callback: Callable[[Any], None], queue_size: int = QUEUE) -> Any:
-            return rospy.Subscriber(name, message, callback, queue_size=queue_size, tcp_nodelay=True)
+            arrive = partial(self._arrive, callback)
+            return rospy.Subscriber(name, message, arrive, queue_size=queue_size, tcp_nodelay=True)
 
         self._subscribers = [
             on("/robot/set_super_enable", Bool, lambda m: sawyer.post(sawyer.enable if m.data else sawyer.disable)),
@@ -135,6 +138,23 @@ class RobotOnNetwork:
         self._rate_orders = SettledListener("/robot/joint_state_publish_rate", UInt16, self._set_joint_rate)
 
     # --- what comes in, in rospy's threads ----------------------------------------------------------------------------
+
+    def mute(self, topics: frozenset[str]) -> None:
+        """No longer publish `topics`, and all the others: a fault."""
+        self._muted = topics
+
+    def unplug(self, out: bool) -> None:
+        """Pull the network cable, or put it back: what was sent meanwhile then arrives all at once, as TCP has it."""
+        self._unplugged = out
+        while not self._unplugged and self._on_their_way:
+            callback, message = self._on_their_way.popleft()
+            callback(message)
+
+    def _arrive(self, callback: Callable[[Any], None], message: Any) -> None:
+        if self._unplugged:
+            self._on_their_way.append((callback, message))
+        else:
+            callback(message)
 
     def _command(self, message: Any) -> None:
         try:
@@ -178,7 +198,8 @@ class RobotOnNetwork:
     def _send(self, publishers: Iterable[Report], snapshot: Snapshot) -> None:
         stamp = self._robot_time(snapshot.stamp)
         for publisher, make in publishers:
-            if publisher.get_num_connections() and publisher.name not in self.muted:
+            silent = self._unplugged or publisher.name in self._muted
+            if publisher.get_num_connections() and not silent:
                 publisher.publish(make(snapshot, stamp))
 
     def _robot_time(self, stamp: float) -> genpy.Time:
