@@ -1,4 +1,4 @@
-"""The one error that is meant for a person; every floor raises it, only the command line prints it."""
+"""The errors that are meant for a person; every floor raises them, only the command line prints them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ class UserError(Exception):
         if next_step:
             parts.append(next_step.rstrip("."))
         super().__init__(". ".join(part[:1].upper() + part[1:] if i else part for i, part in enumerate(parts)) + ".")
+
+
+class PolicyFailedError(UserError):
+    """A policy cannot answer: something in it is not a number, or its engine has failed.
+
+    On a robot it ends the episode, and with it the motion, and the process goes on.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, next_step="go back to the checkpoint before this one")

@@ -83,6 +83,7 @@ ROOMS: dict[str, Room] = {
     "sim.faults": _room(3, "sim", f"numpy {WITH_ROS}", siblings=True),
     "sim.faults.witness": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
     "sim.faults.puppet": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
+    "sim.faults.sick_policy": _room(4, "nodes", f"numpy torch tyro {WITH_ROS}"),
     "sim.faults.stranger": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
     "sim.faults.relay": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),
     "sim.faults.hands": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),

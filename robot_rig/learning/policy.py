@@ -18,6 +18,7 @@ from robot_rig.datatypes import Bytes, Float32s, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.encoder import Encoder
+from robot_rig.learning.finite import require_action, require_goal
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionNet, motion_from_weights
 from robot_rig.learning.td3 import Actor, actor_from_weights
@@ -38,13 +39,14 @@ class LatentPolicy:
         self._goal: Tensor | None = None
 
     def begin(self, goal: Goal) -> None:
-        """z_g = e(g): encode the goal picture once (R7, R20)."""
+        """z_g = e(g): encode the goal picture once (R7, R20). Raises PolicyFailedError when that is not a number."""
         self._goal = self.encoder.encode(goal.image[None])[0]
+        require_goal(self._goal.numpy())
 
     def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """The action float32 (A,) in [-1, 1] for this frame, moved ahead by what is `under_way`.
 
-        Raises RuntimeError before `begin`.
+        Raises RuntimeError before `begin`, and PolicyFailedError for an action that is not a number.
         """
         latent = self.encoder.encode(frame.rgb[None])[0]
         with torch.inference_mode():
@@ -52,6 +54,7 @@ class LatentPolicy:
             if under_way is not None:
                 features = self.motion.ahead(features, under_way)
             action: Float32s = self.actor(features, self.space.features(self._aim()))[0].numpy()
+        require_action(action, latent.numpy)
         return action
 
     def goal_distance(self, frame: Frame) -> float:

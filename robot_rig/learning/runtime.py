@@ -10,6 +10,7 @@ The reference needs torch, so a process that loads a checkpoint has it; `tick_on
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.tick_cuda import CudaGraphPolicy
 from robot_rig.learning.tick_folding import fold
 from robot_rig.learning.tick_onnx import OnnxPolicy, tick_graph
+from robot_rig.learning.tick_spare import SparedPolicy
 
 EAGER, ONNX, CUDA_GRAPH = "torch eager", "onnxruntime cpu", "cuda graph"
 
@@ -34,6 +36,9 @@ TOLERANCE = {ONNX: 1e-5, CUDA_GRAPH: 1e-3}
 WARM_UP_TICKS = 50
 MEASURED_TICKS = 300
 """Ticks of each engine, in turn: 0.2 s in all on a CPU."""
+
+
+log = logging.getLogger(__name__)
 
 
 class EngineTimes(NamedTuple):
@@ -79,7 +84,10 @@ def pick_runtime(policy: LatentPolicy, manifest: Manifest) -> Runtime:
         for name, t in times.items()
     }
     chosen = min(measured, key=lambda name: measured[name].p99_s)
-    return Runtime(chosen, candidates[chosen], measured)
+    acting = candidates[chosen]
+    if chosen == CUDA_GRAPH:
+        acting = SparedPolicy(acting, engines[ONNX], torch.OutOfMemoryError, torch.cuda.empty_cache)
+    return Runtime(chosen, acting, measured)
 
 
 def on_one_core(policy: LatentPolicy, manifest: Manifest) -> Policy:
@@ -98,7 +106,10 @@ def compiled(policy: LatentPolicy) -> dict[str, Policy]:
     plan = fold(policy)
     engines: dict[str, Policy] = {ONNX: OnnxPolicy(tick_graph(plan))}
     if torch.cuda.is_available():
-        engines[CUDA_GRAPH] = CudaGraphPolicy(plan)
+        try:
+            engines[CUDA_GRAPH] = CudaGraphPolicy(plan)
+        except torch.OutOfMemoryError as error:
+            log.warning("the GPU has no memory left, so it is not used: %s", str(error).partition(".")[0])
     return engines
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
 from robot_rig.interfaces import UNDER_WAY_ROWS
+from robot_rig.learning.finite import require_action, require_goal
 from robot_rig.learning.tick_plan import Dense, TickPlan
 
 WARM_UPS = 3
@@ -102,22 +103,29 @@ class CudaGraphPolicy:
             action = self._net.action(features, self._goal)
             self._host_action.copy_(action, non_blocking=True)
 
-    @torch.no_grad()
     def begin(self, goal: Goal) -> None:
-        """Encode the goal picture once (R7, R20)."""
+        """Encode the goal picture once (R7, R20). Raises PolicyFailedError when that gives something not a number."""
+        self._begun = False
         np.copyto(self._fill, goal.image)
+        features = self._encode()
+        require_goal(features.cpu().numpy())
+        self._goal.copy_(features)
+        self._begun = True
+
+    @torch.no_grad()
+    def _encode(self) -> Tensor:
         with (
             torch.cuda.stream(self._stream),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
         ):
-            self._goal.copy_(self._net.features(self._host_picture.to(self._goal.device)))
+            features = self._net.features(self._host_picture.to(self._goal.device))
         self._stream.synchronize()
-        self._begun = True
+        return features
 
     def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """The action float32 (A,) in [-1, 1] for this frame, moved ahead by what is `under_way`.
 
-        Raises RuntimeError before `begin`.
+        Raises RuntimeError before `begin`, and PolicyFailedError for an action that is not a number.
         """
         if not self._begun:
             raise RuntimeError("a policy must begin with a goal before it acts")
@@ -127,4 +135,5 @@ class CudaGraphPolicy:
             self._graph.replay()
         self._stream.synchronize()
         action: Float32s = self._answer[0].copy()
+        require_action(action, lambda: self._encode().cpu().numpy())
         return action

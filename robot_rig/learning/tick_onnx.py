@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
 from robot_rig.interfaces import UNDER_WAY_ROWS
+from robot_rig.learning.finite import require_action, require_goal
 from robot_rig.learning.tick_plan import Dense, TickPlan
 
 OPSET = 17
@@ -60,16 +61,21 @@ class OnnxPolicy:
         return binding
 
     def begin(self, goal: Goal) -> None:
-        """Encode the goal picture once (R7, R20)."""
+        """Encode the goal picture once (R7, R20). Raises PolicyFailedError when that gives something not a number."""
         np.copyto(self._picture, goal.image)
-        self._session.run_with_iobinding(self._encoding)
-        np.copyto(self._goal, self._features)
+        self._begun = False
+        np.copyto(self._goal, self._encode())
+        require_goal(self._goal)
         self._begun = True
+
+    def _encode(self) -> Float32s:
+        self._session.run_with_iobinding(self._encoding)
+        return self._features
 
     def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """The action float32 (A,) in [-1, 1] for this frame, moved ahead by what is `under_way`.
 
-        Raises RuntimeError before `begin`.
+        Raises RuntimeError before `begin`, and PolicyFailedError for an action that is not a number.
         """
         if not self._begun:
             raise RuntimeError("a policy must begin with a goal before it acts")
@@ -77,6 +83,7 @@ class OnnxPolicy:
         self._under_way[:] = 0.0 if under_way is None else under_way
         self._session.run_with_iobinding(self._acting)
         action: Float32s = self._action[0].copy()
+        require_action(action, self._encode)
         return action
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from robot_rig.datatypes import Action, Float32s, Frame, Goal, Mode, Source
+from robot_rig.errors import PolicyFailedError
 from robot_rig.interfaces import Policy
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand, goal_key
 from robot_rig.loops.frame_pacer import FramePacer
@@ -21,17 +22,14 @@ ARM_SILENT_S = 0.5
 RECORDER_SILENT_S = 0.3
 """Ages of the last word of arm process and recorder beyond which the policy is silent."""
 
-PATIENCE_S = 5.0
-"""How long an episode waits for pictures to come back: as long as the guard does."""
-
-RECORDED_PATIENCE_S = 0.25
-"""The same while it is logged: a step of two periods would teach a motion that was not made."""
+PATIENCE_S, RECORDED_PATIENCE_S = 5.0, 0.25
+"""How long an episode waits for pictures: as the guard does; while logged, less: a long step would teach nonsense."""
 
 OPENING_S = 3.0
 """How long the recorder may take to open its file."""
 
 RETRY_S = 5.0
-"""Rest after the recorder has failed."""
+"""Rest after recorder or policy have failed."""
 
 SET_OFF_S = 2.0
 """How long an order to go home may take to be followed before it is given again."""
@@ -142,14 +140,17 @@ class LiveEpisodes:
         self._hear(view.arm)
         doubt = self._doubt(now, view)
         self.silence = doubt.reason if doubt is not None else ""
-        if self.phase is Phase.RUNNING:
-            return self._run(now, view, doubt)
-        if self.phase is Phase.OPENING:
-            return self._open(now, view, doubt)
-        if self.phase is Phase.HOMING:
-            self._home(now, view.arm)
-            return Move()
-        return self._begin(now, view) if doubt is None else Move()
+        try:
+            if self.phase is Phase.RUNNING:
+                return self._run(now, view, doubt)
+            if self.phase is Phase.OPENING:
+                return self._open(now, view, doubt)
+            if self.phase is Phase.WAITING:
+                return self._begin(now, view) if doubt is None else Move()
+        except PolicyFailedError as error:
+            return self._end(Stand.CUT_SHORT, error.problem, now + RETRY_S)
+        self._home(now, view.arm)
+        return Move()
 
     def cut_short(self, reason: str) -> Move:
         """End a running episode for a `reason` from outside, as when the process ends."""
@@ -256,9 +257,7 @@ class LiveEpisodes:
             return self._end(Stand.CUT_SHORT, doubt.reason) if lasting else Move()
         self._good = now
         frame = view.frame
-        assert frame is not None
-        assert self.episode is not None
-        if frame.seq == self._looked or not self._due(frame):
+        if frame is None or self.episode is None or frame.seq == self._looked or not self._due(frame):
             return Move()
         if self._sent - self.episode.first_action + 1 >= self._rules.steps:
             ended = self._end(Stand.COMPLETE, "", last_frame=frame.seq)

@@ -99,6 +99,6 @@ class Row:
     sentence: str
     inject: Callable[[Stage], None]
     judge: Callable[[Evidence], Verdict]
-    actor: Literal["puppet", "policy"] = "puppet"
+    actor: Literal["puppet", "policy", "sick"] = "puppet"
     ends_graph: bool = False
     starts_moving: bool = True

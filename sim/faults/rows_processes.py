@@ -16,6 +16,12 @@ POLICY_DEAD_S = 0.250
 GUARD_DEAD_S = 0.300
 """Row 14: from the guard's death to an arm at rest, which the robot's own time-out brings about."""
 
+SPOILT_S = 0.5
+"""Row 10: the order to spoil a weight has arrived by then."""
+
+MEMORY_ACTIONS = 15
+"""Row 43: so many of the 25 that are due afterwards; an episode may end meanwhile."""
+
 ALARM_S = 1.0
 LOOP_P99_S = 0.015
 STALL_S, AWAKE_S, STALLS = 0.025, 0.004, 8
@@ -85,6 +91,52 @@ def judge_stalled_policy(evidence: Evidence) -> Verdict:
     judges.stopped(evidence, verdict, kill + POLICY_DEAD_S - judges.ZERO_LIMIT_S, evidence.marks["thaw"])
     verdict.add(judges.told(evidence, ["action_stale", "image_stale"], kill, kill + POLICY_DEAD_S + 0.2))
     return verdict.add(judges.no_enables(evidence, kill))
+
+
+def spoil_numbers(stage: Stage) -> None:
+    """A NaN comes into a weight of the encoder or the actor of the policy that acts."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    kind = str(stage.random.choice(("latent", "action")))
+    stage.mark("fault")
+    stage.tell("puppet", to="sick", kind=kind)
+    stage.wait(6.0)
+    stage.kill("sick")
+
+
+def judge_spoilt_numbers(evidence: Evidence) -> Verdict:
+    """Zero 150 ms after the last action, nothing but numbers on the wire, and the episode's end says what it was."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict.add(judges.moved_before(evidence, fault))
+    sent = [action for action in evidence.actions if action.t <= fault + SPOILT_S]
+    judges.stopped(evidence, verdict, max((action.stamp for action in sent), default=fault) + ACTION_AGE_S)
+    spoilt = [action for action in evidence.actions if not np.isfinite(action.value).all()]
+    spoilt += [command for command in evidence.commands if not np.isfinite(command.values).all()]
+    verdict.add([f"{len(spoilt)} messages with something that is not a number"] if spoilt else [])
+    ends = [one.reason for one in judges.between(evidence.episodes, fault) if one.stand != "running"]
+    named = any("not a number" in reason and ("latent" in reason or "action" in reason) for reason in ends)
+    verdict.add([] if named else [f"no episode ended for it: {'; '.join(ends) or 'none ended'}"])
+    return verdict.add(judges.no_enables(evidence, fault))
+
+
+def take_memory(stage: Stage) -> None:
+    """The GPU has no memory for a moment, or for good: its allocation fails, as where another process has it all."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    kind = str(stage.random.choice(("memory", "no_memory")))
+    stage.mark("fault")
+    stage.tell("puppet", to="sick", kind=kind)
+    stage.wait(3.0)
+    stage.marks["survived"] = float(stage.exit_code("sick") is None)
+    stage.kill("sick")
+
+
+def judge_taken_memory(evidence: Evidence) -> Verdict:
+    """The process survives, and the engine on the CPU answers within what an action may be late."""
+    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict.add(judges.moved_before(evidence, fault))
+    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    verdict.add([] if evidence.marks["survived"] else ["the policy process has ended"])
+    later = judges.between(evidence.actions, fault + 0.5)
+    return verdict.add([] if len(later) >= MEMORY_ACTIONS else [f"only {len(later)} actions afterwards"])
 
 
 def kill_guard(stage: Stage) -> None:
@@ -193,6 +245,8 @@ def judge_restarted_master(evidence: Evidence) -> Verdict:
 
 
 ROWS = (
+    Row(10, "a policy that answers with no numbers", spoil_numbers, judge_spoilt_numbers, actor="sick"),
+    Row(43, "the GPU has no memory", take_memory, judge_taken_memory, actor="sick"),
     Row(12, "policy process killed", kill_policy, judge_killed_policy, actor="policy"),
     Row(13, "policy process frozen", freeze_policy, judge_frozen_policy, actor="policy"),
     Row(14, "guard killed", kill_guard, judge_killed_guard, actor="policy"),

@@ -300,3 +300,13 @@ def test_a_tool_whose_weight_the_robot_feels_is_told(
 ) -> None:
     check_tool(with_tip((0.0, 0.0, 0.13562), force), Kinematics(0.1), ToolConfig(), 0.13562)
     assert ("may not know the tool's mass" in caplog.text) == warned
+
+
+def test_effort_beyond_the_robots_own_model_is_a_push() -> None:
+    made = reports()
+    assert not made.arm_state(latched=False).push.any()
+    made.take_model(JOINT_NAMES, [5.0, -3.0, 0.0, 0.0, 0.0, 0.0, 1.0], [4.0, -5.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    assert made.arm_state(latched=False).push.tolist() == [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    made.take_model(["head_pan", *JOINT_NAMES[1:]], [9.0] * 7, [0.0] * 7)
+    made.take_model(JOINT_NAMES, [9.0] * 6, [0.0] * 7)
+    assert made.arm_state(latched=False).push.tolist() == [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]

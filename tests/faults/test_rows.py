@@ -21,7 +21,7 @@ from tests.faults.logs import (
     truth,
 )
 
-WANTED = {*range(1, 10), *range(11, 16), 27, 28, *range(31, 43), 44, *range(52, 57)}
+WANTED = {*range(1, 16), 27, 28, *range(31, 45), *range(52, 57)}
 FAULT = 1.0
 
 Facts = Callable[[float, float], list[Any]]
@@ -202,6 +202,33 @@ def test_row_6_wants_the_same_picture_from_each_known_encoding() -> None:
     stop = spoilt(1.3, 1.35, "image_refused", 3.0)
     assert verdict_of(6, [*stop, *frames(90.4)], 3.0, **marks) == []
     assert verdict_of(6, [*stop, *frames(92.0)], 3.0, **marks) != []
+
+
+def test_row_10_wants_a_stop_numbers_only_and_the_name_of_what_was_none() -> None:
+    last, end = FAULT + 0.05, 6.0
+
+    def judged(zero: float, reason: str, *more: Any) -> list[str]:
+        actions = [
+            Action(last - 0.1 * n, "policy", 9 - n, last - 0.1 * n, last - 0.1 * n - 0.12, (0.5,)) for n in range(5)
+        ]
+        cut = Episode(last + 0.1, 3, "cut_short", reason)
+        return verdict_of(10, [*moving_until(zero, zero + 0.02, end), *actions, cut, *more], end, fault=FAULT)
+
+    good = "the picture's latent holds something that is not a number"
+    assert judged(last + 0.24, good) == []
+    assert judged(last + 0.27, good) != []
+    assert "no episode ended for it" in judged(last + 0.24, "the camera is silent")[0]
+    leak = judged(last + 0.24, good, Command(2.0, "rig_arm", 2, (float("nan"),) * 7))
+    assert any("1 messages" in complaint for complaint in leak)
+    assert judged(last + 0.24, good, command(4.0, 0.1)) != []
+
+
+def test_row_43_wants_a_process_that_goes_on() -> None:
+    good = [*moving_until(9.0, 9.0, 4.0), *fresh_actions(9.0, 4.0)]
+    assert verdict_of(43, good, 4.0, fault=FAULT, survived=1.0) == []
+    assert verdict_of(43, good, 4.0, fault=FAULT, survived=0.0) != []
+    silent = [*moving_until(FAULT + 0.08, FAULT + 0.12, 4.0), *fresh_actions(FAULT, 4.0)]
+    assert "only 0 actions" in verdict_of(43, silent, 4.0, fault=FAULT, survived=1.0)[0]
 
 
 def test_row_52_wants_one_commander_who_is_not_disturbed() -> None:

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Float32s, Frame, Goal
-from robot_rig.errors import UserError
+from robot_rig.errors import PolicyFailedError, UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning import runtime
 from robot_rig.learning.checkpoint import Manifest
+from robot_rig.learning.finite import require_action
 from robot_rig.learning.metric import METRICS, LatentSpace
 from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy
@@ -24,7 +25,7 @@ from robot_rig.learning.td3 import Actor
 from robot_rig.learning.tick_cuda import CudaGraphPolicy, PlanNet
 from robot_rig.learning.tick_folding import fold
 from robot_rig.learning.tick_onnx import OnnxPolicy, tick_graph
-from robot_rig.learning.vae import Vae
+from robot_rig.learning.vae import Vae, encoder_from_weights
 from robot_rig.learning.vae_nets import NETS
 from tests.learning.blob_world import blob_pictures
 from tests.tiny_run import ROOT
@@ -192,3 +193,42 @@ def test_the_onnx_engine_loads_no_torch() -> None:
     code = "import sys, robot_rig.learning.tick_onnx; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def spoil(trained: LatentPolicy, part: str) -> None:
+    """A NaN where encoder or actor end."""
+    if part == "encoder":
+        weights = trained.encoder.weights()
+        weights["net.mean.bias"] = torch.full_like(weights["net.mean.bias"], float("nan"))
+        trained.encoder = encoder_from_weights(weights)
+    else:
+        trained.actor.layers[0].bias[0] = float("nan")
+
+
+ENGINES: dict[str, Callable[[LatentPolicy], Policy]] = {
+    EAGER: lambda trained: trained,
+    ONNX: lambda trained: OnnxPolicy(tick_graph(fold(trained))),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_not_a_number_is_named_and_goes_no_further(engine: str) -> None:
+    trained = policy()
+    spoil(trained, "actor")
+    acting = ENGINES[engine](trained)
+    acting.begin(goal(PICTURES[0]))
+    with pytest.raises(PolicyFailedError, match="the action holds"):
+        acting.act(Frame(1, 0.0, PICTURES[1]))
+    spoil(trained, "encoder")
+    with pytest.raises(PolicyFailedError, match="the goal's latent"):
+        ENGINES[engine](trained).begin(goal(PICTURES[0]))
+
+
+def test_a_picture_whose_latent_is_not_a_number_is_named() -> None:
+    trained = policy()
+    trained.begin(goal(PICTURES[0]))
+    spoil(trained, "encoder")
+    with pytest.raises(PolicyFailedError, match="the picture's latent"):
+        trained.act(Frame(1, 0.0, PICTURES[1]))
+    with pytest.raises(PolicyFailedError, match="the picture's latent"):
+        require_action(np.array([np.nan, 0.0], np.float32), lambda: np.array([[np.inf]], np.float32))

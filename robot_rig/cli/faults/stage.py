@@ -44,11 +44,12 @@ PROCESSES: Mapping[str, Sequence[str]] = {
     "policy": (
         "-m", "robot_rig.nodes.policy_node", *SETTINGS, "--source", "random", "--start", "anywhere", "--steps", "50",
     ),
+    "sick": ("-m", "sim.faults.sick_policy", *SETTINGS),
     "human": ("-m", "sim.faults.puppet", "--source", "HUMAN", "--no-begin", "__name:=teleop"),
     "stranger": ("-m", "sim.faults.stranger"),
 }  # fmt: skip
 ALWAYS = ("sim", "relay", "camera", "arm")
-ACTORS = ("puppet", "policy")
+ACTORS = ("puppet", "policy", "sick")
 FRESH_S = 0.3
 AT_HOME_RAD = 0.02
 MOVING_S = 1.0
