@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+WALL_N_M = 5000.0
+"""Stiffness of the wall that `robot_troubles` puts up: padded. That of a clamped hand's back is some ten times it."""
+
 VELOCITY_MODE = 2
 """JointCommand's; a velocity is the only thing that the guard may send."""
 

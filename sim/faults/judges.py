@@ -1,6 +1,6 @@
 """Verdicts on an attempt, from the witness's log alone. Pure functions; called by the rows.
 
-A judge returns complaints, and none is a pass. Numbers in ms that people should see go into `Verdict.figures`.
+A judge returns complaints, and none is a pass. Numbers that people should see go into `Verdict.figures`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOVES_BEFORE_S = 0.3
 
 @dataclass
 class Verdict:
-    """Complaints (none: passed) and figures in ms."""
+    """Complaints (none: passed) and figures; a figure's name ends with its unit."""
 
     complaints: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
@@ -54,7 +54,8 @@ class Verdict:
 
     def figure(self, name: str, seconds: float) -> None:
         """Keep the worst `name`, in ms."""
-        self.figures[name] = max(self.figures.get(name, -math.inf), round(1e3 * seconds, 1))
+        key = f"{name} ms"
+        self.figures[key] = max(self.figures.get(key, -math.inf), round(1e3 * seconds, 1))
 
 
 def void_reason(evidence: Evidence) -> str:

@@ -17,14 +17,12 @@ from std_msgs.msg import String
 
 from robot_rig.datatypes import Floats
 from robot_rig.kinematics import Kinematics
+from sim.faults.evidence import WALL_N_M
 from sim.wire.sawyer import Sawyer
 
 TROUBLE = "/sim/trouble"
 GRIP_DAMPING_S = 0.1
 """A hand that holds with a stiffness also brakes, with this times as much."""
-
-WALL_N_M = 5000.0
-"""A wall's stiffness: padded. That of the back of a clamped hand is some ten times as much."""
 
 
 class Network(Protocol):

@@ -10,9 +10,8 @@ from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS
 from robot_rig.kinematics import RATED_EFFORTS, Kinematics
 from sim.faults import judges
-from sim.faults.evidence import Evidence, Report, Tool
+from sim.faults.evidence import WALL_N_M, Evidence, Report, Tool
 from sim.faults.judges import Verdict
-from sim.faults.robot_troubles import WALL_N_M
 from sim.faults.rows import Row, Stage
 
 CONFIG = Config()

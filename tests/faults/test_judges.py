@@ -34,8 +34,8 @@ def stopped_at(zero: float, rest: float) -> Verdict:
 def test_an_arm_that_stops_in_time_passes_with_its_figures() -> None:
     verdict = stopped_at(1.05, 1.2)
     assert verdict.passed
-    assert verdict.figures["stop"] == pytest.approx(50, abs=11)
-    assert verdict.figures["rest"] == pytest.approx(190, abs=11)
+    assert verdict.figures["stop ms"] == pytest.approx(50, abs=11)
+    assert verdict.figures["rest ms"] == pytest.approx(190, abs=11)
 
 
 def test_a_late_zero_a_late_rest_and_motion_that_returns_are_told() -> None:
@@ -50,7 +50,7 @@ def test_a_commander_that_falls_silent_has_stopped_when_the_robot_times_out() ->
     silent = [fact for fact in moving_until(9.0, 1.25, END) if not isinstance(fact, Command) or fact.t <= FAULT]
     verdict = Verdict()
     judges.stopped(log(silent, END, MARKS), verdict, FAULT)
-    assert verdict.figures["stop"] == pytest.approx(200, abs=11)
+    assert verdict.figures["stop ms"] == pytest.approx(200, abs=11)
     assert not verdict.passed
 
 

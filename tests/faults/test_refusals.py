@@ -5,6 +5,7 @@ Each attack is forged by a seed and read by a process that is watched; see `sim.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from robot_rig.cli.main import main
 from sim.strangers import ROWS, attack, attacks
 from sim.strangers.attack import _faults, _watched
 from sim.strangers.forgery import Forgery
@@ -34,6 +36,15 @@ def test_a_strangers_file_is_refused(row: int) -> None:
 @pytest.mark.parametrize("row", ROWS)
 def test_hundreds_of_strangers_files_are_refused(row: int) -> None:
     refused(row, MANY)
+
+
+def test_rig_faults_counts_them_among_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "faults.json"
+    assert main(["faults", "--rows", "46,50", "--repeat", "2", "--json", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "faults passed=2 of=2 worst_stop_ms=none void=0"
+    kept = json.loads(out.read_text())["rows"]["50"]["attempts"]
+    assert [attempt["complaints"] for attempt in kept] == [[], []]
+    assert 0.0 < kept[0]["figures"]["answer ms"] < 1000.0
 
 
 def test_a_seed_decides_the_attack() -> None:

@@ -11,7 +11,7 @@ from robot_rig.errors import UserError
 
 
 def attempt(void: str = "", complaints: tuple[str, ...] = (), stop: float = 10.0) -> Attempt:
-    return Attempt(0, void, complaints, {"stop": stop}, {"fault": 1.0})
+    return Attempt(0, void, complaints, {"stop ms": stop}, {"fault": 1.0})
 
 
 def test_a_row_passes_only_with_all_of_its_attempts() -> None:
@@ -32,7 +32,7 @@ def test_voids_are_repeated_and_too_many_fail() -> None:
 
 def test_a_void_attempts_figures_do_not_count() -> None:
     row = RowResult("x", 1, [attempt(stop=30.0), attempt(void="away", stop=900.0)])
-    assert row.worst("stop") == 30.0
+    assert row.worst("stop ms") == 30.0
 
 
 def test_results_go_on_where_the_file_ends(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from robot_rig.errors import UserError
 from sim.faults.evidence import Action, Collision, Command, Episode, Frame, Passed, Report, RobotState, Tool
-from sim.faults.table import ROWS, chosen
+from sim.faults.table import EVERY, FILE_ROWS, ROWS, chosen
+from sim.strangers import ROWS as FORGERS
 from tests.faults.logs import (
     command,
     enabled_by,
@@ -259,8 +260,10 @@ def test_row_56_wants_a_stop_in_300_ms() -> None:
 
 def test_rows_are_named_by_number_and_span() -> None:
     assert [row.number for row in chosen("1-3,12")] == [1, 2, 3, 12]
-    assert {row.number for row in chosen("")} == set(ROWS)
+    assert [row.number for row in chosen("")] == sorted(EVERY)
     assert set(ROWS) == WANTED
+    assert set(FILE_ROWS) == set(FORGERS) == {*range(16, 20), *range(46, 51), 57, 58}
+    assert set(EVERY) == {*ROWS, *FILE_ROWS}
     for wrong in ("99", "x", "1-", "-3"):
         with pytest.raises(UserError):
             chosen(wrong)

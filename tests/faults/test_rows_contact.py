@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.faults.evidence import Tool
-from sim.faults.robot_troubles import WALL_N_M
+from sim.faults.evidence import WALL_N_M, Tool
 from sim.faults.rows_contact import FORCE_N
 from tests.faults.logs import command, enabled_by, moving_until, told, truth
 from tests.faults.test_rows import FAULT, verdict_of

@@ -16,6 +16,8 @@ from robot_rig.errors import UserError
 from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
 from sim.faults.rows import NotPermittedError, Row
+from sim.faults.rows_files import FileRow
+from sim.strangers import attack
 
 BEFORE_S = 0.8
 """Of the attempt before the fault comes: the arm has moved for a second by then."""
@@ -50,8 +52,11 @@ class Attempts:
             self._stage = self._stack.enter_context(LiveStage(folder, self._seed))
         return self._stage
 
-    def make(self, row: Row, seed: int) -> Attempt:
+    def make(self, row: Row | FileRow, seed: int) -> Attempt:
         """One attempt at `row`."""
+        return _forged(row, seed) if isinstance(row, FileRow) else self._live(row, seed)
+
+    def _live(self, row: Row, seed: int) -> Attempt:
         stage = self._up()
         try:
             stage.reseed(seed)
@@ -89,8 +94,15 @@ class Attempts:
         return Attempt(seed, void, tuple(verdict.complaints), verdict.figures, dict(stage.marks))
 
 
+def _forged(row: FileRow, seed: int) -> Attempt:
+    """A forged file, read by a process that is watched."""
+    found = attack(row.number, seed)
+    complaints = () if found.passed else (f"{found.attack}: {found.message}",)
+    return Attempt(seed, "", complaints, {"answer ms": 1e3 * found.seconds, "memory MiB": found.rss_growth_mib}, {})
+
+
 def run_faults(
-    rows: Sequence[Row], repeat: int, resume: bool, out: Path | None, logs: Path, seed: int, console: Console
+    rows: Sequence[Row | FileRow], repeat: int, resume: bool, out: Path | None, logs: Path, seed: int, console: Console
 ) -> int:
     """`repeat` valid attempts at each of `rows`; exit code 1 unless every row has passed."""
     results = Results(out)
@@ -112,7 +124,7 @@ def run_faults(
     return 0 if all(results.rows[number].passed for number in numbers) else 1
 
 
-def _repeat(row: Row, results: Results, attempts: Attempts, seed: int, say: Callable[[str], None]) -> None:
+def _repeat(row: Row | FileRow, results: Results, attempts: Attempts, seed: int, say: Callable[[str], None]) -> None:
     result = results.rows[row.number]
     while result.wanting:
         attempt = attempts.make(row, seed + 1000 * row.number + len(result.attempts))
@@ -123,15 +135,15 @@ def _repeat(row: Row, results: Results, attempts: Attempts, seed: int, say: Call
             break
     say(
         f"row {row.number}, {row.sentence}: {result.successes} of {result.valid} passed, {result.voids} void,"
-        f" worst stop {result.worst('stop'):.0f} ms"
+        f" worst stop {result.worst('stop ms'):.0f} ms"
     )
 
 
-def described(row: Row, attempt: Attempt, result: RowResult) -> str:
+def described(row: Row | FileRow, attempt: Attempt, result: RowResult) -> str:
     """One line on one attempt."""
     what = "; ".join(attempt.complaints) or "passed"
     what = f"void: {attempt.void} (else: {what})" if attempt.void else what
-    numbers = ", ".join(f"{name} {value:.0f} ms" for name, value in attempt.figures.items())
+    numbers = ", ".join(f"{name} {value:.0f}" for name, value in attempt.figures.items())
     return (
         f"row {row.number} attempt {len(result.attempts)} (seed {attempt.seed}): {what}"
         f"{f' [{numbers}]' if numbers else ''}; load {os.getloadavg()[0]:.1f}"

@@ -20,7 +20,7 @@ VOIDS = 5
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a row: void for a reason, else passed or complained of; `figures` in ms."""
+    """One attempt at a row: void for a reason, else passed or complained of; `figures` by name and unit."""
 
     seed: int
     void: str
@@ -109,7 +109,7 @@ class Results:
     def last_line(self, numbers: Iterable[int]) -> str:
         """Names and numbers that a program can read; of rows `numbers`."""
         rows = [self.rows[number] for number in numbers if number in self.rows]
-        worst = max((row.worst("stop") for row in rows), default=-float("inf"))
+        worst = max((row.worst("stop ms") for row in rows), default=-float("inf"))
         return (
             f"faults passed={sum(row.passed for row in rows)} of={len(rows)}"
             f" worst_stop_ms={'none' if worst == -float('inf') else f'{worst:.0f}'}"
