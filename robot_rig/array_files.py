@@ -29,6 +29,8 @@ SUFFIX = ".npy"
 PLAIN_KINDS = "biufU"
 """Booleans, whole numbers, floats and texts of fixed width; nothing that could hold a pointer or nothing at all."""
 
+LAST_CHARACTER = 0x10FFFF
+
 _END = struct.Struct("<4s4H2LH")
 _END_MARK, _WIDE_MARK = b"PK\x05\x06", b"PK\x06\x07"
 _WIDE_BYTES = 20
@@ -132,6 +134,8 @@ def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArrayHeader:
         start = member.tell()
     if dtype.kind not in PLAIN_KINDS:
         raise ValueError(f"{entry.filename[:40]!r} in it holds {dtype.kind!r}, and only plain numbers are read")
+    if dtype.kind == "U" and not (dtype.itemsize and dtype.isnative):
+        raise ValueError(f"{entry.filename[:40]!r} in it holds texts of {dtype.str!r}, which numpy does not write")
     if min(shape, default=0) < 0 or start + math.prod(shape) * dtype.itemsize != entry.file_size:
         raise ValueError(f"the declared sizes of {entry.filename[:40]!r} in it contradict one another")
     return ArrayHeader(dtype, tuple(shape), "F" if columns_first else "C", start)
@@ -161,4 +165,6 @@ def _array(archive: zipfile.ZipFile, name: str, header: ArrayHeader) -> NDArray[
         at += len(block)
     if at != len(room):
         raise ValueError(f"{name[:40]!r} in it is no longer what it was")
+    if header.dtype.kind == "U" and (room.view(np.uint32) > LAST_CHARACTER).any():
+        raise ValueError(f"a text of {name[:40]!r} in it has characters that there are not")
     return flat.reshape(header.shape, order="F" if header.order == "F" else "C")

@@ -3,15 +3,24 @@
 Tests that need ROS are not collected where it is missing; tests/test_ros_presence.py says whether it should be there.
 """
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 import sim  # noqa: F401
+from robot_rig.keys import FOLDER_VARIABLE
 from tests.ros_graph import HAS_ROS, needs_ros, ros_master, ros_node
 from tests.void_attempts import VoidAttempts
 
 __all__ = ["ros_master", "ros_node"]
+
+
+KEYS = tempfile.TemporaryDirectory(prefix="robot-rig-keys-")
+"""Tests sign with keys of their own, and so do the processes that they start; a person's are not touched."""
+
+os.environ[FOLDER_VARIABLE] = KEYS.name
 
 
 def pytest_configure(config: pytest.Config) -> None:

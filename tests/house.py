@@ -51,6 +51,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.config_files": _room(0, "contracts", "pydantic yaml"),
     "robot_rig.strict_yaml": _room(0, "contracts", "yaml"),
     "robot_rig.disk": _room(0, "contracts"),
+    "robot_rig.keys": _room(0, "contracts", "cryptography"),
     "robot_rig.stranger_files": _room(0, "contracts"),
     "robot_rig.array_files": _room(0, "contracts", "numpy"),
     "robot_rig.runs": _room(0, "contracts", "numpy"),

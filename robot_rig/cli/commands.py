@@ -169,6 +169,41 @@ def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
     return 0
 
 
+def keys_init() -> int:
+    """Make this machine's key, with which it signs checkpoints, where there is none; a robot on it believes it."""
+    from robot_rig.cli.keys import init
+
+    return init(Console())
+
+
+def keys_show() -> int:
+    """As whom this machine signs, and whose checkpoints a robot on it believes."""
+    from robot_rig.cli.keys import show
+
+    return show(Console())
+
+
+def keys_trust(public: tyro.conf.Positional[Path]) -> int:
+    """Believe the trainer whose trainer.pub this is, and no other: only its checkpoints move this robot's arm."""
+    from robot_rig.cli.keys import trust
+
+    return trust(public, Console())
+
+
+def keys_sign(path: tyro.conf.Positional[Path]) -> int:
+    """Sign a checkpoint, or all of a run, that bears no signature or another's; you answer for where it is from."""
+    from robot_rig.cli.keys import sign
+
+    return sign(path, Console())
+
+
+def rollback(run: tyro.conf.Positional[Path]) -> int:
+    """Let the robot of a practice run go back to the checkpoint before the one that acts, from the next episode on."""
+    from robot_rig.cli.keys import rollback
+
+    return rollback(run, Console())
+
+
 def bench_seeds(
     run: Path = Path("runs/seeds"),
     seeds: tuple[int, ...] = (0, 1, 2),

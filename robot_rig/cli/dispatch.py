@@ -18,6 +18,12 @@ from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
     "data": {"check": commands.data_check, "lag": commands.data_lag, "view": commands.data_view},
+    "keys": {
+        "init": commands.keys_init,
+        "show": commands.keys_show,
+        "trust": commands.keys_trust,
+        "sign": commands.keys_sign,
+    },
     "goals": {
         "capture": robot_commands.goals_capture,
         "list": robot_commands.goals_list,
@@ -36,6 +42,7 @@ STAGES: Mapping[str, Callable[..., int]] = {
     "eval": commands.evaluate,
     "report": commands.report,
     "reach": commands.reach,
+    "rollback": commands.rollback,
     "config": commands.config,
 }
 
@@ -69,6 +76,7 @@ LESSON = """\
 
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
+  [bold]rig keys init[/bold]            whose checkpoints move the arm; [bold]rig rollback RUN[/bold]: the one before
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop
   [bold]rig bench tick[/bold]           how long the policy takes from picture to action, against eager torch

@@ -57,7 +57,8 @@ class EpisodeStore:
         It ends before a file that a living process on this machine is still writing, so that no order depends on
         timing. Unreadable files are passed over and explained in `refused`.
         """
-        for path in self.paths(stage):
+        paths = self.paths(stage)
+        for path in paths:
             if path.stem in seen or path.stem in self.refused:
                 continue
             try:
@@ -65,6 +66,9 @@ class EpisodeStore:
                     return
                 episode = read_episode(path)
             except UserError as error:
+                if path == paths[-1] and path.stat().st_size == 0:
+                    # Made this moment: its writer has not said yet that it is one.
+                    return
                 self.refused[path.stem] = str(error)
             else:
                 yield episode

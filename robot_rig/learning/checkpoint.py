@@ -5,6 +5,7 @@ Called by the trainer and the policy process. Layout of `folder`:
     <group>.safetensors   one a group of named tensors
     golden.safetensors    a picture, a goal picture and the action they must give: the self-test
     manifest.json         written last: versions, sizes, SHA-256 of every other file
+    manifest.sig          who wrote it: a signature of manifest.json, where there is a key
 
 Nothing is ever unpickled. A reader trusts no file whose hash the manifest does not give.
 """
@@ -17,7 +18,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,14 @@ from torch import Tensor
 
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.tensor_files import MAX_BYTES, look_through
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular, sha256_of
 
 VERSION = "robot-rig-checkpoint-1"
-MANIFEST = "manifest.json"
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 GOLDEN = "golden"
 SUFFIX = ".safetensors"
 GROUP_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -43,11 +45,15 @@ GOLDEN_TOLERANCE = 1e-3
 """How far a golden action may be off on another machine, whose convolutions round differently."""
 
 MAX_GROUPS = 32
+MAX_SIGNATURE = 1024
 OWN_DIGEST = "manifest_sha256"
 
 ANOTHER = "choose another checkpoint, or train again"
 
 Groups = dict[str, dict[str, Tensor]]
+Sign = Callable[[bytes], bytes]
+Accepts = Callable[[bytes, bytes], bool]
+"""Whether a message bears the signature of somebody who is believed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +89,10 @@ _PLAIN_FIELDS = tuple(
 )
 
 
-def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], manifest: Manifest) -> Manifest:
-    """Write `groups` and `manifest` as the new folder `folder`; returns the manifest with its hashes.
+def write_checkpoint(
+    folder: Path, groups: Mapping[str, Mapping[str, Tensor]], manifest: Manifest, sign: Sign | None = None
+) -> Manifest:
+    """Write `groups` and `manifest` as the new folder `folder`, signed by `sign`; returns the manifest with its hashes.
 
     It is built beside its place, flushed to the disk and renamed, so a reader sees all of it or nothing. Raises
     UserError when `folder` exists or the disk refuses, ValueError for a group name that cannot be a file.
@@ -115,7 +123,10 @@ def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], m
         complete = dataclasses.replace(manifest, sha256=hashes)
         plain = {name: getattr(complete, name) for name, _ in _PLAIN_FIELDS}
         index = {**plain, "sha256": hashes}
-        _write(partial / MANIFEST, json.dumps({**index, OWN_DIGEST: _digest(index)}, indent=1).encode())
+        text = json.dumps({**index, OWN_DIGEST: _digest(index)}, indent=1).encode()
+        if sign is not None:
+            _write(partial / SIGNATURE, sign(text))
+        _write(partial / MANIFEST, text)
         _flush(partial)
         os.rename(partial, folder)
         _flush(folder.parent)
@@ -127,18 +138,20 @@ def write_checkpoint(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], m
     return complete
 
 
-def read_checkpoint(folder: Path, groups: Collection[str] | None = None) -> tuple[Groups, Manifest]:
-    """The tensors of `groups` (None: all) and the manifest.
+def read_checkpoint(
+    folder: Path, groups: Collection[str] | None = None, accepts: Accepts | None = None
+) -> tuple[Groups, Manifest]:
+    """The tensors of `groups` (None: all) and the manifest, whose signature `accepts` believes (None: anybody's).
 
     Every file read is checked against its hash, every float for being finite. Raises UserError naming the fault: not a
-    checkpoint, another version, a missing, foreign or changed file, weights that are not numbers.
+    checkpoint, another version, a missing, foreign or changed file, weights that are not numbers, a stranger's.
     """
     if not folder.is_dir():
         raise UserError(
             f"{folder} is not a checkpoint folder", next_step="give a folder with a manifest.json; pickles are not read"
         )
-    plain, hashes = _read_index(folder)
-    _refuse_foreign(folder, {MANIFEST, *hashes})
+    plain, hashes = _read_index(folder, accepts)
+    _refuse_foreign(folder, {MANIFEST, SIGNATURE, *hashes})
     held = [name.removesuffix(SUFFIX) for name in hashes if name != GOLDEN + SUFFIX]
     wanted = held if groups is None else list(groups)
     for name in wanted:
@@ -173,12 +186,15 @@ def _arrays(golden: Mapping[str, Tensor]) -> dict[str, Any]:
     return {name: golden[name].numpy() for name in _GOLDEN_FIELDS}
 
 
-def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def _read_index(folder: Path, accepts: Accepts | None) -> tuple[dict[str, Any], dict[str, str]]:
     """The manifest's plain fields and its hashes, checked for version and form."""
     if not (folder / MANIFEST).exists():
         raise UserError(f"{folder} has no {MANIFEST}", next_step="it is not a checkpoint; " + ANOTHER)
     try:
-        index = parse_object(read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT))
+        text = read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT)
+        if accepts is not None:
+            _require_signature(folder, text, accepts)
+        index = parse_object(text)
     except (OSError, ValueError) as error:
         raise UserError(f"the manifest of {folder} cannot be read: {error}", next_step=ANOTHER) from error
     digest = index.pop(OWN_DIGEST, None)
@@ -200,6 +216,23 @@ def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if index["image_size"] != IMAGE_SIZE:
         raise UserError(f"{folder} sees pictures of {index['image_size']} px, not {IMAGE_SIZE}", next_step=ANOTHER)
     return {name: index[name] for name, _ in _PLAIN_FIELDS}, hashes
+
+
+def _require_signature(folder: Path, text: bytes, accepts: Accepts) -> None:
+    """Raise UserError unless somebody who is believed has signed the manifest's `text`."""
+    if not (folder / SIGNATURE).exists():
+        raise UserError(f"{folder} is not signed", next_step="if you know where it is from, `rig keys sign` it")
+    if not accepts(text, read_regular(folder / SIGNATURE, "signature", MAX_SIGNATURE)):
+        raise UserError(
+            f"{folder} was not signed by the trainer that this robot believes, or was changed",
+            next_step="see `rig keys show` on both machines; " + ANOTHER,
+        )
+
+
+def sign_checkpoint(folder: Path, sign: Sign) -> None:
+    """Sign the checkpoint `folder`, whoever made it; a person answers for that. Raises UserError for a faulty one."""
+    read_checkpoint(folder)
+    write_atomically(folder / SIGNATURE, sign(read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT)))
 
 
 def _digest(index: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from robot_rig.loops.live_episodes import LiveEpisodes, Rules
 from robot_rig.nodes.policy_wiring import Actor, Scheduling, random_actor, require_axes, session_name, start
 from robot_rig.ros.node import Node, run
 from robot_rig.runs import CONFIG_FILE, RunFolder
-from robot_rig.stages.shipping import checkpoints, load_checkpoint
+from robot_rig.stages.shipping import checkpoints, load_trusted
 
 NODE = "rig_policy"
 log = logging.getLogger("robot_rig.nodes.policy_node")
@@ -85,7 +85,7 @@ def load_actor(options: PolicyNodeOptions, config: Config) -> Actor:
     shipped = list(checkpoints(RunFolder.open(options.run)).values())
     if not shipped:
         raise UserError(f"the run in {options.run} has no checkpoint", next_step="run `rig practice` or `rig demo`")
-    latent, manifest = load_checkpoint(shipped[-1])
+    latent, manifest = load_trusted(shipped[-1])
     require_axes(shipped[-1], latent, config)
     chosen = pick_runtime(latent, manifest)
     log.info("%s: %s", shipped[-1].name, chosen.describe())

@@ -203,7 +203,7 @@ def wire(options: PracticeNodeOptions, node: Node) -> None:
     use_one_core()
     config = options.load()
     casting = Casting(config, logged_play(options.run))
-    understudy = Understudy(options.learnt / "checkpoints", config)
+    understudy = Understudy(options.learnt / "checkpoints", config, options.run)
     ready = understudy.look()
     if ready is not None:
         casting.take(ready)

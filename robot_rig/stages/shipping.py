@@ -7,7 +7,8 @@ from pathlib import Path
 from robot_rig.config import Config
 from robot_rig.datatypes import Bytes, Frame, Goal
 from robot_rig.errors import UserError
-from robot_rig.learning.checkpoint import Manifest, read_checkpoint, verify_golden, write_checkpoint
+from robot_rig.keys import Pin, TrainerKey, key_folder
+from robot_rig.learning.checkpoint import Accepts, Manifest, read_checkpoint, verify_golden, write_checkpoint
 from robot_rig.learning.policy import LatentPolicy, policy_from_tensors
 from robot_rig.runs import RunFolder
 from robot_rig.trainer import Trainer
@@ -57,7 +58,7 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
         golden_action=policy.act(Frame(0, 0.0, image)),
     )
     goals = {GOALS: {"latents": trainer.goal_supply(SUPPLY)}}
-    write_checkpoint(folder, {**policy.tensors(), **goals}, manifest)
+    write_checkpoint(folder, {**policy.tensors(), **goals}, manifest, TrainerKey.own(key_folder()).sign)
     return folder
 
 
@@ -66,12 +67,17 @@ def load_policy(folder: Path) -> LatentPolicy:
     return load_checkpoint(folder)[0]
 
 
-def load_checkpoint(folder: Path) -> tuple[LatentPolicy, Manifest]:
+def load_trusted(folder: Path) -> tuple[LatentPolicy, Manifest]:
+    """`load_checkpoint` for who moves an arm: of the trainer that this robot believes, and of nobody else."""
+    return load_checkpoint(folder, Pin.trusted(key_folder()).accepts)
+
+
+def load_checkpoint(folder: Path, accepts: Accepts | None = None) -> tuple[LatentPolicy, Manifest]:
     """The policy in the checkpoint `folder`, after its self-test, and the manifest with that test.
 
-    Raises UserError when any byte, size or answer is not what was shipped.
+    Raises UserError when any byte, size or answer is not what was shipped, or `accepts` does not believe the shipper.
     """
-    groups, manifest = read_checkpoint(folder)
+    groups, manifest = read_checkpoint(folder, accepts=accepts)
     policy = policy_from_tensors(groups)
     sizes = {"latents": policy.encoder.latent_dim, "actions": policy.action_dim}
     promised = {"latents": manifest.latent_dim, "actions": manifest.action_dim}

@@ -62,3 +62,17 @@ def test_reading_stops_before_an_episode_that_is_being_written(tmp_path: Path) -
     assert [episode.id for episode in store.read_new([])] == ["collect-000000"]
     writer.abort("enough")
     assert [episode.id for episode in store.read_new(["collect-000000"])] == ["collect-000001", "collect-000002"]
+
+
+def test_a_file_made_this_moment_is_waited_for_and_an_empty_one_of_before_is_passed_over(tmp_path: Path) -> None:
+    store = EpisodeStore(tmp_path)
+    for _ in range(2):
+        write_log(store.next_path("collect"), 2)
+    newest = store.next_path("collect")
+    newest.touch()
+    assert [episode.id for episode in store.read_new([])] == ["collect-000000", "collect-000001"]
+    assert not store.refused
+    write_log(store.next_path("collect"), 2)
+    assert [episode.id for episode in store.read_new(["collect-000000"])] == ["collect-000001", "collect-000003"]
+    assert list(store.refused) == ["collect-000002"]
+    assert newest.stat().st_size == 0

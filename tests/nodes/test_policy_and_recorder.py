@@ -21,6 +21,7 @@ from robot_rig.config_files import load_config
 from robot_rig.data.log import read_episode
 from robot_rig.datatypes import Action, Bytes, Executed, Frame, Goal, Mode, Outcome, Source, Verdict
 from robot_rig.errors import UserError
+from robot_rig.keys import TrainerKey, key_folder
 from robot_rig.learning.checkpoint import Manifest, write_checkpoint
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionNet
@@ -69,7 +70,9 @@ def run_with_checkpoint(folder: Path, policy: LatentPolicy) -> Path:
         policy.begin(Goal(goal, "golden", 0.0, "", "captured"))
         action = policy.act(Frame(0, 0.0, image))
         manifest = Manifest(policy.encoder.encoder_id, CONFIG.hash(), 4, 2, 1, image, goal, action)
-        write_checkpoint(run.checkpoints / "practice-000000", policy.tensors(), manifest)
+        write_checkpoint(
+            run.checkpoints / "practice-000000", policy.tensors(), manifest, TrainerKey.own(key_folder()).sign
+        )
     return folder
 
 

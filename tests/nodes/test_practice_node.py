@@ -13,6 +13,7 @@ from robot_rig.config_files import load_config
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Frame, Goal, Source
 from robot_rig.interfaces import Policy
+from robot_rig.keys import TrainerKey, key_folder
 from robot_rig.learning.checkpoint import Manifest, write_checkpoint
 from robot_rig.learning.policy import LatentPolicy, NoisyPolicy
 from robot_rig.loops.episode_state import EpisodeState, Stand
@@ -34,7 +35,7 @@ def shipped(folder: Path, practice_steps: int, policy: LatentPolicy, **goals: to
     manifest = Manifest(policy.encoder.encoder_id, CONFIG.hash(), 4, 2, practice_steps, image, goal, action)
     path = folder / f"practice-{practice_steps:06d}"
     groups = {**policy.tensors(), GOALS: goals or {"latents": LATENTS}}
-    write_checkpoint(path, groups, manifest)
+    write_checkpoint(path, groups, manifest, TrainerKey.own(key_folder()).sign)
     return path
 
 
@@ -44,7 +45,7 @@ def answer(policy: Policy, seq: int) -> list[float]:
 
 
 def test_each_newer_checkpoint_steps_in_once_and_an_older_one_never(tmp_path: Path) -> None:
-    policy, understudy = learnt(), Understudy(tmp_path / "checkpoints", CONFIG)
+    policy, understudy = learnt(), Understudy(tmp_path / "checkpoints", CONFIG, tmp_path)
     assert understudy.look() is None, "there is no folder yet"
     shipped(tmp_path / "checkpoints", 100, policy)
     ready = understudy.look()
@@ -66,7 +67,7 @@ def test_each_newer_checkpoint_steps_in_once_and_an_older_one_never(tmp_path: Pa
 def test_what_is_not_as_it_was_shipped_is_refused_once_and_by_name(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    policy, understudy = learnt(), Understudy(tmp_path, CONFIG)
+    policy, understudy = learnt(), Understudy(tmp_path, CONFIG, tmp_path)
     flipped = shipped(tmp_path, 100, policy) / "actor.safetensors"
     data = bytearray(flipped.read_bytes())
     data[-1] ^= 1
@@ -83,14 +84,14 @@ def test_what_is_not_as_it_was_shipped_is_refused_once_and_by_name(
     assert understudy.look() is None, "no goals"
     wide = load_config([], ["control.axes=[x, y, z]"])
     shipped(tmp_path, 400, policy)
-    assert Understudy(tmp_path, wide).look() is None, "other axes"
+    assert Understudy(tmp_path, wide, tmp_path).look() is None, "other axes"
     assert understudy.look() is not None
 
 
 def test_a_damaged_newest_checkpoint_does_not_hide_a_sound_one(tmp_path: Path) -> None:
     shipped(tmp_path, 100, learnt())
     (shipped(tmp_path, 200, learnt()) / "actor.safetensors").unlink()
-    understudy = Understudy(tmp_path, CONFIG)
+    understudy = Understudy(tmp_path, CONFIG, tmp_path)
     ready = understudy.look()
     assert ready is not None
     assert ready.actor.name == "practice-000100"
@@ -112,7 +113,7 @@ def test_random_play_by_the_programme_then_the_policy_with_noise_from_home(tmp_p
     assert casting.next(None)[0] is random, "its noise wanders on"
     folder = tmp_path / "checkpoints"
     shipped(folder, 100, learnt())
-    ready = Understudy(folder, CONFIG).look()
+    ready = Understudy(folder, CONFIG, tmp_path).look()
     assert isinstance(ready, Ready)
     casting.take(ready)
     policy, rules = casting.next(None)
