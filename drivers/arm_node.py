@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -35,7 +35,7 @@ from robot_rig.datatypes import Source
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import ArmLoop
-from robot_rig.ros.connect import still_open, subscribe
+from robot_rig.ros.connect import Links, subscribe
 from robot_rig.ros.convert import read_action
 from robot_rig.ros.master import MasterWatch, master_uri
 from robot_rig.ros.node import Node, run
@@ -80,6 +80,7 @@ class ArmNode:
         node.closing(arm.close)
         control = config.control
         kinematics = Kinematics(control.tool_offset_m, arm.table.origins, arm.table.hand)
+        self._links = Links()
         self._choice = ActionChoice(config.guard.action_age_limit_s)
         commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
         master = MasterWatch(master_uri(), node.name)
@@ -89,13 +90,12 @@ class ArmNode:
             loop=ArmLoop(control, config.guard, kinematics),
             choice=self._choice,
             commanders=commanders,
-            senders=Senders(lambda connection: any(still_open(one, connection) for one in self._actions)),
+            senders=Senders(self._links),
             clock=WallClock(),
             home_poses=[np.array(control.home_posture_rad)],
             period_s=1.0 / control.arm_rate_hz,
             take=self._reporting.put,
         )
-        self._actions: tuple[Any, ...] = ()
         self._around = LookAround(self.process, commanders, master, JOINT_COMMAND, node.fail)
         for close in (master.close, self._reporting.close, self.process.close, self._around.close):
             node.closing(close)
@@ -110,13 +110,20 @@ class ArmNode:
         }
         for name, target in work.items():
             threading.Thread(target=target, name=name, daemon=True).start()
-        self._actions = (
-            subscribe(ACTION, lambda message: self._take(message, MACHINES)),
-            subscribe(TELEOP, lambda message: self._take(message, PEOPLE)),
-        )
+        self._links.watch(subscribe(ACTION, lambda message: self._take(message, MACHINES)))
+        subscribe(TELEOP, lambda message: self._take(message, PEOPLE))
         subscribe(ESTOP, self._estop)
+        process = self.process
+        orders = {
+            "enable": lambda _: process.enable(),
+            "home": lambda _: process.home(),
+            "return_home": self._return_home,
+            "hold": lambda _: process.hold(),
+            "reset": lambda _: process.reset(),
+            "stop": lambda _: process.stop(),
+        }
         for name in ARM_SERVICES:
-            rospy.Service(f"~{name}", Trigger, self._answer(name, getattr(self.process, name)))
+            rospy.Service(f"~{name}", Trigger, self._answer(name, orders[name]))
 
     def _tick(self) -> None:
         for line in prepare_tick_thread(self._options.priority, self._options.cpus):
@@ -131,13 +138,13 @@ class ArmNode:
                 self._node.fail(UserError("the arm's reports have ended", next_step="see the traceback above"))
             raise
 
-    def _take(self, message: Any, allowed: Collection[Source]) -> None:
+    def _take(self, message: Any, allowed: frozenset[Source]) -> None:
         action = read_action(message, self._node.stamps)
         if isinstance(action, Refused):
             log.warning("an action is not followed: %s", action.reason)
             return
         # One for each TCP connection, and the same one for all of its messages.
-        if action.source in allowed:
+        if action.source in allowed & MACHINES:
             self.process.heard(action.source, message._connection_header)
         if self._choice.offer(action, allowed):
             self.process.new_action()
@@ -148,10 +155,13 @@ class ArmNode:
         if message.data:
             self.process.stop()
 
-    def _answer(self, name: str, order: Callable[[], None]) -> Callable[[Any], Any]:
-        def answer(_: Any) -> Any:
+    def _return_home(self, request: Any) -> None:
+        self.process.return_home(request._connection_header["callerid"])
+
+    def _answer(self, name: str, order: Callable[[Any], None]) -> Callable[[Any], Any]:
+        def answer(request: Any) -> Any:
             try:
-                order()
+                order(request)
             except UserError as error:
                 return TriggerResponse(success=False, message=str(error))
             return TriggerResponse(success=True, message=f"{name}: the guard is in mode {self.process.mode.value}")

@@ -107,10 +107,10 @@ class GuardProcess:
         self._take(report)
 
     def _watch_return(self, action: Action | None) -> None:
-        """A person takes the arm on a program's way home, or the program dies: that ends it."""
+        """A person takes the arm on a program's way home, or that dies: this ends it."""
         if action is not None and action.source in PEOPLE:
             self._loop.hold()
-        elif self._senders.lost is not None:
+        elif self._senders.asker_lost or self._senders.lost is not None:
             self._loop.change_sender()
 
     def new_action(self) -> None:
@@ -118,13 +118,9 @@ class GuardProcess:
         self._wake.set()
 
     def heard(self, source: Source, connection: object) -> None:
-        """An action of `source` came over `connection`.
-
-        A program that was started anew, by a launch file perhaps, counts its actions from 1 again, and must not go on
-        where the dead one ended. A person's return is a person's own deed.
-        """
+        """An action of a machine's `source` came over `connection`: none goes on by itself where a dead one ended."""
         with self._lock:
-            anew = self._senders.restarted(source, connection)
+            anew = self._senders.anew(source, connection)
             if not anew or self._holder in PEOPLE or self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
                 return
             self._halts += 1
@@ -205,7 +201,7 @@ class GuardProcess:
             raise UserError("the arm was held or stopped while it was switched on", next_step="enable it again")
         self._loop.enable()
         self._commanding = True
-        self._senders.forget_leaders()
+        self._senders.forget()
 
     def home(self) -> None:
         """A person sends the arm home through the gate. Raises UserError while disabled or in FAULT."""
@@ -213,11 +209,11 @@ class GuardProcess:
             self._returning = False
             self._loop.home(self._home_poses)
 
-    def return_home(self) -> None:
-        """A program sends the arm home, between two episodes. A person who takes the arm then ends it in HOLD.
+    def return_home(self, program: str) -> None:
+        """The node `program` sends the arm home, between two episodes. A person who takes it then ends that in HOLD.
 
-        Raises UserError unless the arm is ACTIVE, no person has it (only people lead out of HOLD), and the program that
-        led it still runs: no other one takes over.
+        Raises UserError unless the arm is ACTIVE, no person has it (only people lead out of HOLD), the program that led
+        it still runs (no other one takes over), and `program` is connected to lead it.
         """
         with self._orders, self._lock:
             if self._holder in PEOPLE:
@@ -226,6 +222,8 @@ class GuardProcess:
                 who = f"the arm is in mode {self._loop.mode.value}"
             elif (lost := self._senders.lost) is not None:
                 who = f"the program that led the arm ({lost.value}) has ended"
+            elif not self._senders.ask(program):
+                who = f"{program} is not connected to lead the arm"
             else:
                 self._loop.home(self._home_poses)
                 self._returning = True

@@ -7,6 +7,7 @@ A `SawyerLink` carries orders to the robot (`sawyer_wire` by itself, `sawyer_int
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ SWITCH_PERIOD_S = 0.01
 
 COLLISION_REPORT_S = 5.0
 """How long after the start a robot may take to say for the first time whether it collides."""
+
+PUSH_AGE_S = 0.1
 
 FLAGS_GRACE_S = 0.15
 """How much older than the joint report the robot's state may be: with the age limit of 0.15 s it is unsafe after 0.3 s.
@@ -78,7 +81,7 @@ class SawyerReports:
         self.joints: Joints | None = None
         self.flags: Flags | None = None
         self.tip: Tip | None = None
-        self._push = NO_PUSH
+        self._push, self._pushed_at = NO_PUSH, -math.inf
         self._collided = False
         # Each counted by one thread only, so that neither overwrites what the other has just seen.
         self._hits, self._hits_told = 0, 0
@@ -109,9 +112,15 @@ class SawyerReports:
         )
         self.joints = Joints(stamp, robot_stamp, *arrays)
 
-    def take_model(self, names: Sequence[str], actual: Sequence[float], explained: Sequence[float]) -> None:
-        """Take the `actual` efforts (N·m) beside those that the robot's model of its own weight explains."""
+    def take_model(
+        self, arrived: float, names: Sequence[str], actual: Sequence[float], explained: Sequence[float]
+    ) -> None:
+        """Take the `actual` efforts (N·m) beside those that the robot's model of its own weight explains.
+
+        `arrived` is local monotonic s: what is older than the joints' report by more than `PUSH_AGE_S` says nothing.
+        """
         if list(names) == list(JOINT_NAMES) and len(actual) == len(explained) == JOINTS:
+            self._pushed_at = arrived
             self._push = read_only(GRAVITY_MODEL, np.subtract(actual, explained), (JOINTS,), np.float64)
 
     def take_collision(self, collided: bool) -> None:
@@ -130,6 +139,11 @@ class SawyerReports:
                     "then nothing stops the arm when it hits something",
                 )
             time.sleep(SWITCH_PERIOD_S)
+
+    @property
+    def tells_push(self) -> bool:
+        """Whether the robot has ever told what its model of its own weight explains."""
+        return self._pushed_at > -math.inf
 
     def complete(self) -> bool:
         """Whether joints, state and tip have been heard of."""
@@ -161,7 +175,7 @@ class SawyerReports:
             stopped=flags.stopped or flags.button or latched,
             error=flags.error,
             collided=self._collided,
-            push=self._push,
+            push=self._push if joints.stamp - self._pushed_at <= PUSH_AGE_S else NO_PUSH,
         )
 
 

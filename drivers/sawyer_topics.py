@@ -73,6 +73,10 @@ class SawyerTopics:
             self.close()
             raise
         finally:
+            if not self.reports.tells_push:
+                log.warning(
+                    "nothing comes on %s: what the arm pushes against is noticed by its lag alone", GRAVITY_MODEL
+                )
             # Where the robot's tip is is wanted at the start only.
             endpoint.unregister()
 
@@ -106,7 +110,7 @@ class SawyerTopics:
         self.reports.take_collision(message.collision_state)
 
     def _take_model(self, message: Any) -> None:
-        self.reports.take_model(message.name, message.actual_effort, message.gravity_model_effort)
+        self.reports.take_model(time.monotonic(), message.name, message.actual_effort, message.gravity_model_effort)
 
     def _take_endpoint(self, message: Any) -> None:
         at, force = message.pose.position, message.wrench.force

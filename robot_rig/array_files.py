@@ -30,6 +30,7 @@ PLAIN_KINDS = "biufU"
 """Booleans, whole numbers, floats and texts of fixed width; nothing that could hold a pointer or nothing at all."""
 
 LAST_CHARACTER = 0x10FFFF
+SHOWN_CHARS = 160
 
 _END = struct.Struct("<4s4H2LH")
 _END_MARK, _WIDE_MARK = b"PK\x05\x06", b"PK\x06\x07"
@@ -130,7 +131,12 @@ def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArrayHeader:
         )
         if reading is None:
             raise ValueError(f"{entry.filename[:40]!r} in it is of version {version}")
-        shape, columns_first, dtype = reading(member, max_header_size=MAX_HEADER_CHARS)
+        try:
+            shape, columns_first, dtype = reading(member, max_header_size=MAX_HEADER_CHARS)
+        except ValueError as error:
+            # numpy advises whole paragraphs here.
+            said = str(error).partition("\n")[0][:SHOWN_CHARS]
+            raise ValueError(f"the header of {entry.filename[:40]!r} in it cannot be read: {said}") from error
         start = member.tell()
     if dtype.kind not in PLAIN_KINDS:
         raise ValueError(f"{entry.filename[:40]!r} in it holds {dtype.kind!r}, and only plain numbers are read")

@@ -25,7 +25,7 @@ class UserError(Exception):
 
 
 class PolicyFailedError(UserError):
-    """A policy cannot answer: something in it is not a number, or its engine has failed.
+    """A policy cannot answer: something in it is not a number.
 
     On a robot it ends the episode, and with it the motion, and the process goes on.
     """

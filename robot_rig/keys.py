@@ -7,7 +7,9 @@ machine that trains for itself believes itself, until a person says otherwise.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,34 +66,34 @@ class TrainerKey:
             raise UserError(f"{path} is no key: {error}", next_step="restore it, or remove it for a new one") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise UserError(f"{path} is no Ed25519 key", next_step="remove it: `rig keys init` makes a new one")
-        return cls(key)
+        own = cls(key)
+        if not (folder / PUBLIC).exists():
+            # Its first use, or the one before was ended between making it and saying so.
+            if not (folder / TRUSTED).exists():
+                own.public.save(folder / TRUSTED)
+            own.public.save(folder / PUBLIC)
+        return own
 
 
 def _make(folder: Path) -> None:
     """A fresh key in `folder`; whoever is first wins, where two processes ask at once."""
-    key = Ed25519PrivateKey.generate()
-    secret = key.private_bytes(
+    secret = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    fresh = folder / f".{SECRET}.{os.getpid()}.new"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
+        handle, fresh = tempfile.mkstemp(prefix=f".{SECRET}.", dir=folder)
         try:
-            os.link(fresh, folder / SECRET)
-        except FileExistsError:
-            return
+            with open(handle, "wb") as file:
+                file.write(secret)
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, folder / SECRET)
         finally:
-            fresh.unlink()
+            os.unlink(fresh)
     except OSError as error:
         raise unwritable(folder / SECRET, error) from error
-    pin = Pin(key.public_key())
-    pin.save(folder / PUBLIC)
-    if not (folder / TRUSTED).exists():
-        pin.save(folder / TRUSTED)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,10 @@ class Pin:
 
     def save(self, path: Path) -> None:
         """Write it to `path`. Raises UserError when that fails."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise unwritable(path, error) from error
         kind = serialization.PublicFormat.SubjectPublicKeyInfo
         write_atomically(path, self._key.public_bytes(serialization.Encoding.PEM, kind))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.cli.main import main
@@ -17,6 +18,7 @@ from robot_rig.errors import UserError
 from robot_rig.keys import FOLDER_VARIABLE, PUBLIC, SECRET, TRUSTED, Pin, TrainerKey
 from robot_rig.learning.checkpoint import MANIFEST, SIGNATURE, read_checkpoint
 from robot_rig.stages.shipping import load_trusted
+from tests.house import ROOT
 from tests.nodes.test_policy_and_recorder import learnt, run_with_checkpoint
 
 Capture = pytest.CaptureFixture[str]
@@ -39,6 +41,7 @@ def test_a_key_is_made_once_kept_secret_and_believed_where_it_was_made(keys: Pat
     assert key.public.name in key.public._key.public_bytes_raw().hex()
 
 
+@settings(deadline=None)
 @given(message=st.binary(max_size=200), other=st.binary(max_size=200), bit=st.integers(0, 511))
 def test_a_signature_is_of_one_message_by_one_key(message: bytes, other: bytes, bit: int) -> None:
     own, stranger = FIRST, SECOND
@@ -54,8 +57,12 @@ def test_a_signature_is_of_one_message_by_one_key(message: bytes, other: bytes, 
     assert not own.public.accepts(message, signature + b"\0")
 
 
-def _own(folder: str) -> str:
-    return TrainerKey.own(Path(folder)).public.name
+OWN = """
+import sys
+from pathlib import Path
+from robot_rig.keys import TrainerKey
+print(TrainerKey.own(Path(sys.argv[1])).public.name)
+"""
 
 
 def _made(folder: Path) -> TrainerKey:
@@ -67,11 +74,15 @@ FIRST, SECOND = _made(KEYS / "first"), _made(KEYS / "second")
 
 
 def test_processes_that_ask_at_once_get_the_same_key(keys: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(8) as pool:
-        names = pool.map(_own, [str(keys)] * 16, chunksize=1)
+    asked = [
+        subprocess.Popen([sys.executable, "-c", OWN, str(keys)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    names = [process.communicate()[0].strip() for process in asked]
     assert len(set(names)) == 1
+    assert [process.returncode for process in asked] == [0] * 6
     assert Pin.load(keys / PUBLIC).name == names[0]
-    assert not list(keys.glob("*.new"))
+    assert sorted(path.name for path in keys.iterdir()) == [SECRET, PUBLIC, TRUSTED]
 
 
 def test_a_key_that_others_may_read_or_that_is_none_is_refused(keys: Path) -> None:
@@ -138,6 +149,23 @@ def test_a_signature_does_not_cover_for_changed_words(keys: Path, tmp_path: Path
 def test_bad_input_gets_a_line(words: list[str], said: str, keys: Path, capsys: Capture) -> None:
     assert main(words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_fresh_robot_can_be_told_whom_to_believe(keys: Path, tmp_path: Path, capsys: Capture) -> None:
+    FIRST.public.save(tmp_path / PUBLIC)
+    assert main(["keys", "trust", str(tmp_path / PUBLIC)]) == 0
+    assert Pin.trusted(keys).name == FIRST.public.name
+    assert "this machine signs as nobody" in capsys.readouterr().out
+    own = TrainerKey.own(keys)
+    assert Pin.trusted(keys).name == FIRST.public.name != own.public.name, "its own key is not believed by itself"
+
+
+def test_a_maker_that_was_killed_in_between_is_made_good(keys: Path) -> None:
+    key = TrainerKey.own(keys)
+    (keys / PUBLIC).unlink()
+    (keys / TRUSTED).unlink()
+    (keys / f".{SECRET}.left").write_bytes(b"")
+    assert TrainerKey.own(keys).public.name == key.public.name == Pin.trusted(keys).name == Pin.load(keys / PUBLIC).name
 
 
 def test_init_says_what_to_copy_where(keys: Path, capsys: Capture) -> None:

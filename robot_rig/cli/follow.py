@@ -16,6 +16,7 @@ from robot_rig.clock import WallClock
 from robot_rig.config_files import load_config
 from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
+from robot_rig.keys import TrainerKey, key_folder
 from robot_rig.metrics import MetricsLog
 from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.follow import Following, Reports
@@ -36,6 +37,8 @@ def run_following(
     Raises UserError when there is no run in `data` by then, or `out` cannot be worked in.
     """
     step_back()
+    # Signing comes after hours of play; a key that cannot be had is to be known now.
+    TrainerKey.own(key_folder())
     await_run(data, patience, console)
     chosen = load_config([data / CONFIG_FILE, *config], settings)
     log = EpisodeStore(RunFolder.open(data).episodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from rich.console import Console
@@ -42,11 +43,16 @@ def trust(public: Path, console: Console) -> int:
 
 
 def sign(path: Path, console: Console) -> int:
-    """Sign the checkpoint `path`, or all checkpoints of the run `path`."""
+    """Sign the checkpoint `path`, or all checkpoints of the run `path`, as the trainer that this machine believes."""
     folders = [path] if (path / MANIFEST).exists() else list(shipped_in(path / "checkpoints").values())
     if not folders:
         raise UserError(f"there is no checkpoint in {path}", next_step="name a run, or one of its checkpoints")
-    key = TrainerKey.own(key_folder())
+    key, trusted = TrainerKey.own(key_folder()), Pin.trusted(key_folder())
+    if key.public.name != trusted.name:
+        raise UserError(
+            f"this machine signs as {key.public.name} and believes {trusted.name}: its own signature would not help",
+            next_step=f"sign on the machine that trains, or `rig keys trust {key_folder() / PUBLIC}`",
+        )
     for folder in folders:
         sign_checkpoint(folder, key.sign)
         console.print(f"signed {folder}", highlight=False, soft_wrap=True)
@@ -55,18 +61,23 @@ def sign(path: Path, console: Console) -> int:
 
 def rollback(run: Path, console: Console) -> int:
     """Let the robot of the practice run `run` go back to the checkpoint before the one that acts."""
-    robot, found = run / "played", []
+    robot = run / "played"
     accepted = Acceptance.of(robot)
-    if accepted.updates < 0:
+    if accepted.newest < 0:
         raise UserError(f"no checkpoint acts in {run} yet", next_step="name the run of practice.launch")
-    for folder in reversed(list(shipped_in(run / "learnt" / "checkpoints").values())):
-        manifest = load_trusted(folder)[1]
-        if manifest.train_steps < accepted.updates and manifest.train_steps not in accepted.taken_back:
-            found.append((folder, manifest))
-            break
-    if not found:
+    older = _older(run, accepted)
+    if older is None:
         raise UserError(f"{run} has no older checkpoint", next_step="hold the arm (`rig hold`) and train further")
-    folder, manifest = found[0]
-    accepted.take_back(manifest).save(robot)
-    console.print(f"{folder.name} acts from the next episode on", highlight=False)
+    accepted.take_back(robot)
+    console.print(f"{older} acts from the next episode on, until the trainer ships another", highlight=False)
     return 0
+
+
+def _older(run: Path, accepted: Acceptance) -> str | None:
+    """The newest sound checkpoint older than the newest accepted one, by name."""
+    for folder in reversed(shipped_in(run / "learnt" / "checkpoints").values()):
+        with contextlib.suppress(UserError, OSError):
+            updates = load_trusted(folder).manifest.train_steps
+            if updates < accepted.newest and updates not in accepted.taken_back:
+                return folder.name
+    return None

@@ -17,6 +17,7 @@ from robot_rig.cli.options import RunOptions
 from robot_rig.cli.progress import stage_bar
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation
+from robot_rig.keys import TrainerKey, key_folder
 from robot_rig.learning.health import HealthReport
 from robot_rig.metrics import MetricsLog
 from robot_rig.report import write_report
@@ -69,6 +70,8 @@ class Session:
 
     def train(self) -> HealthReport:
         """Stage 2: the VAE and its check."""
+        # Signing comes at the end of hours; a key that cannot be had is to be known now.
+        TrainerKey.own(key_folder())
         with self._stage("train"):
             learning = Learning(self.run, self.config)
             with stage_bar(self._console, "2 beta-VAE", self.config.vae.updates) as advance:

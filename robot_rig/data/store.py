@@ -66,8 +66,8 @@ class EpisodeStore:
                     return
                 episode = read_episode(path)
             except UserError as error:
-                if path == paths[-1] and path.stat().st_size == 0:
-                    # Made this moment: its writer has not said yet that it is one.
+                if path == paths[-1] and (path.stat().st_size == 0 or being_written(path)):
+                    # Made this moment: when it was looked at, its writer had not said yet that it is one.
                     return
                 self.refused[path.stem] = str(error)
             else:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import re
@@ -30,11 +31,11 @@ from torch import Tensor
 
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal
-from robot_rig.disk import write_atomically
+from robot_rig.disk import unwritable
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.tensor_files import MAX_BYTES, look_through
-from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular, sha256_of
+from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
 VERSION = "robot-rig-checkpoint-1"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -231,8 +232,17 @@ def _require_signature(folder: Path, text: bytes, accepts: Accepts) -> None:
 
 def sign_checkpoint(folder: Path, sign: Sign) -> None:
     """Sign the checkpoint `folder`, whoever made it; a person answers for that. Raises UserError for a faulty one."""
+    text = read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT)
     read_checkpoint(folder)
-    write_atomically(folder / SIGNATURE, sign(read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT)))
+    if read_regular(folder / MANIFEST, "manifest", INDEX_LIMIT) != text:
+        raise UserError(f"{folder} has changed while it was read", next_step="let whoever copies it finish")
+    fresh = folder.with_name(f".{folder.name}.{SIGNATURE}.new")
+    try:
+        _write(fresh, sign(text))
+        os.replace(fresh, folder / SIGNATURE)
+        _flush(folder)
+    except OSError as error:
+        raise unwritable(folder / SIGNATURE, error) from error
 
 
 def _digest(index: Mapping[str, Any]) -> str:
@@ -255,15 +265,15 @@ def _refuse_foreign(folder: Path, known: Collection[str]) -> None:
 def _read_group(folder: Path, name: str, hashes: Mapping[str, str]) -> dict[str, Tensor]:
     """The tensors of a file, made only when its hash, its declared sizes and all its numbers have been looked at."""
     path = folder / (name + SUFFIX)
-    with open_regular(path, "checkpoint file") as file:
-        if sha256_of(file) != hashes[path.name]:
-            raise UserError(f"{path} is not the file that was written: its SHA-256 differs", next_step=ANOTHER)
-        try:
-            look_through(file)
-            file.seek(0)
-            return safetensors.torch.load(file.read())
-        except (OSError, ValueError, SafetensorError) as error:
-            raise UserError(f"{path} is refused: {error}", next_step=ANOTHER) from error
+    # Read once: what is hashed and looked through must be the very bytes that become weights.
+    content = read_regular(path, "checkpoint file", MAX_BYTES)
+    if hashlib.sha256(content).hexdigest() != hashes[path.name]:
+        raise UserError(f"{path} is not the file that was written: its SHA-256 differs", next_step=ANOTHER)
+    try:
+        look_through(io.BytesIO(content))
+        return safetensors.torch.load(content)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{path} is refused: {error}", next_step=ANOTHER) from error
 
 
 def _write(path: Path, content: bytes) -> None:

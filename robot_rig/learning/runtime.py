@@ -10,6 +10,7 @@ The reference needs torch, so a process that loads a checkpoint has it; `tick_on
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -86,8 +87,14 @@ def pick_runtime(policy: LatentPolicy, manifest: Manifest) -> Runtime:
     chosen = min(measured, key=lambda name: measured[name].p99_s)
     acting = candidates[chosen]
     if chosen == CUDA_GRAPH:
-        acting = SparedPolicy(acting, engines[ONNX], torch.OutOfMemoryError, torch.cuda.empty_cache)
+        # Memory that is gone and a device that is: CUDA raises both as kinds of RuntimeError.
+        acting = SparedPolicy(acting, engines[ONNX], RuntimeError, _free_memory)
     return Runtime(chosen, acting, measured)
+
+
+def _free_memory() -> None:
+    with contextlib.suppress(RuntimeError):
+        torch.cuda.empty_cache()
 
 
 def on_one_core(policy: LatentPolicy, manifest: Manifest) -> Policy:

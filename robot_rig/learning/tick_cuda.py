@@ -109,7 +109,9 @@ class CudaGraphPolicy:
         np.copyto(self._fill, goal.image)
         features = self._encode()
         require_goal(features.cpu().numpy())
-        self._goal.copy_(features)
+        with torch.cuda.stream(self._stream):
+            self._goal.copy_(features)
+        self._stream.synchronize()
         self._begun = True
 
     @torch.no_grad()

@@ -1,6 +1,6 @@
-"""An engine that may run out of its memory, and another that takes over when it does. Called by `runtime` beside a GPU.
+"""An engine that may fail, and another that takes over when it does. Called by `runtime` beside a GPU.
 
-A GPU is shared: somebody else's process may take what is left of it at any moment.
+A GPU is shared: somebody else's process may take the memory that is left at any moment, or bring the device down.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 class SparedPolicy:
-    """Implements `interfaces.Policy`: `first`, until it raises `exhausted` twice running, and from then on `spare`.
+    """Implements `interfaces.Policy`: `first`, until it raises `failure` twice running, and from then on `spare`.
 
     `free` gives back what can be spared before the second attempt. Both must answer alike (see `runtime.agreement`).
     """
 
-    def __init__(self, first: Policy, spare: Policy, exhausted: type[Exception], free: Callable[[], None]) -> None:
-        self._first, self._spare, self._exhausted, self._free = first, spare, exhausted, free
+    def __init__(self, first: Policy, spare: Policy, failure: type[Exception], free: Callable[[], None]) -> None:
+        self._first, self._spare, self._failure, self._free = first, spare, failure, free
         self._acts: Policy = first
         self.action_dim = first.action_dim
 
@@ -42,8 +42,9 @@ class SparedPolicy:
             for _ in range(2):
                 try:
                     return do(self._first)
-                except self._exhausted:
+                except self._failure as error:
+                    log.warning("the policy's engine fails: %s", str(error).partition("\n")[0])
                     self._free()
-            log.error("the policy's engine is out of memory: the spare one acts from now on")
+            log.error("the policy's engine has failed twice: the spare one acts from now on")
             self._acts = self._spare
         return do(self._spare)

@@ -27,9 +27,13 @@ from robot_rig.loops.live_episodes import LiveEpisodes, Rules
 from robot_rig.nodes.policy_wiring import Actor, Scheduling, random_actor, require_axes, session_name, start
 from robot_rig.ros.node import Node, run
 from robot_rig.runs import CONFIG_FILE, RunFolder
-from robot_rig.stages.shipping import checkpoints, load_trusted
+from robot_rig.stages.acceptance import Acceptance
+from robot_rig.stages.shipping import Shipment, checkpoints, load_trusted
 
 NODE = "rig_policy"
+PLAYED = "played"
+"""Beside what practice.launch has learnt lies what the robot has played, and has accepted."""
+
 log = logging.getLogger("robot_rig.nodes.policy_node")
 
 
@@ -85,11 +89,24 @@ def load_actor(options: PolicyNodeOptions, config: Config) -> Actor:
     shipped = list(checkpoints(RunFolder.open(options.run)).values())
     if not shipped:
         raise UserError(f"the run in {options.run} has no checkpoint", next_step="run `rig practice` or `rig demo`")
-    latent, manifest = load_trusted(shipped[-1])
-    require_axes(shipped[-1], latent, config)
-    chosen = pick_runtime(latent, manifest)
-    log.info("%s: %s", shipped[-1].name, chosen.describe())
-    return Actor(chosen.policy, chosen.name, shipped[-1].name, latent)
+    path, shipment = newest_acceptable(shipped, Acceptance.of(options.run.with_name(PLAYED)))
+    require_axes(path, shipment.policy, config)
+    chosen = pick_runtime(shipment.policy, shipment.manifest)
+    log.info("%s: %s", path.name, chosen.describe())
+    return Actor(chosen.policy, chosen.name, path.name, shipment.policy)
+
+
+def newest_acceptable(shipped: Sequence[Path], accepted: Acceptance) -> tuple[Path, Shipment]:
+    """The last of the checkpoints `shipped` that the robot may follow. Raises UserError when there is none."""
+    for path in reversed(shipped):
+        shipment = load_trusted(path)
+        try:
+            accepted.require(shipment.manifest)
+        except UserError as error:
+            log.warning("%s is passed over: %s", path.name, error)
+        else:
+            return path, shipment
+    raise UserError("no checkpoint of the run may act", next_step="see the lines above")
 
 
 def rules(options: PolicyNodeOptions, config: Config, actor: Actor) -> Rules:

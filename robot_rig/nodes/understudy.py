@@ -13,10 +13,12 @@ from pathlib import Path
 from robot_rig.config import Config
 from robot_rig.datatypes import Bytes
 from robot_rig.errors import UserError
+from robot_rig.keys import TRUSTED, key_folder
+from robot_rig.learning.checkpoint import SIGNATURE
 from robot_rig.learning.runtime import ONNX, on_one_core
 from robot_rig.nodes.policy_wiring import Actor, require_axes
 from robot_rig.stages.acceptance import Acceptance
-from robot_rig.stages.shipping import load_goals, load_trusted, shipped_in
+from robot_rig.stages.shipping import decode_goals, load_trusted, shipped_in
 
 log = logging.getLogger(__name__)
 
@@ -32,40 +34,57 @@ class Ready:
 class Understudy:
     """Watches the checkpoints in `folder`, which need not be there yet; never goes back to an older one.
 
-    What it has accepted is written into the robot's own `run`, where `rig rollback` may change it.
+    What it has accepted is written into the robot's own `run`, where `rig rollback` takes back what should not act.
     """
 
     def __init__(self, folder: Path, config: Config, run: Path) -> None:
         self._folder, self._config, self._run = folder, config, run
-        self._accepted = Acceptance()
-        self._seen = -1
+        self._acts, self._updates = -1, -1
+        self._refused: set[tuple[object, ...]] = set()
 
     def look(self) -> Ready | None:
         """The newest of the new checkpoints that is sound; None when there is none, and whoever acts goes on.
 
-        One that is refused is named in the log with the reason, once.
+        One that is refused is named in the log with the reason, and looked at again when it or whom this robot believes
+        has changed. Raises UserError when the one that acts was taken back and no other can act.
         """
         accepted = Acceptance.of(self._run)
-        if accepted != self._accepted:
-            # A person has gone back: what was seen counts anew.
-            self._accepted, self._seen = accepted, -1
-        new = {steps: path for steps, path in shipped_in(self._folder).items() if steps > self._seen}
-        self._seen = max(new, default=self._seen)
-        for steps in sorted(new, reverse=True):
+        gone = self._updates in accepted.taken_back
+        for steps, path in reversed(shipped_in(self._folder).items()):
+            if steps <= self._acts and not gone:
+                break
+            case = (steps, _changed(path / SIGNATURE), _changed(key_folder() / TRUSTED), accepted.taken_back)
+            if case in self._refused:
+                continue
             try:
-                return self._prepare(new[steps])
+                return self._prepare(steps, path)
             except (UserError, OSError) as error:
-                log.error("a checkpoint is refused: %s", error)
+                self._refused.add(case)
+                log.error("%s is refused: %s", path, error)
+        if gone:
+            raise UserError(
+                "the policy that acts was taken back, and no other one can act", next_step="train further, start again"
+            )
         return None
 
-    def _prepare(self, path: Path) -> Ready:
-        latent, manifest = load_trusted(path)
-        if refusal := self._accepted.refusal(manifest):
-            raise UserError(f"{path}: {refusal}", next_step="nothing to do: the newest other one acts")
+    def _prepare(self, steps: int, path: Path) -> Ready:
+        shipment = load_trusted(path)
+        latent, manifest = shipment.policy, shipment.manifest
+        Acceptance.of(self._run).require(manifest)
         require_axes(path, latent, self._config)
-        goals = load_goals(path, latent)
-        accepted = self._accepted.accept(manifest)
-        if accepted != self._accepted:
-            accepted.save(self._run)
-            self._accepted = accepted
-        return Ready(Actor(on_one_core(latent, manifest), ONNX, path.name, latent), goals)
+        goals = decode_goals(shipment)
+        ready = Ready(Actor(on_one_core(latent, manifest), ONNX, path.name, latent), goals)
+        # That took seconds, in which a person may have taken it back.
+        accepted = Acceptance.of(self._run)
+        accepted.require(manifest)
+        accepted.accept(self._run, manifest)
+        self._acts, self._updates = steps, manifest.train_steps
+        return ready
+
+
+def _changed(path: Path) -> int:
+    """When `path` was changed last, in ns; 0 where it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

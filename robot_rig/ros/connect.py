@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import rospy
@@ -22,9 +22,27 @@ def subscribe(topic: Topic, take: Callable[[Any], None]) -> Any:
     return rospy.Subscriber(topic.name, topic.message, take, queue_size=topic.queue_size, tcp_nodelay=True)
 
 
-def still_open(subscriber: Any, connection: object) -> bool:
-    """Whether the link over which `subscriber` got messages with the `_connection_header` `connection` still stands.
+class Links:
+    """The TCP links of the subscriber that it watches, none before; each known by its messages' `_connection_header`.
 
-    rospy has no public way to ask. A link whose other end has died is taken off this list, or has no socket any more.
+    rospy has no public way to ask. A link whose other end has died is taken off its list, or has no socket any more.
     """
-    return any(link.header is connection and link.socket is not None for link in tuple(subscriber.impl.connections))
+
+    def __init__(self) -> None:
+        self._subscriber: Any = None
+
+    def watch(self, subscriber: Any) -> None:
+        """Look at the links of `subscriber` from now on."""
+        self._subscriber = subscriber
+
+    def is_open(self, connection: object) -> bool:
+        """Whether the link with this header still stands."""
+        return any(header is connection for header in self._open())
+
+    def of(self, program: str) -> object | None:
+        """The header of the open link that comes from the node `program`; None when there is none."""
+        return next((header for header in self._open() if header.get("callerid") == program), None)
+
+    def _open(self) -> list[Mapping[str, str]]:
+        links = () if self._subscriber is None else tuple(self._subscriber.impl.connections)
+        return [link.header for link in links if link.socket is not None and link.header is not None]

@@ -28,16 +28,25 @@ LONGEST_TICK_S = 0.2
 """The robot's own controller stops following a velocity that has not been renewed for this long."""
 
 
-@compiled(WRITE_1, WRITE_1, READ_1, READ_1, NUMBER, NUMBER, returns=NUMBER)
-def _fall_behind(behind: Floats, expected: Floats, sent: Floats, moved: Floats, elapsed: float, delay: float) -> float:
-    """Add to `behind` (7,) rad what should have `moved` (7,) rad in `elapsed` s and did not; the largest of it.
+@compiled(WRITE_1, WRITE_1, READ_1, NUMBER, NUMBER)
+def _lead(led: Floats, expected: Floats, sent: Floats, elapsed: float, delay: float) -> None:
+    """Add to `led` (7,) rad where the commands of `elapsed` s lead.
 
     `expected` (7,) rad/s is what was `sent`, as an arm follows it whose speed lags by `delay` s.
     """
-    keep, share, worst = math.exp(-elapsed / MEMORY_S), 1.0 - math.exp(-elapsed / delay), 0.0
-    for j in range(behind.shape[0]):
+    share = 1.0 - math.exp(-elapsed / delay)
+    for j in range(led.shape[0]):
         expected[j] += share * (sent[j] - expected[j])
-        behind[j] = keep * (behind[j] + expected[j] * elapsed - moved[j])
+        led[j] += expected[j] * elapsed
+
+
+@compiled(WRITE_1, WRITE_1, READ_1, NUMBER, returns=NUMBER)
+def _fall_behind(behind: Floats, led: Floats, moved: Floats, elapsed: float) -> float:
+    """Add to `behind` (7,) rad what it was `led` and has not `moved` (7,) rad in `elapsed` s; the largest of it."""
+    keep, worst = math.exp(-elapsed / MEMORY_S), 0.0
+    for j in range(behind.shape[0]):
+        behind[j] = keep * (behind[j] + led[j] - moved[j])
+        led[j] = 0.0
         worst = max(worst, abs(behind[j]))
     return worst
 
@@ -75,31 +84,43 @@ class MotionWatch:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._led: Floats = np.zeros(JOINTS)
         self._behind: Floats = np.zeros(JOINTS)
         self._expected: Floats = np.zeros(JOINTS)
-        self._before: Floats | None = None
+        self._seen: ArmState | None = None
         self._then = 0.0
         self._trails, self._pushed = Patience(TRAIL_PATIENCE_S), Patience(PUSH_PATIENCE_S)
 
     def rest(self) -> None:
         """The arm is not to move: whatever a person does with it now is no concern of this watch."""
-        self._before = None
+        self._seen = None
 
     def look(self, now: float, state: ArmState, sent: Floats) -> tuple[str, ...]:
         """The doubt about `state` at `now` (s), as a code, or none. `sent` (7,) rad/s is the last velocity sent.
 
         `trailing`: some joint is further than the limit from where its commands lead. `pushed`: some motor gives more
-        than the robot's model of itself explains.
+        than the robot's model of itself explains. Time is that of the reports: while none comes, nothing is known.
         """
-        if self._before is None:
-            self._behind[:], self._expected[:] = 0.0, sent
-            self._trails.exhausted(now, lasts=False)
-            self._pushed.exhausted(now, lasts=False)
-            self._before, self._then = state.position, now
-        elapsed = min(max(now - self._then, 0.0), LONGEST_TICK_S)
-        moved = state.position - self._before
-        worst = _fall_behind(self._behind, self._expected, sent, moved, elapsed, DELAY_SHARE * self._limits.reaction)
-        self._before, self._then = state.position, now
-        if self._pushed.exhausted(now, _strain(state.push, self._limits.push) > 1.0):
+        if self._seen is None:
+            self._begin(now, state, sent)
+        _lead(self._led, self._expected, sent, _span(now - self._then), DELAY_SHARE * self._limits.reaction)
+        self._then = now
+        seen, self._seen = self._seen, state
+        if seen is not None and state.stamp <= seen.stamp:
+            return ()
+        before = state if seen is None else seen
+        moved, elapsed = state.position - before.position, _span(state.stamp - before.stamp)
+        worst = _fall_behind(self._behind, self._led, moved, elapsed)
+        if self._pushed.exhausted(state.stamp, _strain(state.push, self._limits.push) > 1.0):
             return ("pushed",)
-        return ("trailing",) if self._trails.exhausted(now, worst > self._limits.trail) else ()
+        return ("trailing",) if self._trails.exhausted(state.stamp, worst > self._limits.trail) else ()
+
+    def _begin(self, now: float, state: ArmState, sent: Floats) -> None:
+        self._led[:], self._behind[:], self._expected[:] = 0.0, 0.0, sent
+        self._trails.exhausted(state.stamp, lasts=False)
+        self._pushed.exhausted(state.stamp, lasts=False)
+        self._then = now
+
+
+def _span(seconds: float) -> float:
+    return min(max(seconds, 0.0), LONGEST_TICK_S)

@@ -1,7 +1,8 @@
-"""Which checkpoint a robot has accepted, so that it never goes back to an older one unless a person says so.
+"""Which checkpoints a robot has accepted, so that it never goes back to an older one unless a person says so.
 
-Called by the practice node and by `rig rollback`. The number that rises is the trainer's count of updates, which the
-signature covers: an old checkpoint under a new name is still an old one.
+Called by the nodes that act on checkpoints and by `rig rollback`. The number that rises is the trainer's count of
+updates, which the signature covers: an old checkpoint under a new name is still an old one. Two files, each with one
+writer: what was accepted (the practice node), and what a person has taken back (`rig rollback`).
 """
 
 from __future__ import annotations
@@ -15,48 +16,57 @@ from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import Manifest
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
-FILE = "accepted.json"
+ACCEPTED, TAKEN_BACK = "accepted.json", "taken_back.json"
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """`updates` of the newest accepted checkpoint (-1: none yet), and of those that a person has taken back."""
+    """Counts of updates: of all checkpoints that have acted, and of those that a person has taken back."""
 
-    updates: int = -1
+    accepted: frozenset[int] = field(default_factory=frozenset)
     taken_back: frozenset[int] = field(default_factory=frozenset)
 
     @classmethod
     def of(cls, run: Path) -> Acceptance:
         """What the robot's run folder `run` says. Raises UserError when that cannot be read."""
-        path = run / FILE
-        if not path.exists():
-            return cls()
-        try:
-            stored = parse_object(read_regular(path, "record", INDEX_LIMIT))
-            numbers = [stored["updates"], *stored["taken_back"]]
-            if any(type(number) is not int for number in numbers):
-                raise ValueError("its numbers are none")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged: {error}", next_step="remove it: any checkpoint is then new") from error
-        return cls(numbers[0], frozenset(numbers[1:]))
+        return cls(_read(run / ACCEPTED), _read(run / TAKEN_BACK))
 
-    def save(self, run: Path) -> None:
-        """Write it into `run`."""
-        text = json.dumps({"updates": self.updates, "taken_back": sorted(self.taken_back)})
-        write_atomically(run / FILE, text.encode())
+    @property
+    def newest(self) -> int:
+        """That of the newest that may act; -1 when there is none yet."""
+        return max(self.accepted - self.taken_back, default=-1)
 
-    def refusal(self, manifest: Manifest) -> str:
-        """Why a checkpoint with `manifest` may not act; empty when it may."""
+    def require(self, manifest: Manifest) -> None:
+        """Raise UserError unless a checkpoint with `manifest` may act."""
         if manifest.train_steps in self.taken_back:
-            return "a person has taken it back (`rig rollback`)"
-        if manifest.train_steps < self.updates:
-            return f"it is older than what acted before: {manifest.train_steps} updates, not {self.updates} or more"
-        return ""
+            raise UserError("a person has taken it back", next_step="nothing to do: another one acts")
+        if manifest.train_steps < self.newest:
+            raise UserError(
+                f"it is older than what has acted: {manifest.train_steps} updates, not {self.newest} or more",
+                next_step=f"if the trainer began anew, remove the robot's {ACCEPTED}",
+            )
 
-    def accept(self, manifest: Manifest) -> Acceptance:
-        """Afterwards nothing older is accepted."""
-        return Acceptance(manifest.train_steps, self.taken_back)
+    def accept(self, run: Path, manifest: Manifest) -> None:
+        """Write into `run` that a checkpoint with `manifest` acts: nothing older is accepted afterwards."""
+        if manifest.train_steps not in self.accepted:
+            _write(run / ACCEPTED, self.accepted | {manifest.train_steps})
 
-    def take_back(self, older: Manifest) -> Acceptance:
-        """The newest is never accepted again, and `older` may act."""
-        return Acceptance(older.train_steps, self.taken_back | {self.updates})
+    def take_back(self, run: Path) -> None:
+        """Write into `run` that the newest is never to act again."""
+        _write(run / TAKEN_BACK, self.taken_back | {self.newest})
+
+
+def _read(path: Path) -> frozenset[int]:
+    if not path.exists():
+        return frozenset()
+    try:
+        numbers = parse_object(read_regular(path, "record", INDEX_LIMIT))["updates"]
+        if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
+            raise ValueError("it holds no counts")
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged: {error}", next_step="remove it: any checkpoint is then new") from error
+    return frozenset(numbers)
+
+
+def _write(path: Path, numbers: frozenset[int]) -> None:
+    write_atomically(path, json.dumps({"updates": sorted(numbers)}).encode())

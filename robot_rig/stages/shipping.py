@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from robot_rig.config import Config
 from robot_rig.datatypes import Bytes, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.keys import Pin, TrainerKey, key_folder
-from robot_rig.learning.checkpoint import Accepts, Manifest, read_checkpoint, verify_golden, write_checkpoint
+from robot_rig.learning.checkpoint import Accepts, Groups, Manifest, read_checkpoint, verify_golden, write_checkpoint
 from robot_rig.learning.policy import LatentPolicy, policy_from_tensors
 from robot_rig.runs import RunFolder
 from robot_rig.trainer import Trainer
@@ -62,18 +63,26 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
     return folder
 
 
+class Shipment(NamedTuple):
+    """A checkpoint that has passed its self-test: what acts, what it is of, and every tensor in it."""
+
+    policy: LatentPolicy
+    manifest: Manifest
+    groups: Groups
+
+
 def load_policy(folder: Path) -> LatentPolicy:
     """The policy in the checkpoint `folder`, after its self-test; raises as `load_checkpoint` does."""
-    return load_checkpoint(folder)[0]
+    return load_checkpoint(folder).policy
 
 
-def load_trusted(folder: Path) -> tuple[LatentPolicy, Manifest]:
+def load_trusted(folder: Path) -> Shipment:
     """`load_checkpoint` for who moves an arm: of the trainer that this robot believes, and of nobody else."""
     return load_checkpoint(folder, Pin.trusted(key_folder()).accepts)
 
 
-def load_checkpoint(folder: Path, accepts: Accepts | None = None) -> tuple[LatentPolicy, Manifest]:
-    """The policy in the checkpoint `folder`, after its self-test, and the manifest with that test.
+def load_checkpoint(folder: Path, accepts: Accepts | None = None) -> Shipment:
+    """What is in the checkpoint `folder`.
 
     Raises UserError when any byte, size or answer is not what was shipped, or `accepts` does not believe the shipper.
     """
@@ -92,15 +101,15 @@ def load_checkpoint(folder: Path, accepts: Accepts | None = None) -> tuple[Laten
             next_step="choose another checkpoint",
         )
     verify_golden(policy, manifest)
-    return policy, manifest
+    return Shipment(policy, manifest, groups)
 
 
-def load_goals(folder: Path, policy: LatentPolicy) -> Bytes:
-    """Goals to practise on, uint8 (N, 84, 84, 3), N >= 1: what the trainer imagined, decoded by its `policy` (R19).
+def decode_goals(shipment: Shipment) -> Bytes:
+    """Goals to practise on, uint8 (N, 84, 84, 3), N >= 1: what the trainer imagined, decoded by its policy (R19).
 
-    Raises UserError when the checkpoint `folder` holds none, or such as its encoder cannot have made.
+    Raises UserError when the checkpoint holds none, or such as its encoder cannot have made.
     """
-    latents = read_checkpoint(folder, [GOALS])[0][GOALS].get("latents")
-    if latents is None or latents.ndim != 2 or len(latents) == 0 or latents.shape[1] != policy.encoder.latent_dim:
-        raise UserError(f"the goals in {folder} are no latents of its encoder", next_step="choose another checkpoint")
-    return policy.encoder.decode(latents.float())
+    encoder, latents = shipment.policy.encoder, shipment.groups.get(GOALS, {}).get("latents")
+    if latents is None or latents.ndim != 2 or len(latents) == 0 or latents.shape[1] != encoder.latent_dim:
+        raise UserError("its goals are no latents of its encoder", next_step="choose another checkpoint")
+    return encoder.decode(latents.float())

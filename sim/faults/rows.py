@@ -86,6 +86,10 @@ class Stage(Protocol):
         """Wait until `come()`; raises UserError when it does not."""
         ...
 
+    def told(self, since: float, *codes: str) -> bool:
+        """Whether some node's diagnostics gave one of `codes` after `since`."""
+        ...
+
     def seen(self, kind: type[Any]) -> Any:
         """The witness's newest fact of a kind, or None."""
         ...

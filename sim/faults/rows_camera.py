@@ -82,18 +82,18 @@ def judge_spoilt(evidence: Evidence, within_s: float, codes: tuple[str, ...]) ->
 
 
 def spoil_before_start(stage: Stage, **fault: Any) -> None:
-    """The camera node is started on spoilt pictures; then the same in mid-motion, with a good start."""
+    """The camera node is started on over-exposed pictures, which get better; then the same in mid-motion."""
     stage.mark("spoilt start")
     stage.kill("camera")
     stage.tell("camera", **fault)
     stage.wait(0.5)
-    stage.start("camera")
-    stage.until("the camera node refuses", lambda: stage.exit_code("camera") is not None, START_S)
-    stage.mark("refused")
-    stage.tell("camera", kind="none")
-    stage.wait(0.2)
     began = stage.now()
     stage.start("camera")
+    stage.until("the camera node tells of it", lambda: stage.told(began, "image_bright"), START_S)
+    stage.wait(0.5)
+    stage.mark("refused")
+    began = stage.now()
+    stage.tell("camera", kind="none")
     stage.until("pictures are back", lambda: _frame_since(stage, began), START_S)
     stage.hand("order", word="enable")
     stage.wait(1.5)
@@ -106,11 +106,12 @@ def _frame_since(stage: Stage, when: float) -> bool:
 
 
 def judge_spoilt_start(evidence: Evidence, within_s: float, codes: tuple[str, ...]) -> Verdict:
-    """Refused at the start without one frame for the policy; in mid-motion as in `judge_spoilt`."""
+    """Told at the start, without one frame for the policy; in mid-motion as in `judge_spoilt`."""
     start, refused = evidence.marks["spoilt start"], evidence.marks["refused"]
     frames = judges.between(evidence.frames, start + 0.3, refused)
     verdict = _later(evidence, refused + 0.5, within_s, codes)
-    return verdict.add([f"{len(frames)} frames of a camera that should have been refused"] if frames else [])
+    verdict.add(judges.told(evidence, codes, start, refused))
+    return verdict.add([f"{len(frames)} frames of pictures that should have been refused"] if frames else [])
 
 
 def _later(evidence: Evidence, since: float, within_s: float, codes: tuple[str, ...]) -> Verdict:

@@ -10,7 +10,7 @@ from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS
 from robot_rig.kinematics import RATED_EFFORTS, Kinematics
 from sim.faults import judges
-from sim.faults.evidence import WALL_N_M, Evidence, Report, Tool
+from sim.faults.evidence import WALL_N_M, Evidence, Tool
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Stage
 
@@ -88,7 +88,8 @@ def hold_arm(stage: Stage) -> None:
     stage.wait(stage.random.uniform(0.15, 0.3))
     stage.mark("fault")
     stage.tell("robot", grip=GRIP_NM_RAD)
-    stage.until("the guard gives up", lambda: _told(stage, "trailing", "pushed"), 5.0)
+    begin = stage.now()
+    stage.until("the guard gives up", lambda: stage.told(begin, "trailing", "pushed"), 5.0)
     stage.wait(stage.random.uniform(0.0, 1.0))
     stage.tell("puppet", to="policy", kind="rest")
     stage.mark("release")
@@ -98,11 +99,6 @@ def hold_arm(stage: Stage) -> None:
     for word in ("reset", "enable"):
         stage.hand("order", word=word)
     stage.wait(1.0)
-
-
-def _told(stage: Stage, *codes: str) -> bool:
-    report = stage.seen(Report)
-    return report is not None and bool(set(codes) & set(report.codes))
 
 
 def _left_behind(evidence: Evidence, since: float) -> float | None:

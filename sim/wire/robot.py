@@ -7,6 +7,7 @@ and only post to the `Sawyer`; reports leave through the outbox, so that a slow 
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -70,7 +71,8 @@ class RobotOnNetwork:
         self._reports = Reports(types, config)
         self._muted: frozenset[str] = frozenset()
         self._unplugged = False
-        self._on_their_way: deque[tuple[Callable[[Any], None], Any]] = deque(maxlen=QUEUE)
+        self._on_their_way: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._cable = threading.Lock()
         self._latest = sawyer.snapshot(0.0)
         self._steps = 0
         self._steps_per_joint_report = STEPS_PER_REPORT
@@ -145,16 +147,18 @@ class RobotOnNetwork:
 
     def unplug(self, out: bool) -> None:
         """Pull the network cable, or put it back: what was sent meanwhile then arrives all at once, as TCP has it."""
-        self._unplugged = out
-        while not self._unplugged and self._on_their_way:
-            callback, message = self._on_their_way.popleft()
-            callback(message)
+        with self._cable:
+            while not out and self._on_their_way:
+                callback, message = self._on_their_way.popleft()
+                callback(message)
+            self._unplugged = out
 
     def _arrive(self, callback: Callable[[Any], None], message: Any) -> None:
-        if self._unplugged:
-            self._on_their_way.append((callback, message))
-        else:
-            callback(message)
+        with self._cable:
+            if self._unplugged:
+                self._on_their_way.append((callback, message))
+            else:
+                callback(message)
 
     def _command(self, message: Any) -> None:
         try:

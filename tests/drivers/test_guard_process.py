@@ -68,6 +68,21 @@ class WatchedArm(FakeArm):
         return [float(np.abs(one.command.velocity).max()) for one in self.told if isinstance(one, SafeCommand)]
 
 
+class Wires:
+    """TCP links as a test has them: those in `dead` are gone, and node names lead to those in `named`."""
+
+    def __init__(self) -> None:
+        self.dead: list[object] = []
+        self.named: dict[str, object] = {"policy": object()}
+
+    def is_open(self, connection: object) -> bool:
+        return not any(connection is dead for dead in self.dead)
+
+    def of(self, program: str) -> object | None:
+        connection = self.named.get(program)
+        return connection if connection is not None and self.is_open(connection) else None
+
+
 class Bench:
     """A guard process over a fake arm, ticked by hand on a manual clock."""
 
@@ -76,13 +91,13 @@ class Bench:
         self.arm = WatchedArm(clock)
         self.choice = ActionChoice(CONFIG.guard.action_age_limit_s)
         self.reports: list[TickReport] = []
-        self.dead: list[object] = []
+        self.links = Wires()
         self.process = GuardProcess(
             arm=self.arm,
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=self.choice,
             commanders=CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command", lambda: 0.0),
-            senders=Senders(lambda connection: connection not in self.dead),
+            senders=Senders(self.links),
             clock=clock,
             home_poses=[HOME],
             period_s=period,
@@ -310,12 +325,12 @@ def test_without_actions_it_ticks_on_a_grid() -> None:
 
 def test_a_program_leads_home_out_of_active_only(bench: Bench) -> None:
     with pytest.raises(UserError, match="no program may move it"):
-        bench.process.return_home()
+        bench.process.return_home("policy")
     bench.process.enable()
     bench.pass_time(0.2, x=0.5)
     bench.process.hold()
     with pytest.raises(UserError, match="mode hold, and no program"):
-        bench.process.return_home()
+        bench.process.return_home("policy")
     assert bench.process.mode is Mode.HOLD
 
 
@@ -325,14 +340,14 @@ def test_a_program_does_not_take_the_arm_from_a_person(bench: Bench) -> None:
         bench.ask(0.5, Source.HUMAN)
         bench.pass_time(PERIOD)
     with pytest.raises(UserError, match="a person has the arm"):
-        bench.process.return_home()
+        bench.process.return_home("policy")
     assert bench.process.mode is Mode.ACTIVE
 
 
 def test_a_person_ends_a_programs_way_home_and_not_their_own(bench: Bench) -> None:
     bench.process.enable()
     bench.pass_time(1.0, x=1.0)
-    bench.process.return_home()
+    bench.process.return_home("policy")
     bench.pass_time(0.05)
     assert bench.process.mode is Mode.HOMING
     bench.ask(0.5, Source.HUMAN)

@@ -22,6 +22,7 @@ from robot_rig.datatypes import Mode
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import ArmLoop
+from robot_rig.ros.connect import Links
 from tests.ros_graph import eventually
 
 CONFIG = Config()
@@ -65,7 +66,7 @@ class Bench:
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=ActionChoice(CONFIG.guard.action_age_limit_s),
             commanders=self.commanders,
-            senders=Senders(lambda _: True),
+            senders=Senders(Links()),
             clock=clock,
             home_poses=[home],
             period_s=0.01,

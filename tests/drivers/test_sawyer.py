@@ -305,8 +305,11 @@ def test_a_tool_whose_weight_the_robot_feels_is_told(
 def test_effort_beyond_the_robots_own_model_is_a_push() -> None:
     made = reports()
     assert not made.arm_state(latched=False).push.any()
-    made.take_model(JOINT_NAMES, [5.0, -3.0, 0.0, 0.0, 0.0, 0.0, 1.0], [4.0, -5.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    made.take_model(10.0, JOINT_NAMES, [5.0, -3.0, 0.0, 0.0, 0.0, 0.0, 1.0], [4.0, -5.0, 0.0, 0.0, 0.0, 0.0, 1.0])
     assert made.arm_state(latched=False).push.tolist() == [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    made.take_model(["head_pan", *JOINT_NAMES[1:]], [9.0] * 7, [0.0] * 7)
-    made.take_model(JOINT_NAMES, [9.0] * 6, [0.0] * 7)
+    made.take_joints(10.2, 500.2, JOINT_NAMES, list(NEUTRAL), [0.0] * 7, [0.0] * 7)
+    assert not made.arm_state(latched=False).push.any(), "what the robot no longer tells is not judged for ever"
+    made.take_joints(10.0, 500.0, JOINT_NAMES, list(NEUTRAL), [0.0] * 7, [0.0] * 7)
+    made.take_model(10.0, ["head_pan", *JOINT_NAMES[1:]], [9.0] * 7, [0.0] * 7)
+    made.take_model(10.0, JOINT_NAMES, [9.0] * 6, [0.0] * 7)
     assert made.arm_state(latched=False).push.tolist() == [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0]

@@ -5,6 +5,7 @@ Each is made from a sound one by its seed, and shown to the same understudy that
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from robot_rig.keys import TrainerKey, key_folder
 from robot_rig.learning.checkpoint import MANIFEST, SIGNATURE, _digest
 from robot_rig.nodes.understudy import Understudy
 from robot_rig.stages.acceptance import Acceptance
+from robot_rig.stages.shipping import load_checkpoint
 from robot_rig.stranger_files import sha256_of
 from tests.nodes.test_policy_and_recorder import CONFIG, learnt
 from tests.nodes.test_practice_node import shipped
@@ -127,12 +129,14 @@ class Bench:
         self.place = place
         self.sound = shipped(place / "sound", UPDATES + 100, learnt())
         self.old = shipped(place / "old", UPDATES - 100, learnt())
+        self.manifest = load_checkpoint(self.sound).manifest
         self.robot = place / "robot"
-        self.robot.mkdir()
 
     def accepts(self, kind: int | None, seed: int) -> bool:
         """Whether a policy comes of the case; `kind` None: the sound one itself."""
-        Acceptance(UPDATES).save(self.robot)
+        shutil.rmtree(self.robot, ignore_errors=True)
+        self.robot.mkdir()
+        Acceptance().accept(self.robot, dataclasses.replace(self.manifest, train_steps=UPDATES))
         place = self.place / "case"
         folder = place / f"practice-{UPDATES + 100:06d}"
         source = self.old if kind == ROLLED_BACK else self.sound

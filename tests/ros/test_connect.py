@@ -6,13 +6,12 @@ import dataclasses
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from robot_rig.ros import topics
-from robot_rig.ros.connect import still_open, subscribe
+from robot_rig.ros.connect import Links, subscribe
 from tests.children import die_with_parent
 from tests.ros_graph import Master, eventually
 
@@ -37,6 +36,8 @@ def test_a_link_is_open_until_its_program_ends_however_it_ends(
     topic = dataclasses.replace(topics.ESTOP, name=f"/rig/test_link_{end.name.lower()}")
     heard: list[Any] = []
     subscriber = subscribe(topic, lambda message: heard.append(message._connection_header))
+    links = Links()
+    links.watch(subscriber)
 
     def talker() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -47,21 +48,20 @@ def test_a_link_is_open_until_its_program_ends_however_it_ends(
     try:
         assert eventually(lambda: heard)
         link = heard[-1]
-        assert still_open(subscriber, link)
+        assert links.is_open(link)
         last = talker()
         assert eventually(lambda: heard[-1] is not link)
-        assert still_open(subscriber, link)
-        assert not still_open(subscriber, dict(link))
+        assert links.is_open(link)
+        assert not links.is_open(dict(link))
+        assert links.of(link["callerid"]) is link
+        assert links.of("/nobody") is None
         first.send_signal(end)
-        assert eventually(gone(subscriber, link))
-        assert eventually(lambda: still_open(subscriber, heard[-1]))
+        assert eventually(lambda: not links.is_open(link))
+        assert links.of(link["callerid"]) is None
+        assert eventually(lambda: links.is_open(heard[-1]))
     finally:
         subscriber.unregister()
         for process in (first, last):
             if process is not None:
                 process.kill()
                 process.wait()
-
-
-def gone(subscriber: Any, link: object) -> Callable[[], bool]:
-    return lambda: not still_open(subscriber, link)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.config import ControlConfig, GuardConfig
@@ -50,6 +50,7 @@ def test_an_arm_that_somebody_moves_while_it_should_rest_is_noticed_too() -> Non
     assert seen[-1] == ("trailing",)
 
 
+@settings(deadline=None)
 @given(
     lag=st.floats(0.0, LIMITS.reaction),
     bias=st.floats(-0.02, 0.02),
@@ -119,3 +120,16 @@ def test_limits_follow_the_configuration() -> None:
         watch = MotionWatch(limits)
         firsts.append(next(k for k in range(200) if watch.look(k * PERIOD, state(k * PERIOD, ZERO), sent)))
     assert firsts[0] < firsts[1]
+
+
+@pytest.mark.parametrize("gap", [0.1, 0.3, 1.0])
+def test_reports_that_do_not_come_are_no_arm_that_is_held(gap: float) -> None:
+    """It did what it was told, and nobody saw it for a while; nor does one push count as long as the silence."""
+    watch, speed = MotionWatch(LIMITS), 0.6
+    push = np.zeros(JOINTS)
+    for k in range(400):
+        now = k * PERIOD
+        seen = 2.0 if 2.0 <= now < 2.0 + gap else now
+        push = 2.0 * LIMITS.push if seen == 2.0 else np.zeros(JOINTS)
+        report = dataclasses.replace(state(seen, only(4, speed * seen)), push=push)
+        assert watch.look(now, report, only(4, speed)) == ()

@@ -9,8 +9,12 @@ import pytest
 
 from robot_rig.cli.main import main
 from robot_rig.errors import UserError
+from robot_rig.keys import PUBLIC, TRUSTED, Pin, TrainerKey, key_folder
+from robot_rig.learning.checkpoint import SIGNATURE
+from robot_rig.nodes.policy_node import newest_acceptable
 from robot_rig.nodes.understudy import Understudy
-from robot_rig.stages.acceptance import FILE, Acceptance
+from robot_rig.stages.acceptance import ACCEPTED, TAKEN_BACK, Acceptance
+from robot_rig.stages.shipping import shipped_in
 from tests.nodes.test_policy_and_recorder import CONFIG, learnt
 from tests.nodes.test_practice_node import shipped
 
@@ -48,7 +52,7 @@ def test_an_old_checkpoint_under_a_new_name_is_still_an_old_one(robot: Robot, ca
     assert robot.acts() == "practice-000200"
     shutil.copytree(robot.checkpoints / "practice-000100", robot.checkpoints / "practice-000900")
     assert robot.acts() is None
-    assert "it is older than what acted before: 100 updates, not 200" in caplog.text
+    assert "it is older than what has acted: 100 updates, not 200" in caplog.text
     robot.start()
     assert robot.acts() == "practice-000200", "after a restart the same one acts"
 
@@ -73,10 +77,87 @@ def test_a_person_goes_back_one_and_a_newer_one_still_comes(robot: Robot, capsys
     assert robot.acts() == "practice-000400"
 
 
+def test_what_was_taken_back_does_not_act_elsewhere_either(robot: Robot) -> None:
+    for steps in (100, 200):
+        robot.ship(steps)
+    robot.acts()
+    assert main(["rollback", str(robot.run)]) == 0
+    path, shipment = newest_acceptable(
+        list(shipped_in(robot.checkpoints).values()), Acceptance.of(robot.run / "played")
+    )
+    assert (path.name, shipment.manifest.train_steps) == ("practice-000100", 100)
+
+
+def test_going_back_passes_over_what_is_not_sound(robot: Robot, capsys: Capture) -> None:
+    for steps in (100, 200, 300):
+        robot.ship(steps)
+    robot.acts()
+    robot.ship(400)
+    (robot.checkpoints / "practice-000400" / SIGNATURE).unlink()
+    (robot.checkpoints / "practice-000200" / "actor.safetensors").unlink()
+    assert main(["rollback", str(robot.run)]) == 0
+    assert "practice-000100 acts" in capsys.readouterr().out
+    assert robot.acts() == "practice-000100"
+
+
+def test_a_policy_that_was_taken_back_does_not_act_on_where_nothing_replaces_it(robot: Robot) -> None:
+    for steps in (100, 200):
+        robot.ship(steps)
+    robot.acts()
+    assert main(["rollback", str(robot.run)]) == 0
+    shutil.rmtree(robot.checkpoints / "practice-000100")
+    with pytest.raises(UserError, match="was taken back, and no other one can act"):
+        robot.acts()
+
+
+def test_a_person_may_take_it_back_while_it_is_made_ready(robot: Robot, monkeypatch: pytest.MonkeyPatch) -> None:
+    robot.ship(100)
+    robot.acts()
+    robot.ship(200)
+
+    def taken_back_meanwhile(*_: object) -> None:
+        Acceptance(frozenset({100, 200})).take_back(robot.run / "played")
+
+    monkeypatch.setattr("robot_rig.nodes.understudy.on_one_core", taken_back_meanwhile)
+    assert robot.acts() is None
+    assert Acceptance.of(robot.run / "played").newest == 100
+
+
+def test_one_whose_engine_disagrees_is_not_accepted(robot: Robot, monkeypatch: pytest.MonkeyPatch) -> None:
+    robot.ship(100)
+
+    def disagrees(*_: object) -> None:
+        raise UserError("it answers otherwise")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robot_rig.nodes.understudy.on_one_core", disagrees)
+        assert robot.acts() is None
+    assert Acceptance.of(robot.run / "played").newest == -1
+
+
+def test_what_is_signed_or_believed_later_is_looked_at_again(robot: Robot, tmp_path: Path) -> None:
+    robot.ship(100)
+    folder = robot.checkpoints / "practice-000100"
+    signature = (folder / SIGNATURE).read_bytes()
+    (folder / SIGNATURE).unlink()
+    assert robot.acts() is None
+    (folder / SIGNATURE).write_bytes(signature)
+    stranger = TrainerKey.own(tmp_path / "stranger").public
+    try:
+        stranger.save(key_folder() / TRUSTED)
+        assert robot.acts() is None
+        assert main(["keys", "sign", str(folder)]) == 2
+        assert (folder / SIGNATURE).read_bytes() == signature
+    finally:
+        Pin.load(key_folder() / PUBLIC).save(key_folder() / TRUSTED)
+    assert robot.acts() == "practice-000100"
+
+
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"updates": "9", "taken_back": []}', '{"updates": 1, "taken_back": [true]}']
+    "content", ["", "[]", "{}", '{"updates": "9"}', '{"updates": 1}', '{"updates": [true]}', '{"updates": [1.5]}']
 )
-def test_a_damaged_record_is_refused_and_not_guessed(content: str, robot: Robot) -> None:
-    (robot.run / "played" / FILE).write_text(content)
+@pytest.mark.parametrize("name", [ACCEPTED, TAKEN_BACK])
+def test_a_damaged_record_is_refused_and_not_guessed(name: str, content: str, robot: Robot) -> None:
+    (robot.run / "played" / name).write_text(content)
     with pytest.raises(UserError, match="damaged"):
         Acceptance.of(robot.run / "played")

@@ -17,7 +17,7 @@ from robot_rig.learning.policy import LatentPolicy
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import Counts, Following, Reports
 from robot_rig.stages.reporting import load_health
-from robot_rig.stages.shipping import checkpoints, load_checkpoint, load_goals
+from robot_rig.stages.shipping import checkpoints, decode_goals, load_checkpoint
 from robot_rig.trainer import Trainer
 from tests.learning.blob_world import play
 from tests.tiny_run import content, tiny_config
@@ -115,14 +115,14 @@ def test_every_episode_pays_for_its_learning(undisturbed: tuple[Path, Following,
 
 def test_a_checkpoint_brings_goals_of_its_own_encoder(undisturbed: tuple[Path, Following, Curve]) -> None:
     folder = checkpoints(RunFolder.open(undisturbed[0]))[50]
-    policy = load_checkpoint(folder)[0]
-    goals = load_goals(folder, policy)
+    shipment = load_checkpoint(folder)
+    policy, goals = shipment.policy, decode_goals(shipment)
     assert goals.shape == (256, 84, 84, 3)
     assert goals.std(axis=0).max() > 0, "they differ"
     other = Trainer(tiny_config("vae.latent_dim=3"), Replay(10, 2, None)).vae
     foreign = LatentPolicy(other, policy.space, policy.actor, policy.motion)
     with pytest.raises(UserError, match="no latents of its encoder"):
-        load_goals(folder, foreign)
+        decode_goals(shipment._replace(policy=foreign))
 
 
 @pytest.mark.parametrize("kills", [(5,), (35, 1), (45, 60)])

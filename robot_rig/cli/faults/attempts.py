@@ -6,18 +6,21 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from robot_rig.cli.faults.results import Attempt, Results, RowResult
-from robot_rig.cli.faults.stage import LiveStage
-from robot_rig.cli.live.demo import ended_in_order
+from robot_rig.cli.live.ending import ended_in_order
 from robot_rig.errors import UserError
 from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
 from sim.faults.rows import NotPermittedError, Row
 from sim.faults.rows_files import FileRow
 from sim.strangers import attack
+
+if TYPE_CHECKING:
+    from robot_rig.cli.faults.stage import LiveStage
 
 BEFORE_S = 0.8
 """Of the attempt before the fault comes: the arm has moved for a second by then."""
@@ -47,6 +50,9 @@ class Attempts:
 
     def _up(self) -> LiveStage:
         if self._stage is None:
+            # Here, because rows about files need no ROS.
+            from robot_rig.cli.faults.stage import LiveStage
+
             self._graphs += 1
             folder = self._folder / f"graph-{self._graphs}"
             self._stage = self._stack.enter_context(LiveStage(folder, self._seed))

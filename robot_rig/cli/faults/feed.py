@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sim.faults.evidence import Evidence, gather, read_line
+from sim.faults.evidence import Evidence, Report, gather, read_line
 
 T = TypeVar("T")
 KEPT = 200_000
@@ -32,8 +32,15 @@ class Feed:
             self._newest[type(fact)] = fact
 
     def newest(self, kind: type[T]) -> T | None:
-        """The last fact of its kind, once `read` has taken it in."""
+        """The last fact of its kind."""
+        self.read()
         return self._newest.get(kind)
+
+    def told(self, since: float, codes: Collection[str]) -> bool:
+        """Whether some node's diagnostics gave one of `codes` after `since` (monotonic s)."""
+        self.read()
+        reports = (fact for fact in self._facts if isinstance(fact, Report) and fact.t > since)
+        return any(set(codes) & set(report.codes) for report in reports)
 
     def evidence(self, begin: float, end: float, marks: Mapping[str, float]) -> Evidence:
         """What was seen between `begin` and `end` (monotonic s)."""

@@ -50,12 +50,10 @@ PROCESSES: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 ALWAYS = ("sim", "relay", "camera", "arm")
 ACTORS = ("puppet", "policy", "sick")
-FRESH_S = 0.3
+FRESH_S, MOVING_S = 0.3, 1.0
 AT_HOME_RAD = 0.02
-MOVING_S = 1.0
 START_S = 90.0
 LOOK_S = 0.02
-ANSWER_S = 40.0
 
 
 class LiveStage:
@@ -293,7 +291,10 @@ class LiveStage:
                 )
             self.wait(LOOK_S)
 
+    def told(self, since: float, *codes: str) -> bool:
+        """Whether some node's diagnostics gave one of `codes` after `since`."""
+        return self.feed.told(since, codes)
+
     def seen(self, kind: type[Any]) -> Any:
         """The witness's newest fact of a kind, or None."""
-        self.feed.read()
         return self.feed.newest(kind)

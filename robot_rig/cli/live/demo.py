@@ -8,10 +8,9 @@ ROS and the simulator, so it is itself imported only once the word is said.
 from __future__ import annotations
 
 import os
-import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from benchmarks.heartbeat import Attempts, Beat, Heartbeat, void_reason
 from drivers.sawyer import JOINT_COMMAND
 from robot_rig.cli.latency import PRIORITY, Timing, line, show, within
 from robot_rig.cli.live.attempt import Attempt, Outcome
+from robot_rig.cli.live.ending import ended_in_order
 from robot_rig.cli.live.graph import LiveGraph
 from robot_rig.cli.live.results import LiveResult, write_results
 from robot_rig.config import Config
@@ -96,21 +96,6 @@ def draw_goals(config: Config, goals: int) -> Sequence[GoalCase]:
         return exam.goals
     finally:
         exam.close()
-
-
-@contextmanager
-def ended_in_order() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that the graph comes down with it."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def bring_up(
