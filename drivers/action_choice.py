@@ -40,13 +40,14 @@ class ActionChoice:
         with self._lock:
             newest = dict(self._newest)
         human = newest.get(Source.HUMAN)
-        if human is not None and (holder is Source.HUMAN or self._fresh(now, human)):
+        if human is not None and (holder is Source.HUMAN or self.fresh(now, human)):
             return human
         machines = [action for source, action in newest.items() if source is not Source.HUMAN]
         held = newest.get(holder) if holder is not None else None
-        if held is not None and self._fresh(now, held):
+        if held is not None and self.fresh(now, held):
             return held
         return max(machines, key=lambda action: action.stamp, default=human)
 
-    def _fresh(self, now: float, action: Action) -> bool:
+    def fresh(self, now: float, action: Action) -> bool:
+        """Whether `action` may move the arm at `now` (s)."""
         return now - action.stamp <= self._fresh_s

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -44,6 +45,9 @@ from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
 
 DRIVERS = {"wire": SawyerWire, "intera": SawyerIntera}
+
+CONNECT_S = 1.0
+"""How long a program that asks for the way home may take until this node is connected to its actions."""
 
 log = logging.getLogger("drivers.arm_node")
 
@@ -156,7 +160,11 @@ class ArmNode:
             self.process.stop()
 
     def _return_home(self, request: Any) -> None:
-        self.process.return_home(request._connection_header["callerid"])
+        program = request._connection_header["callerid"]
+        deadline = time.monotonic() + CONNECT_S
+        while self._links.of(program) is None and time.monotonic() < deadline:
+            time.sleep(CONNECT_S / 50)
+        self.process.return_home(program)
 
     def _answer(self, name: str, order: Callable[[Any], None]) -> Callable[[Any], Any]:
         def answer(request: Any) -> Any:

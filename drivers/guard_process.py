@@ -95,7 +95,7 @@ class GuardProcess:
                 return
             action = self._choice.choose(now, self._holder)
             if self._returning and self._loop.mode is Mode.HOMING:
-                self._watch_return(action)
+                self._watch_return(now, action)
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
                 self._arm.send(command)
@@ -106,9 +106,9 @@ class GuardProcess:
         self._beats += 1
         self._take(report)
 
-    def _watch_return(self, action: Action | None) -> None:
+    def _watch_return(self, now: float, action: Action | None) -> None:
         """A person takes the arm on a program's way home, or that dies: this ends it."""
-        if action is not None and action.source in PEOPLE:
+        if action is not None and action.source in PEOPLE and self._choice.fresh(now, action):
             self._loop.hold()
         elif self._senders.asker_lost or self._senders.lost is not None:
             self._loop.change_sender()

@@ -116,8 +116,9 @@ def test_a_way_home_ends_with_its_program_though_it_had_not_acted_yet(bench: Ben
     for _ in range(5):
         bench.ask(1.0, Source.HUMAN)
         bench.pass_time(0.1)
-    bench.process.enable()
     bench.pass_time(0.2)
+    bench.process.enable()
+    bench.pass_time(0.02)
     bench.process.return_home("policy")
     bench.pass_time(0.2)
     assert bench.process.mode is Mode.HOMING

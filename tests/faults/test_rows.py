@@ -176,7 +176,7 @@ def test_joints_must_keep_their_speed(number: int) -> None:
 
 
 def test_row_11_wants_nonsense_to_have_been_sent_and_nothing_of_it_to_come_out() -> None:
-    nan = [Action(FAULT + 0.02 * n, "policy", n, FAULT, FAULT, (float("nan"),)) for n in range(900)]
+    nan = [Action(FAULT + 0.01 * n, "policy", n, FAULT, FAULT, (float("nan"),)) for n in range(900)]
     good = [*moving_until(1.05, 1.1, 12.0), *nan, told(1.1, "action_garbled")]
     marks = {"fault": FAULT, "flood": 2.0}
     assert verdict_of(11, good, 12.0, **marks) == []
