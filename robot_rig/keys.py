@@ -30,8 +30,13 @@ OTHERS = 0o077
 
 
 def key_folder() -> Path:
-    """Where this person's keys are: ROBOT_RIG_KEYS, or .config/robot-rig/keys at home."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or Path.home() / ".config" / "robot-rig" / "keys")
+    """Where this person's keys are: ROBOT_RIG_KEYS, or .config/robot-rig/keys at home. UserError for who has no home."""
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(chosen)
+    try:
+        return Path.home() / ".config" / "robot-rig" / "keys"
+    except RuntimeError as error:
+        raise UserError("you have no home folder for keys", next_step=f"name one in {FOLDER_VARIABLE}") from error
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,9 @@ def _make(folder: Path) -> None:
         finally:
             os.unlink(fresh)
     except OSError as error:
-        raise unwritable(folder / SECRET, error) from error
+        raise UserError(
+            f"cannot make a key in {folder}: {error.strerror}", next_step=f"name a folder of yours in {FOLDER_VARIABLE}"
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from robot_rig.cli.main import main
 from robot_rig.errors import UserError
-from robot_rig.keys import FOLDER_VARIABLE, PUBLIC, SECRET, TRUSTED, Pin, TrainerKey
+from robot_rig.keys import FOLDER_VARIABLE, PUBLIC, SECRET, TRUSTED, Pin, TrainerKey, key_folder
 from robot_rig.learning.checkpoint import MANIFEST, SIGNATURE, read_checkpoint
 from robot_rig.stages.shipping import load_trusted
 from tests.house import ROOT
@@ -166,6 +166,20 @@ def test_a_maker_that_was_killed_in_between_is_made_good(keys: Path) -> None:
     (keys / TRUSTED).unlink()
     (keys / f".{SECRET}.left").write_bytes(b"")
     assert TrainerKey.own(keys).public.name == key.public.name == Pin.trusted(keys).name == Pin.load(keys / PUBLIC).name
+
+
+def test_who_has_no_place_for_a_key_is_told_how_to_name_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    with monkeypatch.context() as patch:
+        patch.delenv(FOLDER_VARIABLE)
+        patch.setattr(Path, "home", nowhere)
+        with pytest.raises(UserError, match=f"ame one in {FOLDER_VARIABLE}"):
+            key_folder()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=f"ame a folder of yours in {FOLDER_VARIABLE}"):
+        TrainerKey.own(tmp_path / "file")
 
 
 def test_init_says_what_to_copy_where(keys: Path, capsys: Capture) -> None:
