@@ -30,7 +30,7 @@ OTHERS = 0o077
 
 
 def key_folder() -> Path:
-    """Where this person's keys are: ROBOT_RIG_KEYS, or .config/robot-rig/keys at home. UserError for who has no home."""
+    """Where this person has keys: ROBOT_RIG_KEYS, or .config/robot-rig/keys at home. UserError for who has no home."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
     try:
