@@ -25,7 +25,9 @@ FORCE_N = 1.2 * 140.0
 TRAIL_RAD, TRAIL_S = CONFIG.guard.trail_limit_rad, 0.2
 """Row 42: the arm is so far from where it is told to be, for so long."""
 
-GRIP_NM_RAD = 2000.0
+GRIP_NM_RAD = 200.0
+"""Ten times as much, with the damping that belongs to it, and the physics of the light wrist would diverge."""
+
 RESUME_RAD_S = 0.1
 UNPLUGGED_S = 0.300
 """Row 31: from the pulled cable to an arm at rest, by the robot's own time-out."""
@@ -44,6 +46,7 @@ def push_at_wall(stage: Stage) -> None:
     stage.mark("fault")
     stage.tell("puppet", to="policy", kind="push", value=[0.0, sign, 0.0])
     stage.wait(3.0)
+    stage.mark("release")
     stage.tell("puppet", to="policy", kind="rest")
     stage.tell("robot")
     stage.wait(0.2)
@@ -76,7 +79,7 @@ def judge_wall(evidence: Evidence) -> Verdict:
     force = max(_force(evidence, tool) for tool in evidence.tools)
     verdict.figures["force N"] = round(force, 1)
     verdict.add([f"the wall was pushed with {force:.0f} N"] if force > FORCE_N else [])
-    judges.stopped(evidence, verdict, when + PUSH_S - judges.ZERO_LIMIT_S)
+    judges.stopped(evidence, verdict, when + PUSH_S - judges.ZERO_LIMIT_S, evidence.marks["release"])
     verdict.add(judges.told(evidence, ["pushed"], fault, when + PUSH_S + 0.3))
     return verdict.add(judges.no_enables(evidence, fault))
 

@@ -23,7 +23,7 @@ def at_wall(zero: float, deepest: float = 0.006, code: str = "pushed", place: fl
 
 
 def wall_verdict(facts: list[Any]) -> list[str]:
-    return verdict_of(36, sorted(facts, key=lambda fact: fact.t), END, fault=FAULT, sign=1.0, place=0.05)
+    return verdict_of(36, sorted(facts, key=lambda fact: fact.t), END, fault=FAULT, sign=1.0, place=0.05, release=4.5)
 
 
 def test_row_36_wants_a_stop_soon_after_the_first_force_too_great() -> None:
