@@ -127,6 +127,19 @@ def _move(frames: Floats, links: Floats, centres: Floats, points: Floats, moves:
             moves[points.shape[0], r, j] = frames[j, r, 2]
 
 
+@compiled(READ_1, READ_3, READ_1, READ_2, WRITE_2, WRITE_3, WRITE_2)
+def _pose(
+    position: Floats, fixed: Floats, links: Floats, centres: Floats, points: Floats, moves: Floats, turned: Floats
+) -> None:
+    """Fill `points` and `moves` as `_move` does, and `turned` (3, 3), the rotation of the last link."""
+    frames = np.empty((JOINTS, 3, 4))
+    _place(position, fixed, frames)
+    _move(frames, links, centres, points, moves)
+    for r in range(3):
+        for k in range(3):
+            turned[r, k] = frames[JOINTS - 1, r, k]
+
+
 @compiled(READ_2, READ_1, NUMBER, WRITE_1)
 def settle(jacobian: Floats, twist: Floats, damping: float, velocity: Floats) -> None:
     """Add to `velocity` (7,) the least change that brings it to `twist` (6,): a damped 6x6 Cholesky solve.
@@ -191,15 +204,12 @@ class Kinematics:
         self._turn = np.ascontiguousarray(self._hand[:3, :3])
         self._radii = np.array([radius for _, _, radius in LINK_SPHERES])
 
-    def _frames(self, position: Floats) -> Floats:
-        frames: Floats = np.empty((JOINTS, 3, 4))
-        _place(position, self._fixed, frames)
-        return frames
-
     def links(self, position: Floats) -> Floats:
         """(7, 4, 4) poses of right_l0 .. right_l6 in base at joint `position` (7,) rad."""
+        frames: Floats = np.empty((JOINTS, 3, 4))
+        _place(position, self._fixed, frames)
         links = np.tile(np.eye(4), (JOINTS, 1, 1))
-        links[:, :3] = self._frames(position)
+        links[:, :3] = frames
         return links
 
     def hand(self, position: Floats) -> Floats:
@@ -209,13 +219,12 @@ class Kinematics:
 
     def pose(self, position: Floats) -> ArmPose:
         """Everything the tick needs at joint `position` (7,) rad."""
-        frames = self._frames(position)
-        points, moves = np.empty((POINTS, 3)), np.empty((POINTS + 1, 3, JOINTS))
-        _move(frames, self._links, self._centres, points, moves)
+        points, moves, turned = np.empty((POINTS, 3)), np.empty((POINTS + 1, 3, JOINTS)), np.empty((3, 3))
+        _pose(position, self._fixed, self._links, self._centres, points, moves, turned)
         return ArmPose(
             position,
             points[SPHERES],
-            frames[JOINTS - 1, :, :3].dot(self._turn),
+            turned.dot(self._turn),
             moves[SPHERES:].reshape(6, JOINTS),
             points[:SPHERES],
             moves[:SPHERES],

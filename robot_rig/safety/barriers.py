@@ -51,25 +51,17 @@ def _approach(rows: Floats, velocity: Floats, speeds: Floats) -> None:
         speeds[k] = speed
 
 
-@compiled(READ_1, READ_1, READ_1, READ_1, READ_1, READ_1, READ_2, WRITE_2, WRITE_1)
+@compiled(READ_1, READ_1, READ_2, READ_2, READ_2, WRITE_2, WRITE_1)
 def _measure_limits(
-    position: Floats,
-    lower: Floats,
-    upper: Floats,
-    tool: Floats,
-    low: Floats,
-    high: Floats,
-    jacobian: Floats,
-    rows: Floats,
-    distance: Floats,
+    position: Floats, tool: Floats, jacobian: Floats, joints: Floats, box: Floats, rows: Floats, distance: Floats
 ) -> None:
-    """The joints' limits, whose rows never change, and the faces of the tool's box."""
+    """The limits `joints` (2, 7), whose rows never change, and the faces of the tool's `box` (2, 3)."""
     for j in range(JOINTS):
-        distance[j] = upper[j] - position[j]
-        distance[JOINTS + j] = position[j] - lower[j]
+        distance[j] = joints[1, j] - position[j]
+        distance[JOINTS + j] = position[j] - joints[0, j]
     for i in range(3):
-        distance[14 + i] = high[i] - tool[i]
-        distance[17 + i] = tool[i] - low[i]
+        distance[14 + i] = box[1, i] - tool[i]
+        distance[17 + i] = tool[i] - box[0, i]
         for j in range(JOINTS):
             rows[14 + i, j] = jacobian[i, j]
             rows[17 + i, j] = -jacobian[i, j]
@@ -82,6 +74,28 @@ def _measure_table(spheres: Floats, moves: Floats, radii: Floats, floor: float, 
         distance[20 + k] = spheres[k, 2] - (radii[k] + floor)
         for j in range(JOINTS):
             rows[20 + k, j] = -moves[k, 2, j]
+
+
+@compiled(READ_1, READ_1, READ_1, READ_2, READ_2, READ_3, READ_1, READ_2, READ_2, NUMBER, WRITE_2, WRITE_1, WRITE_1)
+def _measure(
+    sent: Floats,
+    position: Floats,
+    tool: Floats,
+    jacobian: Floats,
+    spheres: Floats,
+    moves: Floats,
+    radii: Floats,
+    joints: Floats,
+    box: Floats,
+    floor: float,
+    rows: Floats,
+    distance: Floats,
+    before: Floats,
+) -> None:
+    """Every row but the keep-outs'; `before` (M,) is the approach of `sent` (7,) to the rows as they were."""
+    _approach(rows, sent, before)
+    _measure_limits(position, tool, jacobian, joints, box, rows, distance)
+    _measure_table(spheres, moves, radii, floor, rows, distance)
 
 
 @compiled(READ_2, READ_3, READ_1, READ_2, WRITE_2, WRITE_1)
@@ -113,39 +127,6 @@ def _measure_keep_out(
             rows[k, j] = -speed
 
 
-@compiled(READ_2, READ_1, READ_1, READ_1, READ_1, READ_1, NUMBER, NUMBER, NUMBER, WRITE_1)
-def _allow(
-    rows: Floats,
-    distance: Floats,
-    bend: Floats,
-    ramp: Floats,
-    under_way: Floats,
-    wish: Floats,
-    delay: float,
-    stop_time: float,
-    period: float,
-    allowed: Floats,
-) -> None:
-    """`Barriers.allowed` row by row; `bend` (M,) m/s^2 times `period`, `ramp` (7,) 1/s."""
-    half, horizon = 0.5 * stop_time, delay + stop_time
-    wanted = 0.0
-    for j in range(JOINTS):
-        wanted += wish[j] * wish[j]
-    for k in range(rows.shape[0]):
-        coming, size = 0.0, 0.0
-        for j in range(JOINTS):
-            coming += rows[k, j] * under_way[j]
-            size += rows[k, j] * rows[k, j]
-        room = distance[k] - max(bend[k], 0.0) * 0.5 * horizon * horizon / period
-        if room < 0.0:
-            allowed[k] = -min(-room / (delay + half), RETURN_SHARE * math.sqrt(size * wanted))
-            continue
-        left = max(room - max(coming, 0.0), 0.0)
-        allowed[k] = min(room / (delay + half), left / (period + half))
-        if k < 2 * JOINTS:
-            allowed[k] = min(allowed[k], room * ramp[k % JOINTS])
-
-
 @compiled(READ_2, READ_1, READ_1, returns=TRUTH)
 def _exceeds(rows: Floats, velocity: Floats, most: Floats) -> bool:
     """Whether `velocity` (7,) approaches any barrier faster than `most` (M,); a NaN does."""
@@ -156,6 +137,42 @@ def _exceeds(rows: Floats, velocity: Floats, most: Floats) -> bool:
         if not speed <= most[k]:
             return True
     return False
+
+
+@compiled(READ_2, READ_1, READ_1, READ_1, READ_1, READ_1, READ_1, NUMBER, NUMBER, NUMBER, WRITE_1, returns=TRUTH)
+def _allow(
+    rows: Floats,
+    distance: Floats,
+    before: Floats,
+    sent: Floats,
+    ramp: Floats,
+    under_way: Floats,
+    wish: Floats,
+    delay: float,
+    stop_time: float,
+    period: float,
+    allowed: Floats,
+) -> bool:
+    """`Barriers.allowed` row by row; `before` (M,) m/s as `_measure` left it, `ramp` (7,) 1/s."""
+    half, horizon = 0.5 * stop_time, delay + stop_time
+    wanted = 0.0
+    for j in range(JOINTS):
+        wanted += wish[j] * wish[j]
+    for k in range(rows.shape[0]):
+        coming, size, approach = 0.0, 0.0, 0.0
+        for j in range(JOINTS):
+            coming += rows[k, j] * under_way[j]
+            size += rows[k, j] * rows[k, j]
+            approach += rows[k, j] * sent[j]
+        room = distance[k] - max(approach - before[k], 0.0) * 0.5 * horizon * horizon / period
+        if room < 0.0:
+            allowed[k] = -min(-room / (delay + half), RETURN_SHARE * math.sqrt(size * wanted))
+            continue
+        left = max(room - max(coming, 0.0), 0.0)
+        allowed[k] = min(room / (delay + half), left / (period + half))
+        if k < 2 * JOINTS:
+            allowed[k] = min(allowed[k], room * ramp[k % JOINTS])
+    return _exceeds(rows, wish, allowed)
 
 
 @compiled(READ_2, READ_1, READ_1, NUMBER, returns=TRUTH)
@@ -176,6 +193,8 @@ class Barriers:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._joints = np.stack([limits.lower, limits.upper])
+        self._box = np.stack([limits.box_low, limits.box_high])
         count = 20 + SPHERES + len(limits.keep_outs) * (SPHERES + 1)
         self.rows: Floats = np.zeros((count, JOINTS))
         self.rows[:JOINTS] = np.eye(JOINTS)
@@ -183,7 +202,7 @@ class Barriers:
         self.distance: Floats = np.zeros(count)
         self._ramp = limits.joint_speed / max(limits.soft_width, 1e-6)
         self._before: Floats = np.zeros(count)
-        self._bend: Floats = np.zeros(count)
+        self._sent: Floats = np.zeros(JOINTS)
 
     def measure(self, pose: ArmPose, velocity: Floats) -> None:
         """Take rows and distances from the measured `pose`.
@@ -191,24 +210,24 @@ class Barriers:
         The change of the approaches in one period under the last sent `velocity` (7,) rad/s is the bend: by the period
         in m/s^2.
         """
-        limits, rows, distance = self._limits, self.rows, self.distance
-        _approach(rows, velocity, self._before)
-        _measure_limits(
+        self._sent = velocity
+        _measure(
+            velocity,
             pose.position,
-            limits.lower,
-            limits.upper,
             pose.tool,
-            limits.box_low,
-            limits.box_high,
             pose.jacobian,
-            rows,
-            distance,
+            pose.spheres,
+            pose.sphere_jacobians,
+            pose.radii,
+            self._joints,
+            self._box,
+            self._limits.floor,
+            self.rows,
+            self.distance,
+            self._before,
         )
-        _measure_table(pose.spheres, pose.sphere_jacobians, pose.radii, limits.floor, rows, distance)
-        if len(limits.keep_outs):
+        if len(self._limits.keep_outs):
             self._measure_keep_outs(pose)
-        _approach(rows, velocity, self._bend)
-        self._bend -= self._before
 
     def _measure_keep_outs(self, pose: ArmPose) -> None:
         points = np.vstack([pose.spheres, pose.tool])
@@ -219,22 +238,30 @@ class Barriers:
             here = slice(first, first + SPHERES + 1)
             _measure_keep_out(points, moves, radii, box, self.rows[here], self.distance[here])
 
-    def allowed(self, delay: float, stop_time: float, under_way: Floats, wish: Floats) -> Floats:
+    def allowed(self, delay: float, stop_time: float, under_way: Floats, wish: Floats) -> tuple[Floats, bool]:
         """(M,) greatest speed of approach to each barrier; negative beyond it, where motion must lessen the violation.
 
         `delay` s is tau with the age of the measured position, `stop_time` s the T of the fastest velocity considered,
         `under_way` (7,) rad the motion sent within `delay`. Inside the soft ring a joint also slows in proportion to
         what is left of the ring. The way back that is asked for is never more than a share of the motion that
-        `wish` (7,) rad/s wants anyway: a barrier does not move an arm that shall stand.
+        `wish` (7,) rad/s wants anyway: a barrier does not move an arm that shall stand. Second, whether `wish` is
+        faster somewhere; a NaN is.
         """
         allowed: Floats = np.empty(len(self.distance))
-        period = self._limits.period
-        _allow(self.rows, self.distance, self._bend, self._ramp, under_way, wish, delay, stop_time, period, allowed)
-        return allowed
-
-    def exceeded(self, velocity: Floats, allowed: Floats) -> bool:
-        """Whether `velocity` (7,) rad/s approaches any barrier faster than `allowed` (M,)."""
-        return bool(_exceeds(self.rows, velocity, allowed))
+        exceeded = _allow(
+            self.rows,
+            self.distance,
+            self._before,
+            self._sent,
+            self._ramp,
+            under_way,
+            wish,
+            delay,
+            stop_time,
+            self._limits.period,
+            allowed,
+        )
+        return allowed, exceeded
 
     def overshoots(self, velocity: Floats, delay: float, stop_time: float) -> bool:
         """Whether an even stop from `velocity` (7,) rad/s would end beyond a barrier by more than its slack."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot_rig.compiled import NUMBER, READ_1, READ_2, WRITE_1, WRITE_2, compiled
+from robot_rig.compiled import NUMBER, READ_1, WRITE_1, WRITE_2, compiled
 from robot_rig.datatypes import (
     GATE_MINT,
     JOINTS,
@@ -26,7 +26,7 @@ from robot_rig.datatypes import (
     Verdict,
 )
 from robot_rig.kinematics import ArmPose
-from robot_rig.safety import stages
+from robot_rig.safety import arithmetic, stages
 from robot_rig.safety.barriers import Barriers
 from robot_rig.safety.lease import Lease
 from robot_rig.safety.limits import STOP_TIME_S, Limits
@@ -43,32 +43,30 @@ STILL.setflags(write=False)
 NEVER = (-1, 0.0)
 
 
-@compiled(WRITE_2, WRITE_1, READ_1, NUMBER)
-def _remember(moves: Floats, spans: Floats, velocity: Floats, span: float) -> None:
-    """Put `velocity` (7,) over `span` s behind the `moves` (N, 7) rad and `spans` (N,) s, whose first row goes."""
-    for i in range(spans.shape[0] - 1):
+@compiled(WRITE_2, WRITE_1, READ_1, NUMBER, NUMBER, WRITE_1)
+def _remember(moves: Floats, spans: Floats, velocity: Floats, span: float, delay: float, under_way: Floats) -> None:
+    """Put `velocity` (7,) over `span` s behind the `moves` (N, 7) rad and `spans` (N,) s, whose first row goes.
+
+    `under_way` (7,) rad is then the sum of the last moves that it takes to cover `delay` s. Time counts, not ticks: an
+    action may bring a tick before its time. Summed anew each tick: a running total would round differently after a
+    resume, and for ever.
+    """
+    first = spans.shape[0] - 1
+    for i in range(first):
         spans[i] = spans[i + 1]
         for j in range(JOINTS):
             moves[i, j] = moves[i + 1, j]
-    spans[-1] = span
+    spans[first] = span
     for j in range(JOINTS):
-        moves[-1, j] = velocity[j] * span
-
-
-@compiled(READ_2, READ_1, NUMBER, WRITE_1)
-def _sum_within(moves: Floats, spans: Floats, delay: float, total: Floats) -> None:
-    """Add up to `total` (7,) the last `moves` that it takes to cover `delay` s.
-
-    Time counts, not ticks: an action may bring a tick before its time. Summed anew each tick: a running total would
-    round differently after a resume, and for ever.
-    """
-    first, covered = spans.shape[0] - 1, spans[-1]
-    while first > 0 and covered < delay - stages.ROUNDING:
+        moves[first, j] = velocity[j] * span
+        under_way[j] = 0.0
+    covered = span
+    while first > 0 and covered < delay - arithmetic.ROUNDING:
         first -= 1
         covered += spans[first]
     for i in range(first, spans.shape[0]):
         for j in range(JOINTS):
-            total[j] += moves[i, j]
+            under_way[j] += moves[i, j]
 
 
 class Gate:
@@ -77,7 +75,6 @@ class Gate:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._barriers = Barriers(limits)
-        self._conditions = stages.ConditionWatch()
         self._lease = Lease(limits.action_age)
         self._newest: dict[Source, tuple[int, float]] = {}
         self._latch: Codes = ()
@@ -87,6 +84,7 @@ class Gate:
         longest = 2 * math.ceil((limits.reaction + limits.state_age) / limits.period)
         self._moves = np.zeros((longest, JOINTS))
         self._spans: Floats = np.full(longest, limits.period)
+        self._under_way: Floats = np.zeros(JOINTS)
 
     @property
     def latched(self) -> Codes:
@@ -122,7 +120,8 @@ class Gate:
         `wish` gives the wanted joint velocity (7,) rad/s. It is asked only when stages 1 to 3 have passed, so a refused
         action never reaches the controller. `pose` belongs to `state.position`. Never raises for bad values.
         """
-        step = self._limits.acceleration * self._elapsed(now)
+        delay = self._limits.reaction + max(0.0, now - state.stamp)
+        step = self._limits.acceleration * self._elapsed(now, delay)
         stop = self._must_stop(mode, state)
         if stop:
             return self._send(now, STILL, Outcome.HELD if stop == ("disabled",) else Outcome.LATCHED, stop)
@@ -134,7 +133,6 @@ class Gate:
             refused = () if stages.wish_is_sane(target) else ("wish_garbled",)
             self._cap = self._limits.tool_speed if source in (Source.POLICY, Source.RANDOM) else self._limits.slow_speed
         self._barriers.measure(pose, self._last)
-        delay = self._limits.reaction + max(0.0, now - state.stamp)
         velocity, reasons = self._shape(STILL if refused else target, mode, pose, delay, step)
         broken = self._broken(velocity, pose, delay, step)
         if broken:
@@ -144,12 +142,15 @@ class Gate:
             return self._send(now, velocity, Outcome.HELD, refused)
         return self._send(now, velocity, Outcome.SCALED if reasons else Outcome.PASSED, reasons)
 
-    def _elapsed(self, now: float) -> float:
-        """Seconds that stage 7 may use: never more than one period, and none for a clock that stood still."""
+    def _elapsed(self, now: float, delay: float) -> float:
+        """Seconds that stage 7 may use: never more than one period, and none for a clock that stood still.
+
+        Also takes stock of what was sent within `delay` s and is still under way.
+        """
         since = self._limits.period if self._last_time is None else now - self._last_time
         self._last_time = now
         span = min(max(since, 0.0), ROBOT_TIMEOUT_S)
-        _remember(self._moves, self._spans, self._last, span)
+        _remember(self._moves, self._spans, self._last, span, delay, self._under_way)
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
         return min(max(since, 0.0), self._limits.period)
@@ -191,12 +192,10 @@ class Gate:
         limits, last = self._limits, self._last
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
         stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
-        under_way: Floats = np.zeros(JOINTS)
-        _sum_within(self._moves, self._spans, delay, under_way)
-        allowed = self._barriers.allowed(delay, stop_time, under_way, paced)
+        allowed, exceeded = self._barriers.allowed(delay, stop_time, self._under_way, paced)
         inside = paced
         # Stages 4 and 5 change nothing where no row is over; far from everything one comparison says so for both.
-        if self._barriers.exceeded(paced, allowed):
+        if exceeded:
             braked, joint_codes = stages.brake_joints(paced, allowed)
             inside, space_codes = stages.keep_inside(braked, pose, self._barriers, allowed)
             reasons += joint_codes + space_codes
@@ -205,7 +204,7 @@ class Gate:
             inside, speed_codes = stages.limit_speed(inside, pose.jacobian, limits, self._cap)
             reasons += speed_codes
         if mode is Mode.ACTIVE and any(inside.tolist()):
-            inside, singular_codes = stages.slow_near_singularity(inside, self._conditions.condition(pose.jacobian))
+            inside, singular_codes = stages.slow_near_singularity(inside, stages.condition(pose.jacobian))
             reasons += singular_codes
         velocity, slew_codes = stages.slew(last, inside, step)
         if slew_codes:
@@ -214,7 +213,7 @@ class Gate:
                 velocity, brake, self._barriers, allowed, pose.jacobian, self._cap
             )
             reasons += slew_codes + brake_codes
-        return velocity, tuple(dict.fromkeys(reasons))
+        return velocity, tuple(dict.fromkeys(reasons)) if reasons else ()
 
     def _broken(self, velocity: Floats, pose: ArmPose, delay: float, step: Floats) -> Codes:
         """Stage 8: every bound once more, on what is about to be sent."""
@@ -224,7 +223,7 @@ class Gate:
         return ("bound_space",)
 
     def _time_to_stop(self, velocity: Floats) -> float:
-        return stages.seconds(velocity, self._limits.acceleration)
+        return arithmetic.seconds(velocity, self._limits.acceleration)
 
     def _send(self, now: float, velocity: Floats, outcome: Outcome, reasons: Codes) -> SafeCommand:
         command = JointCommand(now, velocity)

@@ -11,10 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_rig.compiled import NUMBER, READ_1, READ_2, compiled
 from robot_rig.datatypes import Action, ArmState, Floats, Mode
 from robot_rig.kinematics import ArmPose, settle
-from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, KEEP_OUT_ROWS, TABLE_ROWS, Barriers
+from robot_rig.safety import arithmetic
+from robot_rig.safety.arithmetic import ROUNDING
+from robot_rig.safety.barriers import BOX_ROWS, SPHERES, TABLE_ROWS, Barriers
 from robot_rig.safety.limits import SLOW_CONDITION, STOP_CONDITION, Limits
 
 Codes = tuple[str, ...]
@@ -32,9 +33,12 @@ ROUNDS = 6
 PUSH = 1e-5
 """A projection aims this far (m/s, rad/s) inside, so that correcting one row does not leave a trace on another."""
 
-ROUNDING = 1e-9
-
 _CLOSED: dict[Mode, Codes] = {Mode.DISABLED: ("disabled",), Mode.HOLD: ("hold",), Mode.FAULT: ("fault",)}
+_FAST: tuple[Codes, ...] = ((), ("joint_speed",), ("tool_speed",), ("joint_speed", "tool_speed"))
+_SPACE = ("joint_limit",) * BOX_ROWS.start + ("box",) * (TABLE_ROWS.start - BOX_ROWS.start) + ("table",) * SPHERES
+"""Of each row of the barriers; what comes behind is a keep-out."""
+
+_BOUNDS = ("bound_joint_speed", "bound_slew", "bound_tool_speed", "bound_finite")
 
 
 def refuse_mode(mode: Mode) -> Codes:
@@ -48,10 +52,12 @@ def refuse_form(action: Action, action_dim: int, newest: tuple[int, float]) -> C
     NaN, infinite, huge and denormal values are refused, never clipped: they say that the sender is broken.
     """
     values = action.value.tolist()
-    if len(values) != action_dim or not all(
-        abs(x) <= 1.0 + 1e-6 and (x == 0.0 or abs(x) >= SMALLEST_NORMAL) for x in values
-    ):
+    if len(values) != action_dim:
         return ("action_garbled",)
+    for value in values:
+        size = abs(value)
+        if not (size == 0.0 or SMALLEST_NORMAL <= size <= 1.0 + 1e-6):
+            return ("action_garbled",)
     seq, stamp = newest
     repeated = action.seq == seq and action.stamp == stamp
     return () if repeated or action.seq > seq else ("out_of_order",)
@@ -67,7 +73,7 @@ def refuse_age(now: float, stamp: float, limit: float, stale: str) -> Codes:
 
 def state_is_finite(state: ArmState) -> bool:
     """Stage 2 for the arm's report: positions and velocities that are numbers."""
-    return math.isfinite(sum(state.position.tolist())) and math.isfinite(sum(state.velocity.tolist()))
+    return bool(arithmetic.finite(state.position, state.velocity))
 
 
 def wish_is_sane(wish: Floats) -> bool:
@@ -79,47 +85,19 @@ def wish_is_sane(wish: Floats) -> bool:
     return math.isfinite(sum(speeds)) and max(map(abs, speeds)) <= IMPOSSIBLE_RAD_S
 
 
-@compiled(READ_2, READ_2, returns=NUMBER)
-def _distance(one: Floats, other: Floats) -> float:
-    """The Frobenius norm of the difference of two matrices."""
-    square = 0.0
-    for i in range(one.shape[0]):
-        for j in range(one.shape[1]):
-            square += (one[i, j] - other[i, j]) ** 2
-    return math.sqrt(square)
-
-
-def _extreme_singular_values(jacobian: Floats) -> tuple[float, float]:
+def condition(jacobian: Floats) -> float:
+    """The condition number of `jacobian` (6, 7), or `SLOW_CONDITION` where it is provably at most that."""
+    if arithmetic.conditioned(jacobian, SLOW_CONDITION):
+        return SLOW_CONDITION
     smallest, *_, largest = np.linalg.eigvalsh(jacobian.dot(jacobian.T)).tolist()
-    return math.sqrt(max(smallest, 0.0)), math.sqrt(largest)
-
-
-class ConditionWatch:
-    """The condition number where it matters to stage 6, and a bound on it where it provably does not.
-
-    No singular value changes by more than the Frobenius norm of the matrix's change (Weyl), so the values computed last
-    vouch for a Jacobian near by; only when they no longer can, they are computed anew.
-    """
-
-    def __init__(self) -> None:
-        self._jacobian: Floats = np.zeros((6, 7))
-        self._smallest, self._largest = 0.0, math.inf
-
-    def condition(self, jacobian: Floats) -> float:
-        """The condition number of `jacobian` (6, 7), or `SLOW_CONDITION` where it is known to be at most that."""
-        moved = _distance(jacobian, self._jacobian) + ROUNDING
-        if self._largest + moved <= SLOW_CONDITION * (self._smallest - moved):
-            return SLOW_CONDITION
-        self._jacobian = jacobian.copy()
-        self._smallest, self._largest = _extreme_singular_values(jacobian)
-        return self._largest / self._smallest if self._smallest > 1e-6 else math.inf
+    least = math.sqrt(max(smallest, 0.0))
+    return math.sqrt(largest) / least if least > 1e-6 else math.inf
 
 
 def brake_joints(velocity: Floats, allowed: Floats) -> Shaped:
     """Stage 4: no joint approaches its limit faster than `allowed` (M,)."""
-    up, down = allowed[:7], allowed[7:14]
-    braked = np.minimum(np.maximum(velocity, -down), up)
-    return (velocity, ()) if not np.count_nonzero(braked != velocity) else (braked, ("joint_limit",))
+    braked: Floats = np.empty(7)
+    return (braked, ("joint_limit",)) if arithmetic.brake(velocity, allowed, braked) else (velocity, ())
 
 
 def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Floats) -> Shaped:
@@ -130,15 +108,13 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     shrinks the whole velocity.
     """
     over = barriers.rows.dot(velocity) - allowed
-    if not np.count_nonzero(over > ROUNDING):
+    late = over > ROUNDING
+    if not np.count_nonzero(late):
         return velocity, ()
-    reasons = _space_codes(over > ROUNDING)
-    faces = np.maximum(over[BOX_ROWS], 0.0)
-    outward = faces[:3] - faces[3:]
-    if np.count_nonzero(outward):
-        outward += PUSH * np.sign(outward)
-        wanted, velocity = pose.jacobian.dot(velocity), velocity.copy()
-        wanted[:3] -= outward
+    reasons = _space_codes(late)
+    wanted = pose.jacobian.dot(velocity)
+    if arithmetic.turn_back(over[BOX_ROWS], PUSH, wanted):
+        velocity = velocity.copy()
         settle(pose.jacobian, wanted, PROJECTION_DAMPING, velocity)
     start, near = velocity, np.zeros(len(over), dtype=bool)
     for _ in range(ROUNDS):
@@ -154,9 +130,9 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     return velocity * _share_within(barriers.rows @ velocity, allowed), reasons
 
 
-def _space_codes(over: NDArray[np.bool_]) -> Codes:
-    rows = (("joint_limit", JOINT_ROWS), ("box", BOX_ROWS), ("table", TABLE_ROWS), ("keep_out", KEEP_OUT_ROWS))
-    return tuple(code for code, here in rows if over[here].any())
+def _space_codes(late: NDArray[np.bool_]) -> Codes:
+    rows = np.flatnonzero(late).tolist()
+    return tuple(dict.fromkeys(_SPACE[row] if row < len(_SPACE) else "keep_out" for row in rows))
 
 
 def _share_within(approach: Floats, allowed: Floats) -> float:
@@ -167,14 +143,9 @@ def _share_within(approach: Floats, allowed: Floats) -> float:
 
 def limit_speed(velocity: Floats, jacobian: Floats, limits: Limits, cap: float) -> Shaped:
     """Stage 6: scale the whole vector, so that the path does not bend: joints in rating, tool tip within `cap` m/s."""
-    reasons: Codes = ()
-    pace = seconds(velocity, limits.joint_speed)
-    if pace > 1.0:
-        velocity, reasons = velocity / pace, ("joint_speed",)
-    speed = tool_speed(jacobian, velocity)
-    if speed > cap:
-        velocity, reasons = velocity * (cap / speed), (*reasons, "tool_speed")
-    return velocity, reasons
+    scaled: Floats = np.empty(7)
+    fast = arithmetic.scale(velocity, jacobian, limits.joint_speed, cap, scaled)
+    return (scaled, _FAST[fast]) if fast else (velocity, ())
 
 
 def slow_near_singularity(velocity: Floats, condition: float) -> Shaped:
@@ -191,14 +162,13 @@ def slew(last: Floats, target: Floats, step: Floats) -> Shaped:
 
     The whole change is scaled, so the result lies between two velocities that respect convex bounds, and so does it.
     """
-    change = target - last
-    share = slew_share(change, step)
-    return (target, ()) if share == 1.0 else (last + share * change, ("slew",))
+    slewed: Floats = np.empty(7)
+    return (slewed, ("slew",)) if arithmetic.slew_towards(last, target, step, slewed) else (target, ())
 
 
 def full_brake(last: Floats, step: Floats) -> Floats:
     """The last velocity shrunk evenly as far as `step` (7,) rad/s permits: the fallback that every barrier respects."""
-    return last * (1.0 - slew_share(last, step))
+    return last * (1.0 - arithmetic.slew_share(last, step))
 
 
 def brake_if_needed(
@@ -213,7 +183,7 @@ def brake_if_needed(
     if late.any():
         gain = np.maximum(approach[late] - braked[late], 1e-300)
         share = float((over[late] / gain).max())
-    fast, slow = tool_speed(jacobian, velocity), tool_speed(jacobian, brake)
+    fast, slow = arithmetic.tool_speed(jacobian, velocity), arithmetic.tool_speed(jacobian, brake)
     if fast > cap + ROUNDING:
         share = max(share, (fast - cap) / max(fast - slow, 1e-300))
     if share == 0.0:
@@ -222,55 +192,7 @@ def brake_if_needed(
     return velocity + share * (brake - velocity), ("brake",)
 
 
-@compiled(READ_1, READ_1, returns=NUMBER)
-def seconds(velocity: Floats, rate: Floats) -> float:
-    """The largest |velocity| / rate: the time to stop where `rate` (7,) is acceleration, the pace where it is speed."""
-    longest = 0.0
-    for j in range(velocity.shape[0]):
-        longest = max(longest, abs(velocity[j]) / rate[j])
-    return longest
-
-
-@compiled(READ_1, READ_1, returns=NUMBER)
-def excess(values: Floats, bounds: Floats) -> float:
-    """The largest |value| - bound; not positive where all of `values` keep to their `bounds`."""
-    most = -math.inf
-    for j in range(values.shape[0]):
-        most = max(most, abs(values[j]) - bounds[j])
-    return most
-
-
-@compiled(READ_1, READ_1, returns=NUMBER)
-def slew_share(values: Floats, bounds: Floats) -> float:
-    """The greatest share of `values`, at most all, whose every |value| keeps to `bounds`."""
-    share = 1.0
-    for j in range(values.shape[0]):
-        if abs(values[j]) > bounds[j]:
-            share = min(share, bounds[j] / abs(values[j]))
-    return share
-
-
-@compiled(READ_2, READ_1, returns=NUMBER)
-def tool_speed(jacobian: Floats, velocity: Floats) -> float:
-    """Speed of the tool tip, m/s."""
-    square = 0.0
-    for i in range(3):
-        speed = 0.0
-        for j in range(velocity.shape[0]):
-            speed += jacobian[i, j] * velocity[j]
-        square += speed * speed
-    return math.sqrt(square)
-
-
 def broken_bounds(velocity: Floats, last: Floats, step: Floats, limits: Limits, jacobian: Floats, cap: float) -> Codes:
     """Stage 8 without space: finite, joint speed, slew and tool speed, each asserted on what is about to be sent."""
-    if not math.isfinite(sum(velocity.tolist())):
-        return ("bound_finite",)
-    codes = []
-    if excess(velocity, limits.joint_speed) > ROUNDING:
-        codes.append("bound_joint_speed")
-    if excess(velocity - last, step) > ROUNDING:
-        codes.append("bound_slew")
-    if tool_speed(jacobian, velocity) > cap + 1e-6:
-        codes.append("bound_tool_speed")
-    return tuple(codes)
+    broken = arithmetic.breaks(velocity, last, step, limits.joint_speed, jacobian, cap)
+    return tuple(code for bit, code in enumerate(_BOUNDS) if broken >> bit & 1) if broken else ()

@@ -64,7 +64,7 @@ def test_the_way_back_is_as_fast_as_the_depth_asks_and_at_most_a_fifth_of_what_i
     position = HOME.copy()
     position[6] = 4.7124 - 0.05 + depth
     wish = np.array([0.0, 0.0, 0.3, 0.0, 0.4, 0.0, 0.0])
-    allowed = measured(position).allowed(0.08, 0.06, STILL, wish)
+    allowed = measured(position).allowed(0.08, 0.06, STILL, wish)[0]
     by_depth, by_wish = -depth / 0.11, -0.2 * 0.5
     assert allowed[6] == pytest.approx(max(by_depth, by_wish))
     assert (by_depth > by_wish) == (depth == 0.001)
@@ -76,7 +76,7 @@ def test_at_a_barrier_itself_nothing_approaches_and_nothing_must_lead_back() -> 
     barriers = measured(position)
     assert barriers.distance[0] == pytest.approx(0.0, abs=1e-15)
     barriers.distance[0] = 0.0
-    assert barriers.allowed(0.08, 0.06, STILL, np.ones(7))[0] == 0.0
+    assert barriers.allowed(0.08, 0.06, STILL, np.ones(7))[0][0] == 0.0
 
 
 def test_what_is_under_way_away_from_a_barrier_gives_no_room() -> None:
@@ -84,8 +84,8 @@ def test_what_is_under_way_away_from_a_barrier_gives_no_room() -> None:
     away, towards = -barriers.rows[14] * 0.05, barriers.rows[14] * 0.05
     coming = float(barriers.rows[14] @ towards)
     room = float(barriers.distance[14])
-    assert barriers.allowed(0.0, 0.06, away, STILL)[14] == pytest.approx(min(room / 0.03, room / 0.04))
-    assert barriers.allowed(0.0, 0.06, towards, STILL)[14] == pytest.approx((room - coming) / 0.04)
+    assert barriers.allowed(0.0, 0.06, away, STILL)[0][14] == pytest.approx(min(room / 0.03, room / 0.04))
+    assert barriers.allowed(0.0, 0.06, towards, STILL)[0][14] == pytest.approx((room - coming) / 0.04)
 
 
 @pytest.mark.parametrize("joint", range(7))
@@ -94,11 +94,11 @@ def test_the_soft_ring_slows_each_joint_by_its_own_speed_and_never_the_tool(join
     position = HOME.copy()
     position[joint] = UPPER_LIMITS[joint] - 0.08 if upper else LOWER_LIMITS[joint] + 0.08
     barriers = measured(position)
-    allowed = barriers.allowed(0.001, 0.001, STILL, STILL)
+    allowed = barriers.allowed(0.001, 0.001, STILL, STILL)[0]
     row = joint if upper else 7 + joint
     assert allowed[row] == pytest.approx(0.03 / 0.15 * (1.1952 if joint == 1 else 1.2))
     barriers.distance[:] = 0.1
-    assert barriers.allowed(0.001, 0.001, STILL, STILL)[14:] == pytest.approx(0.1 / 0.0105)
+    assert barriers.allowed(0.001, 0.001, STILL, STILL)[0][14:] == pytest.approx(0.1 / 0.0105)
 
 
 def test_without_a_soft_ring_a_joint_brakes_by_its_stopping_distance_alone() -> None:
@@ -107,18 +107,21 @@ def test_without_a_soft_ring_a_joint_brakes_by_its_stopping_distance_alone() -> 
     guard = GuardConfig().model_copy(update={"soft_ring_rad": 0.05})
     with np.errstate(all="raise"):
         assert Barriers(Limits.from_config(guard, CONTROL)).rows.any()
-    assert measured(position, guard).allowed(0.08, 0.06, STILL, STILL)[6] == pytest.approx(0.03 / 0.11)
+    assert measured(position, guard).allowed(0.08, 0.06, STILL, STILL)[0][6] == pytest.approx(0.03 / 0.11)
 
 
 def test_a_speed_exceeds_what_is_allowed_only_beyond_it_and_a_nan_always() -> None:
     barriers = measured()
-    allowed = np.full(len(barriers.rows), 100.0)
-    for row, joint, sign in ((0, 0, 1.0), (13, 6, -1.0)):
-        allowed[row] = 0.25
-        velocity = sign * 0.25 * np.eye(7)[joint]
-        assert not barriers.exceeded(velocity, allowed)
-        assert barriers.exceeded(velocity * (1.0 + 1e-12), allowed)
-    assert barriers.exceeded(np.full(7, math.nan), np.full(len(barriers.rows), math.inf))
+    barriers.distance[:] = 100.0
+    for row, joint, sign in ((14, 0, 1.0), (19, 6, -1.0)):
+        barriers.rows[row], barriers.distance[row] = sign * np.eye(7)[joint], 0.1
+        for share, over in ((1.0 - 1e-12, False), (1.0 + 1e-12, True)):
+            allowed, exceeded = barriers.allowed(0.2, 0.1, STILL, sign * share * 0.4 * np.eye(7)[joint])
+            assert allowed[row] == pytest.approx(0.1 / 0.25)
+            assert exceeded == over
+        barriers.distance[row] = 100.0
+    assert not barriers.allowed(0.2, 0.1, STILL, STILL)[1]
+    assert barriers.allowed(0.2, 0.1, STILL, np.full(7, math.nan))[1]
 
 
 @pytest.mark.parametrize(("row", "slack"), [(0, 0.02), (6, 0.02), (7, 0.02), (13, 0.02), (14, 0.004), (19, 0.004)])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from robot_rig.config import ControlConfig, GuardConfig
 from robot_rig.datatypes import JOINTS, Floats, Mode, Outcome, Source
-from robot_rig.safety.gate import Gate, _sum_within
+from robot_rig.safety.gate import Gate
 from robot_rig.safety.limits import STOP_TIME_S, Limits
 from tests.integrated_arm import PERIOD, act, report
 from tests.safety.gate_bench import HOME, KINEMATICS, GateBench, tool_wish
@@ -267,7 +267,5 @@ def test_motion_under_way_is_counted_by_time_and_not_by_ticks(early: tuple[int, 
         steps = (0.001, limits.period - 0.001) if tick % 10 in early else (limits.period,)
         for step in steps:
             now += step
-            gate._elapsed(now)
-    under_way = np.zeros(JOINTS)
-    _sum_within(gate._moves, gate._spans, delay, under_way)
-    assert delay - 1e-6 <= under_way[0] / 0.1 <= delay + limits.period + 1e-6
+            gate._elapsed(now, delay)
+    assert delay - 1e-6 <= gate._under_way[0] / 0.1 <= delay + limits.period + 1e-6

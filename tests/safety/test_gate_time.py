@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import ArmState, Floats, Mode, Outcome, Source
-from robot_rig.safety.gate import Gate, _remember, _sum_within
+from robot_rig.safety.gate import _remember
 from tests.integrated_arm import PERIOD, act, report
 from tests.safety.gate_bench import HOME, KINEMATICS, GateBench, tool_wish
 
@@ -53,22 +53,14 @@ moves = st.lists(st.tuples(st.floats(-2, 2), st.sampled_from([0.0, 0.001, 0.005,
 def test_what_is_under_way_is_the_least_run_of_last_moves_that_covers_the_delay(
     story: list[tuple[float, float]], delay: float
 ) -> None:
-    rows, spans = np.zeros((12, 7)), np.full(12, 0.01)
+    rows, spans, total = np.zeros((12, 7)), np.full(12, 0.01), np.full(7, 0.5)
     for speed, span in story:
-        _remember(rows, spans, speed * np.arange(7.0), span)
+        _remember(rows, spans, speed * np.arange(7.0), span, delay, total)
     last = story[-12:]
     assert spans == pytest.approx([span for _, span in last])
     count = next((n for n in range(1, 12) if sum(s for _, s in last[-n:]) >= delay - 1e-9), 12)
-    total = np.full(7, 0.5)
-    _sum_within(rows, spans, delay, total)
     way = sum(speed * span for speed, span in last[-count:])
-    assert total == pytest.approx(0.5 + way * np.arange(7.0))
-
-
-def under_way(gate: Gate, delay: float) -> Floats:
-    total = np.zeros(7)
-    _sum_within(gate._moves, gate._spans, delay, total)
-    return total
+    assert total == pytest.approx(way * np.arange(7.0))
 
 
 def test_with_twice_as_many_ticks_the_whole_delay_is_still_remembered() -> None:
@@ -76,19 +68,19 @@ def test_with_twice_as_many_ticks_the_whole_delay_is_still_remembered() -> None:
     bench = GateBench()
     bench.gate._last = np.full(7, 0.1)
     for tick in range(200):
-        bench.gate._elapsed(0.005 * tick)
-    assert under_way(bench.gate, 0.23) == pytest.approx(np.full(7, 0.023), abs=0.0005)
+        bench.gate._elapsed(0.005 * tick, 0.23)
+    assert bench.gate._under_way == pytest.approx(np.full(7, 0.023), abs=0.0005)
 
 
 def test_neither_a_clock_that_goes_back_nor_a_long_pause_makes_up_motion() -> None:
     bench = GateBench()
-    bench.gate._elapsed(1.0)
+    bench.gate._elapsed(1.0, 0.05)
     bench.gate._last = np.full(7, 0.1)
-    bench.gate._elapsed(0.9)
-    assert under_way(bench.gate, 0.05) == pytest.approx(np.zeros(7), abs=1e-12)
-    bench.gate._elapsed(2.9)
+    bench.gate._elapsed(0.9, 0.05)
+    assert bench.gate._under_way == pytest.approx(np.zeros(7), abs=1e-12)
+    bench.gate._elapsed(2.9, 0.05)
     # Two seconds on, but the robot followed for 0.2 s only.
-    assert under_way(bench.gate, 0.05) == pytest.approx(np.full(7, 0.02))
+    assert bench.gate._under_way == pytest.approx(np.full(7, 0.02))
 
 
 def near_the_wall(age: float) -> Floats:

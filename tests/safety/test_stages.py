@@ -13,6 +13,7 @@ from robot_rig.config import GuardConfig
 from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.kinematics import LINK_SPHERES
 from robot_rig.safety import stages
+from robot_rig.safety.arithmetic import ROUNDING, tool_speed
 from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, KEEP_OUT_ROWS, TABLE_ROWS, TIP_RADIUS_M, Barriers
 from robot_rig.safety.limits import SLOW_CONDITION, Limits
 from tests.safety.gate_bench import CONTROL, HOME, KINEMATICS, tool_wish
@@ -57,21 +58,23 @@ def test_inside_a_keep_out_the_way_out_is_through_the_nearest_face() -> None:
     tip = KEEP_OUT_ROWS.start + len(LINK_SPHERES)
     assert barriers.distance[tip] == pytest.approx(-0.01 - TIP_RADIUS_M)
     assert barriers.rows[tip] == pytest.approx(POSE.jacobian[1])
-    allowed = barriers.allowed(0.08, 0.1, np.zeros(7), np.zeros(7))
+    allowed = barriers.allowed(0.08, 0.1, np.zeros(7), np.zeros(7))[0]
     assert allowed[tip] == 0.0
 
 
 def test_the_braking_law_by_hand() -> None:
     barriers = measured()
     still = np.zeros(7)
-    allowed = barriers.allowed(0.08, 0.06, still, still)
+    allowed = barriers.allowed(0.08, 0.06, still, still)[0]
     assert allowed[BOX_ROWS][0] == pytest.approx(barriers.distance[BOX_ROWS][0] / 0.11)
     under_way = tool_wish(x=0.2) * 0.08
     law = (barriers.distance[BOX_ROWS][0] - 0.016) / (0.01 + 0.03)
-    assert barriers.allowed(0.08, 0.06, under_way, still)[BOX_ROWS][0] == pytest.approx(min(law, allowed[BOX_ROWS][0]))
+    assert barriers.allowed(0.08, 0.06, under_way, still)[0][BOX_ROWS][0] == pytest.approx(
+        min(law, allowed[BOX_ROWS][0])
+    )
     far = tool_wish(x=1.2) * 0.08
-    assert barriers.allowed(0.08, 0.06, far, still)[BOX_ROWS][0] == pytest.approx((0.1 - 0.096) / 0.04, abs=1e-3)
-    assert barriers.allowed(0.08, 0.06, 2 * far, still)[BOX_ROWS][0] == 0.0
+    assert barriers.allowed(0.08, 0.06, far, still)[0][BOX_ROWS][0] == pytest.approx((0.1 - 0.096) / 0.04, abs=1e-3)
+    assert barriers.allowed(0.08, 0.06, 2 * far, still)[0][BOX_ROWS][0] == 0.0
 
 
 def test_the_bend_of_the_path_is_taken_off_the_distance() -> None:
@@ -84,7 +87,7 @@ def test_the_bend_of_the_path_is_taken_off_the_distance() -> None:
     bend = np.maximum((barriers.rows - before) @ spin / LIMITS.period, 0.0)[BOX_ROWS]
     assert bend.max() > 0.05
     expected = (barriers.distance[BOX_ROWS] - bend * 0.14**2 / 2) / 0.11
-    assert barriers.allowed(0.08, 0.06, still, still)[BOX_ROWS] == pytest.approx(expected)
+    assert barriers.allowed(0.08, 0.06, still, still)[0][BOX_ROWS] == pytest.approx(expected)
 
 
 def test_beyond_a_wall_motion_must_lead_back_but_a_still_arm_stays() -> None:
@@ -94,8 +97,8 @@ def test_beyond_a_wall_motion_must_lead_back_but_a_still_arm_stays() -> None:
     row = BOX_ROWS.start + 1
     assert barriers.distance[row] < -0.02
     still, wish = np.zeros(7), np.full(7, 0.1)
-    assert barriers.allowed(0.08, 0.1, still, still)[row] == 0.0
-    back = barriers.allowed(0.08, 0.1, still, wish)[row]
+    assert barriers.allowed(0.08, 0.1, still, still)[0][row] == 0.0
+    back = barriers.allowed(0.08, 0.1, still, wish)[0][row]
     fastest = math.sqrt(barriers.rows[row] @ barriers.rows[row] * (wish @ wish))
     assert back == pytest.approx(max(-0.2 * fastest, barriers.distance[row] / 0.13))
 
@@ -112,7 +115,7 @@ def test_inside_the_soft_ring_a_joint_slows_in_proportion_and_at_the_stop_ring_t
     for left, share in ((0.075, 0.5), (0.015, 0.1), (0.0, 0.0), (-0.01, 0.0)):
         position = HOME.copy()
         position[6] = LIMITS.upper[6] - left
-        allowed = measured(position).allowed(0.001, 0.001, np.zeros(7), np.zeros(7))
+        allowed, _ = measured(position).allowed(0.001, 0.001, np.zeros(7), np.zeros(7))
         assert allowed[6] == pytest.approx(share * LIMITS.joint_speed[6])
 
 
@@ -138,7 +141,7 @@ def test_what_stage_five_returns_respects_every_row(velocity: Floats, room: floa
     pose = KINEMATICS.pose(HOME)
     inside, codes = stages.keep_inside(velocity, pose, barriers, allowed)
     assert (barriers.rows @ inside <= allowed + 1e-8).all()
-    assert (codes == ()) == bool((barriers.rows @ velocity <= allowed + stages.ROUNDING).all())
+    assert (codes == ()) == bool((barriers.rows @ velocity <= allowed + ROUNDING).all())
     assert codes or inside is velocity
 
 
@@ -194,32 +197,23 @@ def test_the_slow_down_near_a_singularity(condition: float, share: float, codes:
     assert why == codes
 
 
-def test_the_condition_number_is_numpys() -> None:
+def test_the_condition_number_is_numpys_where_it_slows_and_never_hidden() -> None:
+    """Along a walk from home into the wrist's singularity at joint 5 = 0 and on, and at postures drawn at random."""
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        jacobian = KINEMATICS.pose(rng.uniform(-2, 2, JOINTS)).jacobian
-        assert stages.ConditionWatch().condition(jacobian) == pytest.approx(np.linalg.cond(jacobian), rel=1e-6)
-    assert stages.ConditionWatch().condition(np.zeros((6, 7))) == math.inf
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_what_is_known_of_a_near_jacobian_never_hides_a_condition_that_slows(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    watch, computed, vouched = stages.ConditionWatch(), 0, 0
-    # From home into the wrist's singularity at joint 5 = 0 and on, in steps from a thousandth to a tenth of a radian.
-    position, drift = HOME.copy(), (np.eye(JOINTS)[5] * -HOME[5]) / 100.0
-    for _ in range(200):
-        position = position + drift + rng.uniform(-1.0, 1.0, JOINTS) * 10.0 ** rng.uniform(-4.0, -2.0)
+    walk = HOME + np.outer(np.linspace(0.0, 1.2, 200), np.eye(JOINTS)[5] * -HOME[5])
+    vouched = computed = 0
+    for position in (*walk, *rng.uniform(-2.0, 2.0, (200, JOINTS))):
         jacobian = KINEMATICS.pose(position).jacobian
-        truth, answer = float(np.linalg.cond(jacobian)), watch.condition(jacobian)
+        truth, answer = float(np.linalg.cond(jacobian)), stages.condition(jacobian)
         if answer == SLOW_CONDITION:
             vouched += 1
             assert truth <= SLOW_CONDITION
         else:
             computed += 1
             assert answer == pytest.approx(truth, rel=1e-6)
-    assert computed > 10
-    assert vouched > 10
+    assert vouched > 50
+    assert computed > 50
+    assert stages.condition(np.zeros((6, 7))) == math.inf
 
 
 @settings(deadline=None)
@@ -258,7 +252,7 @@ def test_where_slewing_is_too_slow_the_brake_is_mixed_in_for_walls_and_for_the_c
     assert POSE.jacobian[0] @ mixed == pytest.approx(0.15)
     mixed, codes = stages.brake_if_needed(velocity, brake, barriers, wide, POSE.jacobian, 0.12)
     assert codes == ("brake",)
-    assert stages.tool_speed(POSE.jacobian, mixed) == pytest.approx(0.12)
+    assert tool_speed(POSE.jacobian, mixed) == pytest.approx(0.12)
     tight[BOX_ROWS.start] = 0.05
     mixed, codes = stages.brake_if_needed(velocity, brake, barriers, tight, POSE.jacobian, 0.25)
     assert mixed == pytest.approx(brake)
