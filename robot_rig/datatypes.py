@@ -72,7 +72,8 @@ class ArmState:
         object.__setattr__(self, "position", read_only("ArmState.position", self.position, (JOINTS,), np.float64))
         object.__setattr__(self, "velocity", read_only("ArmState.velocity", self.velocity, (JOINTS,), np.float64))
         object.__setattr__(self, "effort", read_only("ArmState.effort", self.effort, (JOINTS,), np.float64))
-        object.__setattr__(self, "push", read_only("ArmState.push", self.push, (JOINTS,), np.float64))
+        if self.push is not NO_PUSH:
+            object.__setattr__(self, "push", read_only("ArmState.push", self.push, (JOINTS,), np.float64))
 
 
 class Source(str, enum.Enum):

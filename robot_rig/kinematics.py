@@ -127,17 +127,27 @@ def _move(frames: Floats, links: Floats, centres: Floats, points: Floats, moves:
             moves[points.shape[0], r, j] = frames[j, r, 2]
 
 
-@compiled(READ_1, READ_3, READ_1, READ_2, WRITE_2, WRITE_3, WRITE_2)
+@compiled(READ_1, READ_3, READ_1, READ_2, READ_2, WRITE_2, WRITE_3, WRITE_2)
 def _pose(
-    position: Floats, fixed: Floats, links: Floats, centres: Floats, points: Floats, moves: Floats, turned: Floats
+    position: Floats,
+    fixed: Floats,
+    links: Floats,
+    centres: Floats,
+    hand: Floats,
+    points: Floats,
+    moves: Floats,
+    rotation: Floats,
 ) -> None:
-    """Fill `points` and `moves` as `_move` does, and `turned` (3, 3), the rotation of the last link."""
+    """Fill `points` and `moves` as `_move` does, and `rotation` (3, 3) of the `hand`, (3, 3) in the last link."""
     frames = np.empty((JOINTS, 3, 4))
     _place(position, fixed, frames)
     _move(frames, links, centres, points, moves)
     for r in range(3):
-        for k in range(3):
-            turned[r, k] = frames[JOINTS - 1, r, k]
+        for c in range(3):
+            turned = 0.0
+            for k in range(3):
+                turned += frames[JOINTS - 1, r, k] * hand[k, c]
+            rotation[r, c] = turned
 
 
 @compiled(READ_2, READ_1, NUMBER, WRITE_1)
@@ -219,12 +229,12 @@ class Kinematics:
 
     def pose(self, position: Floats) -> ArmPose:
         """Everything the tick needs at joint `position` (7,) rad."""
-        points, moves, turned = np.empty((POINTS, 3)), np.empty((POINTS + 1, 3, JOINTS)), np.empty((3, 3))
-        _pose(position, self._fixed, self._links, self._centres, points, moves, turned)
+        points, moves, rotation = np.empty((POINTS, 3)), np.empty((POINTS + 1, 3, JOINTS)), np.empty((3, 3))
+        _pose(position, self._fixed, self._links, self._centres, self._turn, points, moves, rotation)
         return ArmPose(
             position,
             points[SPHERES],
-            turned.dot(self._turn),
+            rotation,
             moves[SPHERES:].reshape(6, JOINTS),
             points[:SPHERES],
             moves[:SPHERES],

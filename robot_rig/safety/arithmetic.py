@@ -124,6 +124,22 @@ def brake(velocity: Floats, allowed: Floats, braked: Floats) -> bool:
     return changed
 
 
+@compiled(READ_2, READ_1, READ_1, WRITE_1, returns=TRUTH)
+def surplus(rows: Floats, velocity: Floats, allowed: Floats, over: Floats) -> bool:
+    """Fill `over` (M,) with how much faster than `allowed` (M,) `velocity` approaches each of `rows` (M, 7).
+
+    Whether it does somewhere.
+    """
+    late = False
+    for k in range(rows.shape[0]):
+        speed = 0.0
+        for j in range(JOINTS):
+            speed += rows[k, j] * velocity[j]
+        over[k] = speed - allowed[k]
+        late = late or over[k] > ROUNDING
+    return late
+
+
 @compiled(READ_1, NUMBER, WRITE_1, returns=TRUTH)
 def turn_back(over: Floats, push: float, twist: Floats) -> bool:
     """Take from `twist` (6,) by how much it is `over` (6,) m/s at the high and the low faces of the box, and `push`.

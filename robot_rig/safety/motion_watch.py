@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from robot_rig.compiled import NUMBER, READ_1, WRITE_1, compiled
+from robot_rig.compiled import NUMBER, PAIR, READ_1, WRITE_1, compiled
 from robot_rig.datatypes import JOINTS, ArmState, Floats
 from robot_rig.safety.limits import Limits
 
@@ -40,12 +40,15 @@ def _lead(led: Floats, expected: Floats, sent: Floats, elapsed: float, delay: fl
         led[j] += expected[j] * elapsed
 
 
-@compiled(WRITE_1, WRITE_1, READ_1, NUMBER, returns=NUMBER)
-def _fall_behind(behind: Floats, led: Floats, moved: Floats, elapsed: float) -> float:
-    """Add to `behind` (7,) rad what it was `led` and has not `moved` (7,) rad in `elapsed` s; the largest of it."""
+@compiled(WRITE_1, WRITE_1, READ_1, READ_1, NUMBER, returns=NUMBER)
+def _fall_behind(behind: Floats, led: Floats, before: Floats, position: Floats, elapsed: float) -> float:
+    """Add to `behind` (7,) rad what it was `led` and has not moved in `elapsed` s; the largest of it.
+
+    It moved from `before` (7,) rad to `position` (7,) rad.
+    """
     keep, worst = math.exp(-elapsed / MEMORY_S), 0.0
     for j in range(behind.shape[0]):
-        behind[j] = keep * (behind[j] + led[j] - moved[j])
+        behind[j] = keep * (behind[j] + led[j] - (position[j] - before[j]))
         led[j] = 0.0
         worst = max(worst, abs(behind[j]))
     return worst
@@ -61,6 +64,25 @@ def _strain(push: Floats, limit: Floats) -> float:
             return math.inf
         worst = max(worst, share)
     return worst
+
+
+@compiled(WRITE_1, WRITE_1, READ_1, NUMBER, NUMBER, WRITE_1, READ_1, READ_1, NUMBER, READ_1, READ_1, returns=PAIR)
+def _compare(
+    led: Floats,
+    expected: Floats,
+    sent: Floats,
+    ticked: float,
+    delay: float,
+    behind: Floats,
+    before: Floats,
+    position: Floats,
+    reported: float,
+    push: Floats,
+    limit: Floats,
+) -> tuple[float, float]:
+    """What `_fall_behind` and `_strain` say of a report `reported` s after the last, `_lead` of the tick included."""
+    _lead(led, expected, sent, ticked, delay)
+    return _fall_behind(behind, led, before, position, reported), _strain(push, limit)
 
 
 class Patience:
@@ -84,6 +106,7 @@ class MotionWatch:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._delay = DELAY_SHARE * limits.reaction
         self._led: Floats = np.zeros(JOINTS)
         self._behind: Floats = np.zeros(JOINTS)
         self._expected: Floats = np.zeros(JOINTS)
@@ -103,15 +126,26 @@ class MotionWatch:
         """
         if self._seen is None:
             self._begin(now, state, sent)
-        _lead(self._led, self._expected, sent, _span(now - self._then), DELAY_SHARE * self._limits.reaction)
-        self._then = now
+        ticked, self._then = _span(now - self._then), now
         seen, self._seen = self._seen, state
         if seen is not None and state.stamp <= seen.stamp:
+            _lead(self._led, self._expected, sent, ticked, self._delay)
             return ()
         before = state if seen is None else seen
-        moved, elapsed = state.position - before.position, _span(state.stamp - before.stamp)
-        worst = _fall_behind(self._behind, self._led, moved, elapsed)
-        if self._pushed.exhausted(state.stamp, _strain(state.push, self._limits.push) > 1.0):
+        worst, strain = _compare(
+            self._led,
+            self._expected,
+            sent,
+            ticked,
+            self._delay,
+            self._behind,
+            before.position,
+            state.position,
+            _span(state.stamp - before.stamp),
+            state.push,
+            self._limits.push,
+        )
+        if self._pushed.exhausted(state.stamp, strain > 1.0):
             return ("pushed",)
         return ("trailing",) if self._trails.exhausted(state.stamp, worst > self._limits.trail) else ()
 

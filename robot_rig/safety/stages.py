@@ -107,22 +107,19 @@ def keep_inside(velocity: Floats, pose: ArmPose, barriers: Barriers, allowed: Fl
     the other barriers the smallest change of joint velocity that settles all of them together. What neither settles
     shrinks the whole velocity.
     """
-    over = barriers.rows.dot(velocity) - allowed
-    late = over > ROUNDING
-    if not np.count_nonzero(late):
+    over: Floats = np.empty(len(allowed))
+    if not arithmetic.surplus(barriers.rows, velocity, allowed, over):
         return velocity, ()
-    reasons = _space_codes(late)
+    reasons = _space_codes(over > ROUNDING)
     wanted = pose.jacobian.dot(velocity)
     if arithmetic.turn_back(over[BOX_ROWS], PUSH, wanted):
         velocity = velocity.copy()
         settle(pose.jacobian, wanted, PROJECTION_DAMPING, velocity)
     start, near = velocity, np.zeros(len(over), dtype=bool)
     for _ in range(ROUNDS):
-        over = barriers.rows.dot(velocity) - allowed
-        late = over > ROUNDING
-        if not np.count_nonzero(late):
+        if not arithmetic.surplus(barriers.rows, velocity, allowed, over):
             return velocity, reasons
-        near |= late
+        near |= over > ROUNDING
         rows = barriers.rows[near]
         square = rows @ rows.T
         square.flat[:: len(rows) + 1] += PROJECTION_DAMPING
