@@ -12,7 +12,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.heartbeat import Attempts, Beat, Heartbeat, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, Attempts, Beat, Heartbeat, Pulse, void_reason
 from drivers.sawyer import JOINT_COMMAND
 from robot_rig.clock import WallClock
 from robot_rig.errors import UserError
@@ -33,7 +33,7 @@ ATTEMPT_S = 10.0
 """A measurement is made of attempts of this length, so that one stall of the machine does not void half an hour."""
 
 PRIORITY = 14
-"""Of heartbeat and timer: that of the policy's own connections, the lowest on the way from frame to joint command. This
+"""Of the bare timer: that of the policy's own connections, the lowest on the way from frame to joint command. This
 onlooker runs one below it, in order to disturb nobody."""
 
 SILENCE_S = 60.0
@@ -71,8 +71,8 @@ def run_latency(minutes: float, rate_hz: float, console: Console) -> int:
     with visit(NODE):
         console.print("; ".join(prepare_process(PRIORITY - 1)), highlight=False, soft_wrap=True)
         listener = StepListener(JOINT_COMMAND)
-        with Heartbeat(PRIORITY) as heart, Heartbeat(PRIORITY, period_s, 0.0) as timer:
-            console.print(f"heartbeat and timer: {heart.scheduling}", highlight=False)
+        with Heartbeat(ABOVE_ALL) as heart, Pulse(PRIORITY, period_s, 0.0) as timer:
+            console.print(f"heartbeat: {heart.scheduling}; timer: {timer.scheduling}", highlight=False, soft_wrap=True)
             attempts, timing = _measure(minutes, listener, heart, timer, period_s, console)
     show(timing, console)
     console.print(f"{attempts}", highlight=False)
@@ -81,7 +81,7 @@ def run_latency(minutes: float, rate_hz: float, console: Console) -> int:
 
 
 def _measure(
-    minutes: float, listener: StepListener, heart: Heartbeat, timer: Heartbeat, period_s: float, console: Console
+    minutes: float, listener: StepListener, heart: Heartbeat, timer: Pulse, period_s: float, console: Console
 ) -> tuple[Attempts, Timing]:
     clock = WallClock()
     wanted = max(1, round(60.0 * minutes / ATTEMPT_S))

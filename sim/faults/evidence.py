@@ -127,10 +127,28 @@ class Episode(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """A wake-up of the heartbeat after `gap` s."""
+    """A wake-up of the heartbeat of `core` after `gap` s; logs of before it had one for each core do not say which."""
 
     t: float
     gap: float
+    core: int | None = None
+
+
+class InStep:
+    """Puts the beats of `cores` into one line: the newest in it says that every core has told all before it."""
+
+    def __init__(self, cores: Iterable[int]) -> None:
+        self._told: dict[int | None, float] = dict.fromkeys(cores, -math.inf)
+        self._waiting: list[Beat] = []
+
+    def add(self, beat: Beat) -> list[Beat]:
+        """Take the next beat of some core; returns those that no core can still precede."""
+        self._told[beat.core] = beat.t
+        self._waiting.append(beat)
+        until = min(self._told.values())
+        ready = sorted(beat for beat in self._waiting if beat.t <= until)
+        self._waiting = [beat for beat in self._waiting if beat.t > until]
+        return ready
 
 
 KINDS: Mapping[str, type[Any]] = {

@@ -14,7 +14,7 @@ from itertools import pairwise
 from sim.faults.evidence import VELOCITY_MODE, Command, Evidence, RobotState, Truth
 
 GAP_LIMIT_S = 0.020
-"""The machine was away for longer: the attempt is void."""
+"""A core of the machine was away for longer: the attempt is void."""
 
 HOLE_LIMIT_S = 0.100
 """The simulator told nothing for longer, though it tells 100 times a second: void."""
@@ -63,9 +63,10 @@ def void_reason(evidence: Evidence) -> str:
     beats = [beat for beat in evidence.beats if beat.t >= evidence.begin]
     if not beats:
         return "no heartbeat"
-    gap = max(beat.gap for beat in beats)
-    if gap > GAP_LIMIT_S:
-        return f"the machine was away for {1e3 * gap:.0f} ms"
+    worst = max(beats, key=lambda beat: beat.gap)
+    if worst.gap > GAP_LIMIT_S:
+        who = "the machine" if worst.core is None else f"core {worst.core} of the machine"
+        return f"{who} was away for {1e3 * worst.gap:.0f} ms"
     times = [evidence.begin, *(truth.t for truth in evidence.truths), evidence.end]
     hole = max(later - earlier for earlier, later in pairwise(times))
     return f"the simulator was silent for {1e3 * hole:.0f} ms" if hole > HOLE_LIMIT_S else ""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ from sim.wire.room import TOOL, TOUCHES, TRUTH
 
 NODE = "witness"
 QUEUE = 1000
-HEARTBEAT = ("-m", "benchmarks.heartbeat", "--period", "0.001", "--over", "0.005")
+HEARTBEAT = ("-m", "benchmarks.heartbeat", "--period", "0.002", "--over", "0.005")
 PR_SET_PDEATHSIG = 1
 
 
@@ -57,8 +58,8 @@ class WitnessOptions:
     priority: int = 19
     """SCHED_FIFO priority of this process; 0: normal scheduling."""
 
-    beat_priority: int = 20
-    """That of the heartbeat: the guard's."""
+    beat_priority: int = 21
+    """That of the heartbeat: above every thread that is watched."""
 
 
 class Witness:
@@ -164,26 +165,34 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def beat(priority: int, write: Callable[[Any], None], closing: threading.Event) -> subprocess.Popen[str]:
-    """The heartbeat as a process of its own, whose beats are written too."""
-    process = subprocess.Popen(
-        [sys.executable, *HEARTBEAT, "--priority", str(priority)],
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=_die_with_parent,
-    )
+def beat(
+    priority: int, cores: Iterable[int], write: Callable[[Any], None], closing: threading.Event
+) -> list[subprocess.Popen[str]]:
+    """The heartbeat as a process of its own on each of `cores`, whose beats are written too, in step."""
+    in_step, lock = seen.InStep(cores := sorted(cores)), threading.Lock()
 
-    def read() -> None:
+    def read(core: int, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         for line in process.stdout:
             if closing.is_set():
                 return
             wake, gap, _ = map(float, line.split())
-            write(seen.Beat(wake, gap))
+            with lock:
+                for told in in_step.add(seen.Beat(wake, gap, core)):
+                    write(told)
 
-    threading.Thread(target=read, name="heartbeat", daemon=True).start()
-    return process
+    processes = []
+    for core in cores:
+        process = subprocess.Popen(
+            [sys.executable, *HEARTBEAT, "--priority", str(priority), "--core", str(core)],
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=_die_with_parent,
+        )
+        processes.append(process)
+        threading.Thread(target=read, args=(core, process), name="heartbeat", daemon=True).start()
+    return processes
 
 
 def wire(options: WitnessOptions, node: Node) -> None:
@@ -191,8 +200,8 @@ def wire(options: WitnessOptions, node: Node) -> None:
     closing = threading.Event()
     prepare_process(options.priority)
     witness = Witness(options.log, load(options.release), node)
-    heart = beat(options.beat_priority, witness.write, closing)
-    node.closing(heart.kill)
+    for heart in beat(options.beat_priority, os.sched_getaffinity(0), witness.write, closing):
+        node.closing(heart.kill)
     node.closing(closing.set)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from benchmarks.heartbeat import Attempts, Beat, Heartbeat, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, Attempts, Beat, Heartbeat, Pulse, void_reason
 from drivers.sawyer import JOINT_COMMAND
 from robot_rig.cli.latency import PRIORITY, Timing, line, show, within
 from robot_rig.cli.live.attempt import Attempt, Outcome
@@ -49,7 +49,7 @@ class Instruments(NamedTuple):
 
     ruler: Ruler
     heart: Heartbeat
-    timer: Heartbeat
+    timer: Pulse
     listener: StepListener
 
 
@@ -114,8 +114,8 @@ def bring_up(
     attempt = Attempt(ruler, config.evaluation.episode_steps)
     graph.wait("camera, guard and policy are there", lambda: attempt.ready)
     listener = StepListener(JOINT_COMMAND)
-    heart = stack.enter_context(Heartbeat(PRIORITY))
-    timer = stack.enter_context(Heartbeat(PRIORITY, 1.0 / config.control.policy_rate_hz, 0.0))
+    heart = stack.enter_context(Heartbeat(ABOVE_ALL))
+    timer = stack.enter_context(Pulse(PRIORITY, 1.0 / config.control.policy_rate_hz, 0.0))
     console.print(f"the graph is up at {graph.uri}; heartbeat: {heart.scheduling}", highlight=False, soft_wrap=True)
     return attempt, Instruments(ruler, heart, timer, listener)
 
