@@ -20,7 +20,7 @@ from tests.ros_graph import needs_ros
 
 REPEATS = 3
 BEAT_S = 0.004
-"""Often enough to see a gap of 20 ms, and half as dear as the 500 Hz of a check that measures the gaps."""
+"""Often enough to see a gap of 20 ms, and a third as dear as the 1 kHz of a check that measures the gaps."""
 
 
 def void_share_exceeded(void: int, attempts: int) -> bool:
