@@ -1,9 +1,11 @@
-"""The arm tick's arithmetic as machine code (numba). Called by `kinematics`, `control.ik` and `safety.barriers`.
+"""The arm tick's arithmetic as machine code (numba). Called by `kinematics`, `control`, `safety`, `sim`.
 
 At seven joints a numpy call costs ten times its arithmetic, and a tick made forty of them. A function marked `compiled`
 is plain Python over numbers and arrays; it is translated once, when its module is first imported after an
 installation, and kept beside the module or in the user's cache. Nothing is ever translated inside a tick, because its
 argument types are given. NUMBA_DISABLE_JIT=1 runs the same lines as Python: coverage and debuggers then see them.
+A compiled function calls only compiled ones of its own file: its kept translation is renewed when that file changes,
+and would go on with an old copy of what stands in another.
 
 Division follows IEEE rules: by zero it gives infinity or NaN and does not raise.
 """
@@ -21,6 +23,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 NUMBER, TRUTH = types.float64, types.boolean
 """A float64 and a bool, also for what is returned."""
 
+PAIR = types.UniTuple(types.float64, 2)  # type: ignore[no-untyped-call]
+"""Two float64 that are returned."""
+
 
 def _array(dimensions: int, readonly: bool) -> types.Array:
     return types.Array(types.float64, dimensions, "C", readonly=readonly)
@@ -32,6 +37,11 @@ READ_1, READ_2, READ_3 = (_array(dimensions, True) for dimensions in (1, 2, 3))
 WRITE_1, WRITE_2, WRITE_3 = (_array(dimensions, False) for dimensions in (1, 2, 3))
 """The same, written to."""
 
+
+SINGLES_READ_1 = types.Array(types.float32, 1, "C", readonly=True)
+"""A C-contiguous float32 array of one dimension that is only read: an action."""
+SINGLES_READ_1 = types.Array(types.float32, 1, "C", readonly=True)
+"""A C-contiguous float32 array of one dimension that is only read: an action."""
 
 BYTES_READ_2 = types.Array(types.uint8, 2, "C", readonly=True)
 BYTES_WRITE_2 = types.Array(types.uint8, 2, "C")

@@ -13,17 +13,20 @@ _AXIS_INDEX = {"x": 0, "y": 1, "z": 2}
 
 
 class ActionMap:
-    """Action 1 along an axis is `action_scale_m` of tool travel in one policy step (R17: it knows no joints)."""
+    """Action 1 along an axis is `action_scale_m` of tool travel in one policy step (R17: it knows no joints).
+
+    `spread` (3, A) m/s: the tool velocity in base that each number of an action stands for.
+    """
 
     def __init__(self, control: ControlConfig) -> None:
         self.axes = [_AXIS_INDEX[axis] for axis in control.axes]
         self._full_speed = control.action_scale_m * control.policy_rate_hz
-        self._spread = np.zeros((3, len(self.axes)))
-        self._spread[self.axes, range(len(self.axes))] = self._full_speed
+        self.spread: Floats = np.zeros((3, len(self.axes)))
+        self.spread[self.axes, range(len(self.axes))] = self._full_speed
 
     def tool_velocity(self, action: Float32s) -> Floats:
         """Velocity (3,) m/s in base of the normalised `action` (A,)."""
-        velocity: Floats = self._spread.dot(action)
+        velocity: Floats = self.spread.dot(action)
         return velocity
 
     def explain(self, twist: Floats) -> tuple[Float32s, float]:
@@ -32,6 +35,9 @@ class ActionMap:
         The residual is the length of the linear velocity that this action does not explain: motion along axes that the
         policy does not command, and speed beyond action 1.
         """
-        executed = np.minimum(np.maximum(twist[self.axes] / self._full_speed, -1.0), 1.0).astype(np.float32)
-        left = twist[:3] - self.tool_velocity(executed)
-        return executed, math.sqrt(left @ left)
+        left = twist[:3].tolist()
+        executed = np.array([min(max(left[axis] / self._full_speed, -1.0), 1.0) for axis in self.axes], np.float32)
+        for axis, value in zip(self.axes, executed.tolist(), strict=True):
+            left[axis] -= self._full_speed * value
+        residual = np.array(left)
+        return executed, math.sqrt(residual.dot(residual))

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from robot_rig.compiled import NUMBER, READ_1, READ_2, WRITE_1, compiled
+from robot_rig.compiled import NUMBER, READ_1, READ_2, SINGLES_READ_1, WRITE_1, compiled
 from robot_rig.config import ControlConfig
 from robot_rig.control.action_map import ActionMap
 from robot_rig.control.ik import TOOL_DOWN, rotation_error
@@ -37,7 +37,7 @@ def _share(vector: Floats, longest: float) -> float:
 
 
 @compiled(READ_1, READ_2, READ_1, NUMBER, NUMBER, NUMBER, WRITE_1, WRITE_1, WRITE_1)
-def _follow(
+def _move(
     tool: Floats,
     axes: Floats,
     wanted: Floats,
@@ -69,16 +69,48 @@ def _follow(
         point[i] = tool[i] + drawn * ahead[i]
 
 
-@compiled(READ_1, READ_1, NUMBER, WRITE_1, WRITE_1)
-def _learn_trim(held: Floats, limits: Floats, rate: float, trim: Floats, twist: Floats) -> None:
+@compiled(READ_1, NUMBER, WRITE_1, WRITE_1)
+def _learn_trim(held: Floats, rate: float, trim: Floats, twist: Floats) -> None:
     """Add to `trim` (6,) a share `rate` of each small `twist` (6,) that is `held`, and then `trim` to `twist`.
 
     A large error is being mended already and says nothing about the joints.
     """
     for i in range(6):
-        if held[i] > 0.0 and abs(twist[i]) <= 2.0 * limits[i]:
-            trim[i] = max(min(trim[i] + rate * twist[i], limits[i]), -limits[i])
+        limit = TRIM_LIMIT[i]
+        if held[i] > 0.0 and abs(twist[i]) <= 2.0 * limit:
+            trim[i] = max(min(trim[i] + rate * twist[i], limit), -limit)
         twist[i] += trim[i]
+
+
+@compiled(
+    READ_1, READ_2, READ_1, READ_2, SINGLES_READ_1, NUMBER, NUMBER, NUMBER, NUMBER, WRITE_1, WRITE_1, WRITE_1, WRITE_1
+)
+def _follow(
+    tool: Floats,
+    axes: Floats,
+    held: Floats,
+    spread: Floats,
+    action: Float32s,
+    period: float,
+    reach: float,
+    position_gain: float,
+    rotation_gain: float,
+    speed: Floats,
+    point: Floats,
+    trim: Floats,
+    twist: Floats,
+) -> None:
+    """Make a `twist` (6,) whose last three are the rotation error into the one that follows `action` (A,), trimmed.
+
+    `spread` (3, A) is the action map's; the rest is as in `_move` and `_learn_trim`.
+    """
+    wanted = np.zeros(3)
+    for i in range(3):
+        for k in range(action.shape[0]):
+            wanted[i] += spread[i, k] * action[k]
+        twist[3 + i] *= rotation_gain
+    _move(tool, axes, wanted, period, reach, position_gain, speed, point, twist)
+    _learn_trim(held, TRIM_RATE_HZ * period, trim, twist)
 
 
 class SetPointServo:
@@ -123,25 +155,29 @@ class SetPointServo:
         a whole period's way by that; what is longer than a period counts as one.
 
         The feed-forward is the set-point's own motion along the box, not what the lead limit drags it by: an arm that
-        is pushed aside must not help the push.
+        is pushed aside must not help the push. Raises ValueError for an action of another length.
         """
+        if len(action) != len(self._map.axes):
+            raise ValueError(f"an action of {len(action)} numbers for {len(self._map.axes)} axes")
         if self._point is None:
             self._point = pose.tool.copy()
         # On the grid the period itself, which no clock's rounding touches.
         step = self._period if elapsed > EARLY_SHARE * self._period else max(elapsed, SHORTEST_S)
         twist: Floats = np.empty(6)
+        rotation_error(TOOL_DOWN, pose.rotation, twist[3:])
         _follow(
             pose.tool,
             self._axes,
-            self._map.tool_velocity(action),
+            self._held,
+            self._map.spread,
+            action,
             step,
             self._reach,
             self._position_gain,
+            self._rotation_gain,
             self._speed,
             self._point,
+            self._trim,
             twist,
         )
-        rotation_error(TOOL_DOWN, pose.rotation, twist[3:])
-        twist[3:] *= self._rotation_gain
-        _learn_trim(self._held, TRIM_LIMIT, TRIM_RATE_HZ * step, self._trim, twist)
         return twist

@@ -50,6 +50,10 @@ def test_the_residual_is_what_no_action_explains() -> None:
     executed, residual = PLANAR.explain(np.array([0.17, 0.0, 0.03, 9.0, 9.0, 9.0]))
     assert executed == pytest.approx([1.0, 0.0])
     assert residual == pytest.approx(0.03)
+    assert ActionMap(ControlConfig(axes=("z", "x"))).explain(np.array([0.17, 0.0, -0.17, 0.0, 0.0, 0.0])) == (
+        pytest.approx([-1.0, 1.0]),
+        pytest.approx(0.0),
+    )
     executed, residual = PLANAR.explain(np.array([0.21, 0.0, 0.03, 0.0, 0.0, 0.0]))
     assert executed == pytest.approx([1.0, 0.0])
     assert residual == pytest.approx(0.05)

@@ -53,6 +53,12 @@ def test_the_tool_travels_what_the_action_says(direction: tuple[float, float]) -
     assert moved == pytest.approx(expected, abs=0.008)
 
 
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_an_action_of_another_length_is_refused(length: int) -> None:
+    with pytest.raises(ValueError, match=f"{length} numbers for 2 axes"):
+        servo().twist(KINEMATICS.pose(HOME), np.zeros(length, np.float32), PERIOD_S)
+
+
 def test_an_early_tick_gains_no_way() -> None:
     """Ticks of half a period move the set-point half as far each: what counts is time, not how often one looks."""
     pose, regular, early = KINEMATICS.pose(HOME), servo(), servo()
