@@ -16,34 +16,27 @@ class StepAccount:
 
     def __init__(self, control: ControlConfig) -> None:
         self._map = ActionMap(control)
-        self._restart()
-
-    def _restart(self) -> None:
-        self._twist = np.zeros(6)
-        self._ticks = 0
-        self._worst = 0
-        self._reasons: dict[str, None] = {}
-        self._last: ArmStatus | None = None
+        self._statuses: list[ArmStatus] = []
 
     def add(self, status: ArmStatus) -> None:
         """Count one tick in."""
-        self._twist += status.tool_velocity
-        self._ticks += 1
-        verdict = status.verdict
-        if verdict.outcome is not Outcome.PASSED:
-            self._worst = max(self._worst, _SEVERITY.index(verdict.outcome))
-        for reason in verdict.reasons:
-            self._reasons[reason] = None
-        self._last = status
+        self._statuses.append(status)
 
     def close(self) -> Executed:
         """The mean motion as an action with its residual, the worst outcome, every reason in order of appearance.
 
         The joint position is the one reported last. Raises RuntimeError for a step without a tick.
         """
-        if self._last is None:
+        statuses, self._statuses = self._statuses, []
+        if not statuses:
             raise RuntimeError("a policy step without a tick of the arm loop")
-        value, residual = self._map.explain(self._twist / self._ticks)
-        done = Executed(value, residual, _SEVERITY[self._worst], tuple(self._reasons), self._last.state.position)
-        self._restart()
-        return done
+        twist, worst = np.zeros(6), 0
+        reasons: dict[str, None] = {}
+        for status in statuses:
+            twist += status.tool_velocity
+            verdict = status.verdict
+            if verdict.outcome is not Outcome.PASSED:
+                worst = max(worst, _SEVERITY.index(verdict.outcome))
+                reasons.update(dict.fromkeys(verdict.reasons))
+        value, residual = self._map.explain(twist / len(statuses))
+        return Executed(value, residual, _SEVERITY[worst], tuple(reasons), statuses[-1].state.position)
