@@ -9,6 +9,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from robot_rig.compiled import NUMBER, READ_1, WRITE_1, WRITE_2, compiled
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Bytes, Floats
 from sim.fingers import Fingers
@@ -24,10 +25,16 @@ _WHOLE = 1e-6
 """How far from a whole number of physics steps a duration may be."""
 
 
-def _frozen(values: Floats) -> Floats:
-    copy = np.array(values)
-    copy.setflags(write=False)
-    return copy
+@compiled(READ_1, READ_1, READ_1, NUMBER, WRITE_1, WRITE_2)
+def _drive(
+    velocity: Floats, speed_error: Floats, position: Floats, feed_forward: float, path: Floats, drives: Floats
+) -> None:
+    """Draw `path` (7,) rad near to `position` (7,) rad; fill `drives` (7, 2), the speeds of path and speed servos."""
+    for j in range(JOINTS):
+        path[j] = min(max(path[j], position[j] - PATH_LEAD_LIMIT_RAD), position[j] + PATH_LEAD_LIMIT_RAD)
+        # What the speed servo is not told the path servo makes up for: the joints trail by 1 / its rate for each share.
+        drives[j, 0] = velocity[j] + speed_error[j]
+        drives[j, 1] = feed_forward * drives[j, 0]
 
 
 class World:
@@ -56,7 +63,6 @@ class World:
         self._party[self.model.geom("table").id] = 1
         self._steps_to_hold = 0
         self._geometry_is_fresh = False
-        self._effort = _frozen(np.zeros(JOINTS))
         self._touches_table = False
         self.teleport(np.array(config.control.home_posture_rad))
 
@@ -76,12 +82,12 @@ class World:
         then = data.time + seconds
         streaming = min(steps, self._steps_to_hold)
         if streaming:
-            mujoco.mj_step(self.model, data, nstep=streaming)
+            mujoco.mj_step(self.model, data, streaming)
             self._steps_to_hold -= streaming
             if not self._steps_to_hold:
                 self.hold()
         if steps > streaming:
-            mujoco.mj_step(self.model, data, nstep=steps - streaming)
+            mujoco.mj_step(self.model, data, steps - streaming)
         # MuJoCo sets everything, its time too, back to the start when it meets a NaN.
         if abs(data.time - then) > TIMESTEP_S / 2:
             raise RuntimeError("the simulated physics diverged")
@@ -89,13 +95,12 @@ class World:
 
     def _report(self) -> None:
         self._geometry_is_fresh = False
-        self._effort = _frozen(self._force)
         # Robot 2 and table 1: only where those two meet does a contact sum to 3.
         self._touches_table = self.data.ncon > 0 and 3 in self._party[self.data.contact.geom].sum(axis=1)
 
     def report(self) -> tuple[Floats, Floats, Floats]:
         """Joint position, velocity and effort (7,) each, as views for a record to copy."""
-        return self._position, self._velocity, self._effort
+        return self._position, self._velocity, self._force
 
     def joint_position(self) -> Floats:
         """(7,) rad."""
@@ -106,8 +111,8 @@ class World:
         return np.array(self._velocity)
 
     def joint_effort(self) -> Floats:
-        """(7,) N·m that the motors gave in the last physics step, gravity compensation included; read-only."""
-        return self._effort
+        """(7,) N·m that the motors gave in the last physics step, gravity compensation included."""
+        return np.array(self._force)
 
     def touches_table(self) -> bool:
         """Whether any part of the arm or gripper touched the table in the last physics step."""
@@ -126,12 +131,7 @@ class World:
     def set_joint_velocity_target(self, velocity: Floats, lasting_s: float) -> None:
         """Drive the joints at `velocity` (7,) rad/s for `lasting_s`, then hold, unless another target comes first."""
         self._switch_servos_on()
-        path, position = self._path, self._position
-        np.maximum(path, position - PATH_LEAD_LIMIT_RAD, out=path)
-        np.minimum(path, position + PATH_LEAD_LIMIT_RAD, out=path)
-        path_speed = velocity + self._speed_error
-        # What the speed servo is not told the path servo makes up for: the joints trail by 1 / its rate for each share.
-        self._drives[:, 0], self._drives[:, 1] = path_speed, self._feed_forward * path_speed
+        _drive(velocity, self._speed_error, self._position, self._feed_forward, self._path, self._drives)
         self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))
 
     def set_joint_path(self, position: Floats, velocity: Floats) -> None:
@@ -182,7 +182,7 @@ class World:
         self.data.qvel[:JOINTS] = 0.0
         self.data.qacc_warmstart[:JOINTS] = 0.0
         self.brake()
-        self._effort = _frozen(np.zeros(JOINTS))
+        self._force[:] = 0.0
         self._touches_table = False
         self._geometry_is_fresh = False
 
@@ -255,7 +255,7 @@ class World:
         physics = np.empty(size)
         mujoco.mj_getState(self.model, self.data, physics, STATE)
         state[:size] = physics
-        state[size : size + JOINTS] = self._effort
+        state[size : size + JOINTS] = self._force
         state[size + JOINTS :] = (self._steps_to_hold, self._touches_table)
         return state.view(np.uint8)
 
@@ -267,6 +267,6 @@ class World:
             raise ValueError(f"a state of {state.nbytes} bytes does not belong to scene {self.config.sim.scene}")
         self._switch_servos_on()
         mujoco.mj_setState(self.model, self.data, values[:size].copy(), STATE)
-        self._effort = _frozen(values[size : size + JOINTS])
+        self._force[:] = values[size : size + JOINTS]
         self._steps_to_hold, self._touches_table = int(values[-2]), bool(values[-1])
         self._geometry_is_fresh = False

@@ -48,6 +48,7 @@ def test_saved_state_continues_bit_for_bit() -> None:
     resumed = World(PUSH, seed=1)
     resumed.load_state(saved)
     assert np.array_equal(resumed.joint_effort(), effort)
+    assert np.array_equal(resumed.report()[2], effort)
     resumed.advance(0.2)
     assert [resumed.joint_position().tobytes(), *push_about(resumed, 40, seed=3)] == expected
     assert np.array_equal(saved, kept)
