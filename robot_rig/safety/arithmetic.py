@@ -26,6 +26,15 @@ def seconds(velocity: Floats, rate: Floats) -> float:
     return longest
 
 
+@compiled(READ_1, READ_1, READ_1, NUMBER, NUMBER, returns=NUMBER)
+def longest_stop(last: Floats, next_one: Floats, acceleration: Floats, room: float, most: float) -> float:
+    """The time (s) to stop from `last` (7,), or from what may become of `next_one` (7,) that grows by `room`.
+
+    The second counts up to `most` s only.
+    """
+    return max(seconds(last, acceleration), min(room * seconds(next_one, acceleration), most))
+
+
 @compiled(READ_1, READ_1, returns=NUMBER)
 def excess(values: Floats, bounds: Floats) -> float:
     """The largest |value| - bound; not positive where all of `values` keep to their `bounds`."""

@@ -191,7 +191,7 @@ class Gate:
         only too fast must not be bent by walls that it would reach too late at its allowed speed."""
         limits, last = self._limits, self._last
         paced, reasons = stages.limit_speed(target, pose.jacobian, limits, self._cap)
-        stop_time = max(self._time_to_stop(last), min(PROJECTION_ROOM * self._time_to_stop(paced), STOP_TIME_S))
+        stop_time = arithmetic.longest_stop(last, paced, limits.acceleration, PROJECTION_ROOM, STOP_TIME_S)
         allowed, exceeded = self._barriers.allowed(delay, stop_time, self._under_way, paced)
         inside = paced
         # Stages 4 and 5 change nothing where no row is over; far from everything one comparison says so for both.

@@ -286,3 +286,13 @@ def test_the_worst_of_two_walls_decides_how_much_brake_it_takes() -> None:
     velocity, brake = tool_wish(x=0.2, y=0.2), np.zeros(7)
     mixed, _ = stages.brake_if_needed(velocity, brake, barriers, tight, POSE.jacobian, 9.0)
     assert (POSE.jacobian @ mixed)[:3] == pytest.approx([0.12, 0.12, 0.0], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("last", "wish", "longest"), [(0.8, 0.2, 0.1), (0.1, 0.4, 0.075), (0.1, 4.0, 0.15), (1.6, 4.0, 0.2)]
+)
+def test_the_longest_stop_is_that_of_the_last_velocity_or_of_what_a_wish_may_grow_to(
+    last: float, wish: float, longest: float
+) -> None:
+    joint = np.eye(7)[3]
+    assert arithmetic.longest_stop(-last * joint, wish * joint, np.full(7, 8.0), 1.5, 0.15) == pytest.approx(longest)
