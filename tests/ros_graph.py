@@ -16,6 +16,7 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -138,20 +139,26 @@ def eventually(condition: Callable[[], object], within: float = 60.0) -> bool:
     return bool(condition())
 
 
+@cache
+def all_imports() -> dict[str, frozenset[str]]:
+    """Module -> what it imports; read once, because a test run asks for hundreds of test modules."""
+    sources = house.sources()
+    modules = {source.name for source in sources}
+    return {source.name: frozenset(other for other, _ in house.imports(source, modules)) for source in sources}
+
+
 def needs_ros(path: Path) -> bool:
     """Whether importing the test module at `path` would import rospy or message packages, however deep."""
     if any(word in path.read_text() for word in ("ros_master", "ros_node", "start_master")):
         return True
-    sources = {source.name: source for source in house.sources()}
-    modules = set(sources)
+    imports = all_imports()
     todo, seen = [".".join(path.relative_to(house.ROOT).with_suffix("").parts)], set[str]()
     while todo:
         name = todo.pop()
-        if name in seen or name not in sources or name == __name__:
+        if name in seen or name not in imports or name == __name__:
             continue
         seen.add(name)
-        for other, _ in house.imports(sources[name], modules):
-            if other.split(".")[0] in house.ROS:
-                return True
-            todo.append(other)
+        if any(other.split(".")[0] in house.ROS for other in imports[name]):
+            return True
+        todo.extend(imports[name])
     return False
