@@ -1,4 +1,7 @@
-"""A client of the robot that speaks the wire with rospy alone, and the simulator's process beside it."""
+"""A client of the robot that speaks the wire with rospy alone, and the simulator's process beside it.
+
+`running` and `client` reach the tests of this folder through its conftest.py: one robot for each module that asks.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import rospy
 from geometry_msgs.msg import PointStamped
 from sensor_msgs.msg import JointState
@@ -97,6 +101,8 @@ class Client:
             )
         }
         assert eventually(self._is_connected, 30.0)
+        self.came_up_enabled = bool(self.state.message.enabled)
+        """Before anybody asked for anything."""
 
     def _is_connected(self) -> bool:
         heard = all(latest.count for latest in vars(self).values() if isinstance(latest, Latest))
@@ -144,6 +150,25 @@ class Client:
                 value.close()
         for publisher in self._publishers.values():
             publisher.unregister()
+
+
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest, ros_master: Master, ros_node: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Client]:
+    """A module's robot, as its tests leave it; of another release where `running` is parametrized with one."""
+    release = getattr(request, "param", "5.5.2")
+    with simulator(ros_master, tmp_path_factory.mktemp("sim") / "log", "--release", release):
+        client = Client(release)
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def client(running: Client) -> Client:
+    """The module's robot as a fresh one is, and enabled."""
+    running.begin()
+    return running
 
 
 def arm(message: JointState) -> Floats:

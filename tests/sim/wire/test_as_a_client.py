@@ -7,7 +7,7 @@ SDK itself is not needed. Its calls for the robot's devices (gripper, cuff, ligh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from std_msgs.msg import Empty, Header
 from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL
 from sim.wire.robot import RELEASES
-from tests.ros_graph import Master, eventually
-from tests.sim.wire.client import LIMB, START, Client, Latest, arm, simulator
+from tests.ros_graph import eventually
+from tests.sim.wire.client import LIMB, START, Client, Latest, arm
 
 JOINT_ANGLE_TOLERANCE_RAD = 0.008726646
 PERIOD_S = 0.01
@@ -35,21 +35,7 @@ POSE = Pose(
 SEED = (0.7, 0.4, -1.7, 1.4, -1.1, -1.6, -0.4)
 NULLSPACE_GOAL = {"right_j1": 0.1, "right_j2": -0.3, "right_j3": 0.5}
 
-
-@pytest.fixture(scope="module", params=RELEASES)
-def running(
-    request: pytest.FixtureRequest, ros_master: Master, ros_node: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Client]:
-    with simulator(ros_master, tmp_path_factory.mktemp("sim") / "log", "--release", request.param):
-        client = Client(request.param)
-        yield client
-        client.close()
-
-
-@pytest.fixture
-def client(running: Client) -> Client:
-    running.begin()
-    return running
+pytestmark = pytest.mark.parametrize("running", RELEASES, indirect=True, scope="module")
 
 
 def wait_for(test: Callable[[], object], body: Callable[[], None]) -> None:

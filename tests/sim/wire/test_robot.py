@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,31 +18,15 @@ from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL, RATED_EFFORTS, RATED_SPE
 from robot_rig.ros.intera_messages import md5
 from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.tips import TipFrames, rotation_of
-from tests.ros_graph import Master, eventually
-from tests.sim.wire.client import LIMB, START, Client, Latest, arm, simulator
+from tests.ros_graph import eventually
+from tests.sim.wire.client import LIMB, START, Client, Latest, arm
 
 FRAMES = TipFrames(Config())
 NODE = "/ExternalTools/right/PositionKinematicsNode"
 
 
-@pytest.fixture(scope="module")
-def running(ros_master: Master, ros_node: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with simulator(ros_master, tmp_path_factory.mktemp("sim") / "log"):
-        client = Client()
-        # Before anybody asks for anything.
-        client.came_up_enabled = client.state.message.enabled  # type: ignore[attr-defined]
-        yield client
-        client.close()
-
-
-@pytest.fixture
-def client(running: Client) -> Client:
-    running.begin()
-    return running
-
-
 def test_it_comes_up_disabled(running: Client) -> None:
-    assert running.came_up_enabled is False  # type: ignore[attr-defined]
+    assert running.came_up_enabled is False
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------

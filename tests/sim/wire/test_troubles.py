@@ -12,24 +12,10 @@ import rospy
 from std_msgs.msg import String
 
 from sim.faults.robot_troubles import TROUBLE
-from tests.ros_graph import Master, eventually
-from tests.sim.wire.client import Client, arm, simulator
+from tests.ros_graph import eventually
+from tests.sim.wire.client import Client, arm
 
 Tell = Callable[..., None]
-
-
-@pytest.fixture(scope="module")
-def running(ros_master: Master, ros_node: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with simulator(ros_master, tmp_path_factory.mktemp("sim") / "log"):
-        client = Client()
-        yield client
-        client.close()
-
-
-@pytest.fixture
-def client(running: Client) -> Client:
-    running.begin()
-    return running
 
 
 @pytest.fixture
