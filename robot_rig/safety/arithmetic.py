@@ -21,7 +21,7 @@ ROUNDING = 1e-9
 def seconds(velocity: Floats, rate: Floats) -> float:
     """The largest |velocity| / rate: the time to stop where `rate` (7,) is acceleration, the pace where it is speed."""
     longest = 0.0
-    for j in range(velocity.shape[0]):
+    for j in range(JOINTS):
         longest = max(longest, abs(velocity[j]) / rate[j])
     return longest
 
@@ -39,7 +39,7 @@ def longest_stop(last: Floats, next_one: Floats, acceleration: Floats, room: flo
 def excess(values: Floats, bounds: Floats) -> float:
     """The largest |value| - bound; not positive where all of `values` keep to their `bounds`."""
     most = -math.inf
-    for j in range(values.shape[0]):
+    for j in range(JOINTS):
         most = max(most, abs(values[j]) - bounds[j])
     return most
 
@@ -48,7 +48,7 @@ def excess(values: Floats, bounds: Floats) -> float:
 def slew_share(values: Floats, bounds: Floats) -> float:
     """The greatest share of `values`, at most all, whose every |value| keeps to `bounds`."""
     share = 1.0
-    for j in range(values.shape[0]):
+    for j in range(JOINTS):
         if abs(values[j]) > bounds[j]:
             share = min(share, bounds[j] / abs(values[j]))
     return share
@@ -60,7 +60,7 @@ def tool_speed(jacobian: Floats, velocity: Floats) -> float:
     square = 0.0
     for i in range(3):
         speed = 0.0
-        for j in range(velocity.shape[0]):
+        for j in range(JOINTS):
             speed += jacobian[i, j] * velocity[j]
         square += speed * speed
     return math.sqrt(square)
@@ -71,14 +71,14 @@ def scale(velocity: Floats, jacobian: Floats, joint_speed: Floats, cap: float, s
     """Fill `scaled` (7,) with `velocity` as stage 6 lets it pass; the sum says why: 1 joint speed, 2 tool speed."""
     fast = 0
     pace = seconds(velocity, joint_speed)
-    for j in range(velocity.shape[0]):
-        scaled[j] = velocity[j] / pace if pace > 1.0 else velocity[j]
+    for j in range(JOINTS):
+        scaled[j] = velocity[j] / max(pace, 1.0)
     if pace > 1.0:
         fast += 1
     speed = tool_speed(jacobian, scaled)
     if speed > cap:
         fast += 2
-        for j in range(velocity.shape[0]):
+        for j in range(JOINTS):
             scaled[j] *= cap / speed
     return fast
 
@@ -86,10 +86,10 @@ def scale(velocity: Floats, jacobian: Floats, joint_speed: Floats, cap: float, s
 @compiled(READ_1, READ_1, READ_1, WRITE_1, returns=TRUTH)
 def slew_towards(last: Floats, target: Floats, step: Floats, slewed: Floats) -> bool:
     """Fill `slewed` (7,) with what stage 7 makes of `target`; whether that is something else."""
-    for j in range(last.shape[0]):
+    for j in range(JOINTS):
         slewed[j] = target[j] - last[j]
     share = slew_share(slewed, step)
-    for j in range(last.shape[0]):
+    for j in range(JOINTS):
         slewed[j] = last[j] + share * slewed[j]
     return share != 1.0
 
@@ -98,7 +98,7 @@ def slew_towards(last: Floats, target: Floats, step: Floats, slewed: Floats) -> 
 def breaks(velocity: Floats, last: Floats, step: Floats, joint_speed: Floats, jacobian: Floats, cap: float) -> int:
     """Which bounds `velocity` (7,) breaks, as a sum: 1 joint speed, 2 slew, 4 tool speed; 8 alone: no number."""
     total, change = 0.0, -math.inf
-    for j in range(velocity.shape[0]):
+    for j in range(JOINTS):
         total += velocity[j]
         change = max(change, abs(velocity[j] - last[j]) - step[j])
     if not math.isfinite(total):

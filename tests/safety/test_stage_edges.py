@@ -220,7 +220,7 @@ def test_a_change_of_exactly_one_step_needs_no_slewing() -> None:
 def test_the_three_measures_of_a_vector_by_hand(
     values: tuple[float, float], seconds: float, excess: float, share: float
 ) -> None:
-    vector, bounds = np.array(values), np.array([1.0, 2.0])
+    vector, bounds = np.array([*values, *[0.0] * 5]), np.array([1.0, *[2.0] * 6])
     assert arithmetic.seconds(vector, bounds) == seconds
     assert arithmetic.excess(vector, bounds) == excess
     assert arithmetic.slew_share(vector, bounds) == share
