@@ -23,6 +23,12 @@ KEYS = tempfile.TemporaryDirectory(prefix="robot-rig-keys-")
 os.environ[FOLDER_VARIABLE] = KEYS.name
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report without its figures, for tests that look elsewhere: drawing them takes seconds."""
+    monkeypatch.setattr("robot_rig.report_plots._svg", lambda figure, salt: "<svg></svg>")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(VoidAttempts())
 

@@ -38,13 +38,13 @@ PASSING = {"RANK_LIMIT": 1.0, "INVERSE_LIMIT": -99.0, "NOVELTY_LIMIT": 1.0}
 ROOT = Path(__file__).parents[1]
 
 PREPARE = f"""
-import sys
 from robot_rig.learning import health
 for name, value in {PASSING!r}.items():
     setattr(health, name, value)
 """
 
 RUN = """
+import sys
 from robot_rig.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -64,10 +64,15 @@ def words(command: str, run: Path, *sets: str, resume: bool = False) -> list[str
     return [command, "--run", str(run), *options, *(["--resume"] if resume else [])]
 
 
-def start(arguments: Sequence[str], before: str = "", **environment: str) -> subprocess.Popen[str]:
-    """`rig` with `arguments` in a process of its own, where the lines `before` are run first."""
+def start(
+    arguments: Sequence[str], before: str = "", prepare: str = PREPARE, **environment: str
+) -> subprocess.Popen[str]:
+    """`rig` with `arguments` in a process of its own, where the lines `before` are run first.
+
+    What never comes to a VAE needs no `prepare`, which imports torch.
+    """
     return subprocess.Popen(
-        [sys.executable, "-c", PREPARE + before + RUN, *arguments],
+        [sys.executable, "-c", prepare + before + RUN, *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,

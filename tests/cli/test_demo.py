@@ -82,6 +82,7 @@ def test_a_run_that_is_there_is_not_overwritten(copied: Path, capsys: pytest.Cap
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_resuming_a_finished_demo_says_the_same_and_does_nothing_twice(
     demo: Demo, copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ def test_resuming_a_finished_demo_says_the_same_and_does_nothing_twice(
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*.mcap")} == logs
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_logs_killed_before_their_first_step_stop_neither_count_nor_report(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_another_goal_set_is_another_exam_beside_the_first(
     assert "report" not in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_damaged_exam_is_taken_again_and_comes_out_the_same(
     copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_damaged_exam_is_taken_again_and_comes_out_the_same(
     np.testing.assert_array_equal(after.distance_m, before.distance_m)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_wall_time_counts_imports_and_every_exam_apart(
     copied: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,12 +166,14 @@ def test_the_exam_costs_no_environment_step(demo: Demo) -> None:
     assert count_steps(RunFolder.open(demo.folder)) == {"random play": 100, "held-out play": 50, "practice": 50}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_bare_resume_goes_on_with_the_seeds_the_demo_was_begun_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content(monkeypatch)
     run = tmp_path / "run"
-    assert main([*words("demo", run), "--seed", "7", "--goal-seed", "99"]) == 0
+    short = words("demo", run, "collect.steps=50", "practice.steps=25", "evaluation.goals=1")
+    assert main([*short, "--seed", "7", "--goal-seed", "99"]) == 0
     first = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
     assert main(["demo", "--run", str(run), "--resume"]) == 0
     again = capsys.readouterr().out.rstrip("\n").rpartition("\n")[2]
