@@ -132,7 +132,7 @@ def test_a_second_of_the_robot_is_a_second_of_the_wall_or_the_loss_is_told(
     client.begin()
     for _ in range(3):
         before = said().count("given up")
-        found = pace(client, 0.4, 8.0) / 0.4
+        found = pace(client, 0.4, 4.0) / 0.4
         if said().count("given up") == before:
             break
         assert found < 1.01  # it may lag aloud and never rushes
