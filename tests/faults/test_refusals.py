@@ -19,7 +19,7 @@ from sim.strangers.attack import _faults, _watched
 from sim.strangers.forgery import Forgery
 from tests.house import ROOT
 
-FEW, MANY = 5, 400
+FEW, MANY = 3, 400
 
 
 def refused(row: int, count: int) -> None:
