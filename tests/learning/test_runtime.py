@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import onnx
@@ -40,11 +41,18 @@ def goal(picture: Bytes) -> Goal:
     return Goal(picture, "g", 0.0, "", "captured")
 
 
-def policy(net: str = "small", metric: str = "whitened", action_dim: int = 2) -> LatentPolicy:
-    """A policy whose BatchNorm statistics and latent scale are those of real pictures, and whose actions are large."""
+@cache
+def encoder(net: str) -> Vae:
+    """Trained once for all policies, because nothing here trains on; who spoils one puts another in its place."""
     vae = Vae(net=net, latent_dim=6, beta=1.0, learning_rate=1e-3, seed=0)
     for _ in range(20):
         vae.train_batch(PICTURES)
+    return vae
+
+
+def policy(net: str = "small", metric: str = "whitened", action_dim: int = 2) -> LatentPolicy:
+    """A policy whose BatchNorm statistics and latent scale are those of real pictures, and whose actions are large."""
+    vae = encoder(net)
     space = LatentSpace.fit(metric, *vae.encode(PICTURES))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
