@@ -12,6 +12,7 @@ from drivers.sawyer_intera import SawyerIntera
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 from robot_rig.kinematics import NEUTRAL
+from robot_rig.ros.intera_messages import load
 from robot_rig.ros.stamps import ClockLimits, LowerEnvelope
 from tests.contracts.arm_contract import ArmBench, ArmContract
 from tests.live_robot import at_wall_clock, live_robot
@@ -42,6 +43,8 @@ class TestSawyerIntera(ArmContract):
 
 
 @pytest.mark.skipif(HAS_SDK, reason="the vendor's SDK is installed")
-def test_without_the_sdk_the_other_driver_is_named(robot: None) -> None:
+def test_without_the_sdk_the_other_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What a robot would say of itself; it takes none to miss the SDK.
+    monkeypatch.setattr("drivers.sawyer_intera.released_types", lambda: (load(), "RobotAssemblyState"))
     with pytest.raises(UserError, match="--driver wire"):
         SawyerIntera(Config())
