@@ -178,7 +178,9 @@ def page(html: str) -> Page:
     return Page(html)
 
 
-def test_the_report_is_one_file_of_bearable_size(tmp_path: Path) -> None:
+def test_the_report_is_one_file_of_bearable_size(html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Drawn already.
+    monkeypatch.setattr("robot_rig.report.render", lambda data: html)
     write_report(tmp_path / "made" / "report.html", full())
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["report.html"]
     assert 50_000 < (tmp_path / "made" / "report.html").stat().st_size < 12_000_000
@@ -233,6 +235,7 @@ def test_the_numbers_are_those_of_the_evaluation(page: Page) -> None:
     assert f"{after.successes} of {after.n}" in page.words
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_bad_news_is_told() -> None:
     data = full()
     worse = replace(data, after_practice=exam(0.12, 11, 6, 9), before_practice=data.after_practice)
@@ -409,6 +412,7 @@ def test_films_that_cannot_be_written_say_why(tmp_path: Path) -> None:
         write_film(tmp_path / "nowhere" / "film.mp4", [film], 10)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     with pytest.raises(UserError, match="cannot write"):
