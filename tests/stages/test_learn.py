@@ -118,7 +118,7 @@ def test_a_restored_learner_is_the_same_bit_for_bit(trained: Path, copy_of: Copy
         assert goals[0] == goals[1]
 
 
-@pytest.mark.parametrize("cut_after", [1, 12, 25, 29])
+@pytest.mark.parametrize("cut_after", [1, 12, 29, pytest.param(25, marks=pytest.mark.proof)])
 def test_training_that_is_cut_off_ends_the_same(
     trained: Path, collected: Path, copy_of: CopyOf, cut_after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

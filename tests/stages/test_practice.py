@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,17 @@ class Attempt:
         return {name: value.numpy().tobytes() for name, value in self.learning.trainer.state_dict().items()}
 
 
+@pytest.fixture(scope="module")
+def straight(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunFolder, Attempt]]:
+    """Practice straight through, and its run: what the others are held against. Nothing writes into it."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    shutil.copytree(trained, folder)
+    with RunFolder.claim(folder, CONFIG) as run:
+        attempt = Attempt(run).until(50)
+        yield run, attempt
+        attempt.rig.close()
+
+
 def practised(run: RunFolder) -> list[Episode]:
     return [read_episode(path) for path in EpisodeStore(run.episodes).paths(PRACTICE)]
 
@@ -59,29 +71,31 @@ def assert_same(ours: list[Episode], theirs: list[Episode]) -> None:
         assert one.meta["policy"] == other.meta["policy"]
 
 
-def test_practice_resumed_after_an_episode_equals_practice_straight_through(trained: Path, copy_of: CopyOf) -> None:
-    with copy_of(trained) as first, copy_of(trained) as second:
-        straight = Attempt(first).until(50)
+def test_practice_resumed_after_an_episode_equals_practice_straight_through(
+    trained: Path, copy_of: CopyOf, straight: tuple[RunFolder, Attempt]
+) -> None:
+    first, whole = straight
+    with copy_of(trained) as second:
         half = Attempt(second).until(25)
         half.rig.close()
         resumed = Attempt(second)
         assert (resumed.practice.steps, resumed.practice.finished) == (25, False)
         resumed.until(50)
-        assert half.told + resumed.told == straight.told
-        assert [steps for steps, _ in straight.told] == [25, 50]
-        assert straight.told[0][1] != straight.told[1][1]
+        assert half.told + resumed.told == whole.told
+        assert [steps for steps, _ in whole.told] == [25, 50]
+        assert whole.told[0][1] != whole.told[1][1]
         assert_same(practised(second), practised(first))
-        assert resumed.state() == straight.state()
-        assert resumed.learning.trainer.vae.encoder_id == straight.learning.trainer.vae.encoder_id
+        assert resumed.state() == whole.state()
+        assert resumed.learning.trainer.vae.encoder_id == whole.learning.trainer.vae.encoder_id
         # Not vacuous: the encoder was tuned between the two episodes.
         assert len({episode.meta["encoder"] for episode in practised(first)}) == 2
 
 
 def test_a_lost_attempt_is_counted_but_not_learnt_from(
-    trained: Path, copy_of: CopyOf, monkeypatch: pytest.MonkeyPatch
+    trained: Path, copy_of: CopyOf, straight: tuple[RunFolder, Attempt], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with copy_of(trained) as first, copy_of(trained) as second:
-        straight = Attempt(first).until(50)
+    first, whole = straight
+    with copy_of(trained) as second:
         Attempt(second).until(25)
         lost = Attempt(second)
         # The second episode is whole in the log when the power fails in the updates behind it.
@@ -91,7 +105,7 @@ def test_a_lost_attempt_is_counted_but_not_learnt_from(
         resumed = Attempt(second).until(50)
         assert [len(episode) for episode in practised(second)] == [25, 25, 25]
         assert resumed.practice.finished
-        assert resumed.state() == straight.state()
+        assert resumed.state() == whole.state()
         kept = practised(second)
         assert_same([kept[0], kept[2]], practised(first))
         assert count_steps(second)["practice"] == 75
@@ -103,17 +117,15 @@ def _power_cut(*_: object) -> None:
 
 
 def test_every_practice_episode_has_a_goal_of_its_own_and_the_arm_is_not_sent_home(
-    trained: Path, copy_of: CopyOf
+    straight: tuple[RunFolder, Attempt],
 ) -> None:
-    with copy_of(trained) as run:
-        Attempt(run).until(50)
-        first, second = practised(run)
-        assert first.goal is not None
-        assert second.goal is not None
-        assert not np.array_equal(first.goal, second.goal)
-        jump = np.abs(second.frames[0].astype(int) - first.frames[-1].astype(int)).mean()
-        travel = np.abs(first.frames[0].astype(int) - first.frames[-1].astype(int)).mean()
-        assert jump < travel / 2
+    first, second = practised(straight[0])
+    assert first.goal is not None
+    assert second.goal is not None
+    assert not np.array_equal(first.goal, second.goal)
+    jump = np.abs(second.frames[0].astype(int) - first.frames[-1].astype(int)).mean()
+    travel = np.abs(first.frames[0].astype(int) - first.frames[-1].astype(int)).mean()
+    assert jump < travel / 2
 
 
 def test_shipping_keeps_the_averaged_policy_and_leaves_a_shipped_one_alone(trained: Path, copy_of: CopyOf) -> None:
