@@ -72,8 +72,8 @@ def kill_often(folder: Path, times: int) -> None:
     assert len(set(counts)) > times // 3
 
 
-def test_kill_four_times_loses_no_acknowledged_step(tmp_path: Path) -> None:
-    kill_often(tmp_path, 4)
+def test_kill_ten_times_loses_no_acknowledged_step(tmp_path: Path) -> None:
+    kill_often(tmp_path, 10)
 
 
 @pytest.mark.proof
