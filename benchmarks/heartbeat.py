@@ -1,20 +1,20 @@
-"""Beats beside a timed check, on every core: was each core of the machine on time? And what a void attempt is.
+"""Beats beside a timed check, on every core: was each core of the machine on time?
 
     python -m benchmarks.heartbeat --core 1 --period 0.001 --priority 21
 
 A check of timing on a shared machine measures the machine too. A virtual core can stand still for 100 ms while the
 other runs, and only a thread that may not leave it can see that: so one process (Python's threads would wait for each
 other) is pinned to each core, at a priority above every thread of the product. Nothing of the product outranks it, so
-its gap means that this core did not run: the host took it, or interrupts did. An attempt with a gap of more than 20 ms
-on any core is void and repeated, voids are told, and more than a fifth of them fail.
+its gap means that this core did not run it: the host took it, or interrupts or the kernel did. `benchmarks.attempts`
+says what follows from a gap.
 
 What it cannot tell: where SCHED_FIFO is not permitted, a gap may be any other program's. And where real-time threads
 keep a core to themselves for a second, the kernel takes 50 ms of the next from every one of them, this one too, for the
 programs that starve (its fair server, or RT throttling before Linux 6.12): gaps of 52 to 55 ms were measured so. A void
-is told with the core's steal time in the attempt, if there was any and the host tells it.
+is told with the core's steal time in the attempt, where the host tells it.
 
-What it costs: on 2 virtual cores a beat took 25 to 60 us of its core, by what else ran there: 1.9 to 3.9 % at 1 kHz,
-mostly 3.5. Whatever is measured beside it pays that too.
+What it costs: 1.9 to 3.9 % of each of 2 virtual cores, by what else ran there, mostly 3.5. Whatever is measured beside
+it pays that too.
 
 The same program at 10 Hz, on no core in particular and at the product's own lowest priority, is the bare timer loop
 that the policy's missed deadlines are held against. Called by `rig latency`, `rig demo-live`, `rig bench tick`, the
@@ -35,6 +35,7 @@ from typing import NamedTuple
 
 import tyro
 
+from benchmarks.attempts import Gap
 from robot_rig.clock import Clock, WallClock
 from robot_rig.errors import UserError
 from robot_rig.ros.real_time import prepare_process, prepare_tick_thread
@@ -44,8 +45,6 @@ ABOVE_ALL = 21
 
 PERIOD_S = 0.001
 OVER_S = 0.005
-GAP_LIMIT_S = 0.020
-VOID_SHARE = 0.20
 START_S = 60.0
 TOLD_EVERY_S = 0.5
 """A beat is told at least this often: that is how the reader knows that none was worth telling before it."""
@@ -126,15 +125,23 @@ class Pulse:
         threading.Thread(target=self._read, name="heartbeat", daemon=True).start()
 
     def __enter__(self) -> Pulse:
-        with self._news:
-            begun = self._news.wait_for(lambda: self._told, START_S)
-        if not begun:
+        try:
+            with self._news:
+                begun = self._news.wait_for(lambda: self._told, START_S)
+            if not begun:
+                raise UserError("the heartbeat does not begin", next_step="try again when the machine has less to do")
+        except BaseException:  # Ctrl-C too: nothing may go on beating
             self.end()
-            raise UserError("the heartbeat does not begin", next_step="try again when the machine has less to do")
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
 
     def end(self) -> None:
         """End the process, whatever it is at."""
@@ -179,7 +186,13 @@ class Heartbeat:
     """
 
     def __init__(self, priority: int, period_s: float = PERIOD_S) -> None:
-        self.pulses = [Pulse(priority, period_s, OVER_S, core) for core in sorted(os.sched_getaffinity(0))]
+        self.pulses: list[Pulse] = []
+        try:
+            for core in sorted(os.sched_getaffinity(0)):
+                self.pulses.append(Pulse(priority, period_s, OVER_S, core))
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Heartbeat:
         try:
@@ -195,6 +208,11 @@ class Heartbeat:
             pulse.end()
 
     @property
+    def alive(self) -> bool:
+        """Whether every one of the processes still runs."""
+        return all(pulse.alive for pulse in self.pulses)
+
+    @property
     def scheduling(self) -> str:
         """What the processes say of their own scheduling, and which cores they beat on."""
         kinds = dict.fromkeys(pulse.scheduling for pulse in self.pulses)
@@ -205,22 +223,6 @@ class Heartbeat:
         return max(pulse.worst_gap(since, until) for pulse in self.pulses)
 
 
-class Gap(float):
-    """The length of a gap, s; it knows its `core`, and that core's steal time in all of the time asked for, s.
-
-    A number, so that whoever wants no more than that needs to know no more.
-    """
-
-    core: int | None
-    stolen_s: float
-
-    def __new__(cls, seconds: float, core: int | None, stolen_s: float) -> Gap:
-        """A float of `seconds`."""
-        gap = super().__new__(cls, seconds)
-        gap.core, gap.stolen_s = core, stolen_s
-        return gap
-
-
 def steal_s(core: int, proc_stat: str) -> float:
     """What the host has taken of `core` since the machine began, s, by `proc_stat`; 0 where it does not tell.
 
@@ -229,46 +231,6 @@ def steal_s(core: int, proc_stat: str) -> float:
     name = f"cpu{core} "
     fields = next((line.split() for line in proc_stat.splitlines() if line.startswith(name)), [])
     return int(fields[STEAL_FIELD]) / os.sysconf("SC_CLK_TCK") if len(fields) > STEAL_FIELD else 0.0
-
-
-def void_reason(worst_gap_s: float) -> str:
-    """Why an attempt with that gap is void, or nothing; names the core of a `Gap`."""
-    if worst_gap_s <= GAP_LIMIT_S:
-        return ""
-    length = f"{1e3 * worst_gap_s:.0f} ms"
-    if not isinstance(worst_gap_s, Gap) or worst_gap_s.core is None:
-        return f"the machine was away for {length}"
-    stolen = f" (steal time of the attempt: {1e3 * worst_gap_s.stolen_s:.0f} ms)" if worst_gap_s.stolen_s > 0 else ""
-    return f"core {worst_gap_s.core} of the machine was away for {length}{stolen}"
-
-
-class Attempts:
-    """Counts attempts and voids on the way to `wanted` valid ones."""
-
-    def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
-        self.made = 0
-        self.voids: list[str] = []
-
-    def add(self, name: str, reason: str) -> bool:
-        """Count the attempt `name`, void for `reason` unless that is empty; returns whether it is valid."""
-        self.made += 1
-        if reason:
-            self.voids.append(f"{name}: {reason}")
-        return not reason
-
-    @property
-    def failed(self) -> bool:
-        """Whether more than a fifth are void, even if every attempt that is still wanted were valid."""
-        return len(self.voids) > VOID_SHARE * (self._wanted + len(self.voids))
-
-    @property
-    def wanting(self) -> bool:
-        """Whether valid attempts are still wanted."""
-        return self.made - len(self.voids) < self._wanted
-
-    def __str__(self) -> str:
-        return f"{len(self.voids)} of {self.made} attempts void"
 
 
 def worth_telling(wakes: Iterable[Beat], over_s: float) -> Iterator[Beat]:

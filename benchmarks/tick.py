@@ -23,7 +23,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.heartbeat import ABOVE_ALL, Attempts, Heartbeat, void_reason
+from benchmarks.attempts import Attempts, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, Heartbeat
 from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.datatypes import Bytes, Floats, Goal, RawFrame

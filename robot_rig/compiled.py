@@ -1,11 +1,11 @@
-"""The arm tick's arithmetic as machine code (numba). Called by `kinematics`, `control`, `safety`, `sim`.
+"""The arm tick's arithmetic as machine code (numba). Called by `kinematics`, `control`, `safety`, `vision`, `sim`.
 
 At seven joints a numpy call costs ten times its arithmetic, and a tick made forty of them. A function marked `compiled`
 is plain Python over numbers and arrays; it is translated once, when its module is first imported after an
 installation, and kept beside the module or in the user's cache. Nothing is ever translated inside a tick, because its
 argument types are given. NUMBA_DISABLE_JIT=1 runs the same lines as Python: coverage and debuggers then see them.
-A compiled function calls only compiled ones of its own file: its kept translation is renewed when that file changes,
-and would go on with an old copy of what stands in another.
+A compiled function uses functions and numbers of its own file only, and JOINTS: its kept translation is renewed when
+that file changes, and would go on with an old copy of what stands in another (tests/test_compiled.py).
 
 Division follows IEEE rules: by zero it gives infinity or NaN and does not raise.
 """
@@ -38,8 +38,6 @@ WRITE_1, WRITE_2, WRITE_3 = (_array(dimensions, False) for dimensions in (1, 2, 
 """The same, written to."""
 
 
-SINGLES_READ_1 = types.Array(types.float32, 1, "C", readonly=True)
-"""A C-contiguous float32 array of one dimension that is only read: an action."""
 SINGLES_READ_1 = types.Array(types.float32, 1, "C", readonly=True)
 """A C-contiguous float32 array of one dimension that is only read: an action."""
 

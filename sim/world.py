@@ -130,6 +130,8 @@ class World:
 
     def set_joint_velocity_target(self, velocity: Floats, lasting_s: float) -> None:
         """Drive the joints at `velocity` (7,) rad/s for `lasting_s`, then hold, unless another target comes first."""
+        if velocity.shape != (JOINTS,):
+            raise ValueError(f"a velocity of shape {velocity.shape} is not of {JOINTS} joints")
         self._switch_servos_on()
         _drive(velocity, self._speed_error, self._position, self._feed_forward, self._path, self._drives)
         self._steps_to_hold = max(1, round(lasting_s / TIMESTEP_S))

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from benchmarks.heartbeat import ABOVE_ALL, VOID_SHARE, Heartbeat, void_reason
+from benchmarks.attempts import VOID_SHARE, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, Heartbeat
 from robot_rig.errors import UserError
 from tests.ros_graph import needs_ros
 
@@ -54,8 +55,8 @@ class VoidAttempts:
             return False
         try:
             return bool(void_reason(self._heartbeat.worst_gap(self._begun, time.monotonic())))
-        except UserError:  # a heartbeat that is itself late by seconds
-            return True
+        except UserError:  # a heartbeat that is itself late by seconds; one that has ended excuses nothing
+            return self._heartbeat.alive
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End the heartbeat; fail the run when too much of it was void."""

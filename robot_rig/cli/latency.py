@@ -12,7 +12,8 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.heartbeat import ABOVE_ALL, Attempts, Beat, Heartbeat, Pulse, void_reason
+from benchmarks.attempts import Attempts, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, Beat, Heartbeat, Pulse
 from drivers.sawyer import JOINT_COMMAND
 from robot_rig.clock import WallClock
 from robot_rig.errors import UserError

@@ -23,11 +23,7 @@ class ActionMap:
         self._full_speed = control.action_scale_m * control.policy_rate_hz
         self.spread: Floats = np.zeros((3, len(self.axes)))
         self.spread[self.axes, range(len(self.axes))] = self._full_speed
-
-    def tool_velocity(self, action: Float32s) -> Floats:
-        """Velocity (3,) m/s in base of the normalised `action` (A,)."""
-        velocity: Floats = self.spread.dot(action)
-        return velocity
+        self.spread.setflags(write=False)
 
     def explain(self, twist: Floats) -> tuple[Float32s, float]:
         """The executed action float32 (A,) in [-1, 1] nearest to a mean tool `twist` (6,), and the residual in m/s.
@@ -39,5 +35,4 @@ class ActionMap:
         executed = np.array([min(max(left[axis] / self._full_speed, -1.0), 1.0) for axis in self.axes], np.float32)
         for axis, value in zip(self.axes, executed.tolist(), strict=True):
             left[axis] -= self._full_speed * value
-        residual = np.array(left)
-        return executed, math.sqrt(residual.dot(residual))
+        return executed, math.hypot(*left)

@@ -19,6 +19,7 @@ import tyro
 from robot_rig.errors import UserError
 from robot_rig.ros.master import Master, MasterSilent, answer_within, master_uri
 from robot_rig.ros.node_lease import NodeLease
+from robot_rig.ros.signals import SignalsEndRos
 from robot_rig.ros.stamps import HostStamps
 
 Options = TypeVar("Options")
@@ -84,7 +85,8 @@ def run(
     except UserError as error:
         return _told(name, error)
     try:
-        return _live(name, argv, lambda node: wire(chosen, node))
+        with SignalsEndRos():
+            return _live(name, argv, lambda node: wire(chosen, node))
     finally:
         lease.close()
 
@@ -108,7 +110,7 @@ def full_name(name: str, argv: Sequence[str]) -> str:
 
 def _live(name: str, argv: list[str], wire: Callable[[Node], None]) -> int:
     try:
-        rospy.init_node(name, argv=argv)
+        rospy.init_node(name, argv=argv, disable_signals=True)
         _log_like_rospy()
         node = Node(rospy.get_name())
     except rospy.ROSException as error:
@@ -118,8 +120,8 @@ def _live(name: str, argv: list[str], wire: Callable[[Node], None]) -> int:
         node.spin()
     except UserError as error:
         node.fail(error)
-    except (rospy.ROSInterruptException, KeyboardInterrupt):
-        pass  # the ordinary end: ROS was shut down, or Ctrl-C, whose handler has done so already
+    except rospy.ROSInterruptException:
+        pass  # the ordinary end
     finally:
         rospy.signal_shutdown("the node has ended")
     return _told(name, node.error) if node.error is not None else 0

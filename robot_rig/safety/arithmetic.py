@@ -14,7 +14,11 @@ from robot_rig.compiled import NATURAL, NUMBER, READ_1, READ_2, TRUTH, WRITE_1, 
 from robot_rig.datatypes import JOINTS, Floats
 
 ROUNDING = 1e-9
-"""A bound that is passed by less is kept."""
+"""A bound that is passed by less is kept; and far more than the rounding of a factor's pivots, as a share of them."""
+
+
+LEAST_NORM = 1e-100
+"""Of a Jacobian times its transpose, squared, for a proof about it."""
 
 
 @compiled(READ_1, READ_1, returns=NUMBER)
@@ -128,7 +132,11 @@ def brake(velocity: Floats, allowed: Floats, braked: Floats) -> bool:
     """
     changed = False
     for j in range(JOINTS):
-        braked[j] = min(max(velocity[j], -allowed[JOINTS + j]), allowed[j])
+        low, high = -allowed[JOINTS + j], allowed[j]
+        # A bound that is no number becomes the velocity, which stage 8 then refuses.
+        braked[j] = velocity[j] if velocity[j] >= low else low
+        if not (braked[j] <= high or math.isnan(braked[j])):
+            braked[j] = high
         changed = changed or braked[j] != velocity[j]
     return changed
 
@@ -179,7 +187,9 @@ def conditioned(jacobian: Floats, limit: float) -> bool:
                 product += jacobian[i, j] * jacobian[k, j]
             square[i, k] = product
             norm += product * product
-    # Rounding of the factor's pivots is far below this share of the norm.
+    # An arm's axes are unit vectors, so its norm is above 1; below this, products vanish instead of rounding.
+    if not norm > LEAST_NORM:
+        return False
     shift = math.sqrt(norm) * (1.0 / (limit * limit) + ROUNDING)
     for i in range(6):
         for k in range(i + 1):

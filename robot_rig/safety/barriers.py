@@ -70,7 +70,7 @@ def _measure_limits(
 @compiled(READ_2, READ_3, READ_1, NUMBER, WRITE_2, WRITE_1)
 def _measure_table(spheres: Floats, moves: Floats, radii: Floats, floor: float, rows: Floats, distance: Floats) -> None:
     """The height of each sphere over the table."""
-    for k in range(SPHERES):
+    for k in range(spheres.shape[0]):
         distance[20 + k] = spheres[k, 2] - (radii[k] + floor)
         for j in range(JOINTS):
             rows[20 + k, j] = -moves[k, 2, j]

@@ -38,6 +38,9 @@ ROBOT_TIMEOUT_S = 0.2
 PROJECTION_ROOM = 1.5
 """How much faster some joint may become when stage 5 takes one direction away and keeps the others."""
 
+ROUNDING_S = 1e-9
+"""Spans that sum up to this much less than a delay cover it."""
+
 STILL = np.zeros(JOINTS)
 STILL.setflags(write=False)
 NEVER = (-1, 0.0)
@@ -61,7 +64,7 @@ def _remember(moves: Floats, spans: Floats, velocity: Floats, span: float, delay
         moves[first, j] = velocity[j] * span
         under_way[j] = 0.0
     covered = span
-    while first > 0 and covered < delay - arithmetic.ROUNDING:
+    while first > 0 and covered < delay - ROUNDING_S:
         first -= 1
         covered += spans[first]
     for i in range(first, spans.shape[0]):
@@ -148,12 +151,15 @@ class Gate:
         Also takes stock of what was sent within `delay` s and is still under way.
         """
         since = self._limits.period if self._last_time is None else now - self._last_time
-        self._last_time = now
-        span = min(max(since, 0.0), ROBOT_TIMEOUT_S)
+        if math.isfinite(now):
+            self._last_time = now
+        # Not max(): a time that is no number counts as none.
+        since = since if since > 0.0 else 0.0
+        span = min(since, ROBOT_TIMEOUT_S)
         _remember(self._moves, self._spans, self._last, span, delay, self._under_way)
         if since > ROBOT_TIMEOUT_S:
             self._last = STILL
-        return min(max(since, 0.0), self._limits.period)
+        return min(since, self._limits.period)
 
     def _must_stop(self, mode: Mode, state: ArmState) -> Codes:
         """Reasons to send zero at once, past stage 7: the arm is off, a fault is latched, or its position unknown."""

@@ -15,7 +15,7 @@ from robot_rig.datatypes import Action, ArmState, Floats, Mode
 from robot_rig.kinematics import ArmPose, settle
 from robot_rig.safety import arithmetic
 from robot_rig.safety.arithmetic import ROUNDING
-from robot_rig.safety.barriers import BOX_ROWS, SPHERES, TABLE_ROWS, Barriers
+from robot_rig.safety.barriers import BOX_ROWS, JOINT_ROWS, SPHERES, TABLE_ROWS, Barriers
 from robot_rig.safety.limits import SLOW_CONDITION, STOP_CONDITION, Limits
 
 Codes = tuple[str, ...]
@@ -35,7 +35,7 @@ PUSH = 1e-5
 
 _CLOSED: dict[Mode, Codes] = {Mode.DISABLED: ("disabled",), Mode.HOLD: ("hold",), Mode.FAULT: ("fault",)}
 _FAST: tuple[Codes, ...] = ((), ("joint_speed",), ("tool_speed",), ("joint_speed", "tool_speed"))
-_SPACE = ("joint_limit",) * BOX_ROWS.start + ("box",) * (TABLE_ROWS.start - BOX_ROWS.start) + ("table",) * SPHERES
+_SPACE = ("joint_limit",) * JOINT_ROWS.stop + ("box",) * (TABLE_ROWS.start - BOX_ROWS.start) + ("table",) * SPHERES
 """Of each row of the barriers; what comes behind is a keep-out."""
 
 _BOUNDS = ("bound_joint_speed", "bound_slew", "bound_tool_speed", "bound_finite")

@@ -41,7 +41,7 @@ from sim.wire.room import TOOL, TOUCHES, TRUTH
 
 NODE = "witness"
 QUEUE = 1000
-HEARTBEAT = ("-m", "benchmarks.heartbeat", "--period", "0.002", "--over", "0.005")
+HEARTBEAT = ("-m", "benchmarks.heartbeat", "--period", "0.001", "--over", "0.005")
 PR_SET_PDEATHSIG = 1
 
 

@@ -10,20 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.heartbeat import (
-    ABOVE_ALL,
-    GAP_LIMIT_S,
-    TOLD_EVERY_S,
-    Attempts,
-    Beat,
-    Gap,
-    Heartbeat,
-    Pulse,
-    beats,
-    steal_s,
-    void_reason,
-    worth_telling,
-)
+from benchmarks.attempts import GAP_LIMIT_S, Attempts, Gap, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, TOLD_EVERY_S, Beat, Heartbeat, Pulse, beats, steal_s, worth_telling
 from robot_rig.clock import ManualClock, WallClock
 from robot_rig.errors import UserError
 from sim.faults import evidence
@@ -66,7 +54,9 @@ def test_an_attempt_is_void_only_beyond_the_limit_and_says_why() -> None:
 
 def test_the_reason_names_the_core_and_its_steal_time_where_there_was_any() -> None:
     assert void_reason(Gap(GAP_LIMIT_S, 1, 0.5)) == ""
-    assert void_reason(Gap(0.092, 1, 0.0)) == "core 1 of the machine was away for 92 ms"
+    assert (
+        void_reason(Gap(0.092, 1, 0.0)) == "core 1 of the machine was away for 92 ms (steal time of the attempt: 0 ms)"
+    )
     assert void_reason(Gap(0.092, 0, 0.09)).endswith(
         "core 0 of the machine was away for 92 ms (steal time of the attempt: 90 ms)"
     )

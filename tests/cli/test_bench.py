@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from benchmarks.heartbeat import Attempts
+from benchmarks.attempts import Attempts
 from robot_rig.cli.main import main
 from robot_rig.evaluation import summarise
 from tests.tiny_run import content, words

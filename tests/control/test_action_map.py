@@ -18,21 +18,21 @@ unit = st.floats(-1.0, 1.0, width=32)
 
 
 def test_action_one_is_the_scale_in_one_policy_step() -> None:
-    assert PLANAR.tool_velocity(np.array([1.0, 0.0], np.float32)) == pytest.approx([0.17, 0.0, 0.0])
-    assert PLANAR.tool_velocity(np.array([0.0, -0.5], np.float32)) == pytest.approx([0.0, -0.085, 0.0])
-    diagonal = PLANAR.tool_velocity(np.array([1.0, 1.0], np.float32))
+    assert PLANAR.spread @ np.array([1.0, 0.0], np.float32) == pytest.approx([0.17, 0.0, 0.0])
+    assert PLANAR.spread @ np.array([0.0, -0.5], np.float32) == pytest.approx([0.0, -0.085, 0.0])
+    diagonal = PLANAR.spread @ np.array([1.0, 1.0], np.float32)
     assert math.sqrt(diagonal @ diagonal) == pytest.approx(0.2404, abs=1e-4)
 
 
 def test_axes_are_taken_in_the_order_of_the_configuration() -> None:
     swapped = ActionMap(ControlConfig(axes=("z", "x")))
-    assert swapped.tool_velocity(np.array([1.0, 0.5], np.float32)) == pytest.approx([0.085, 0.0, 0.17])
+    assert swapped.spread @ np.array([1.0, 0.5], np.float32) == pytest.approx([0.085, 0.0, 0.17])
 
 
 @given(st.tuples(unit, unit), st.tuples(*[st.floats(-1, 1)] * 3))
 def test_there_and_back(action: tuple[float, float], spin: tuple[float, float, float]) -> None:
     value = np.array(action, np.float32)
-    executed, residual = PLANAR.explain(np.concatenate([PLANAR.tool_velocity(value), spin]))
+    executed, residual = PLANAR.explain(np.concatenate([PLANAR.spread @ value, spin]))
     assert executed == pytest.approx(value, abs=1e-6)
     assert executed.dtype == np.float32
     assert residual == pytest.approx(0.0, abs=1e-6)
@@ -41,7 +41,7 @@ def test_there_and_back(action: tuple[float, float], spin: tuple[float, float, f
 @given(st.tuples(unit, unit, unit))
 def test_there_and_back_in_space(action: tuple[float, float, float]) -> None:
     value = np.array(action, np.float32)
-    executed, residual = SPATIAL.explain(np.concatenate([SPATIAL.tool_velocity(value), np.zeros(3)]))
+    executed, residual = SPATIAL.explain(np.concatenate([SPATIAL.spread @ value, np.zeros(3)]))
     assert executed == pytest.approx(value, abs=1e-6)
     assert residual == pytest.approx(0.0, abs=1e-6)
 

@@ -48,7 +48,7 @@ def test_the_tool_travels_what_the_action_says(direction: tuple[float, float]) -
     arm, control = IntegratedArm(HOME), servo()
     start = KINEMATICS.pose(HOME).tool
     moved = drive(control, arm, action(*direction), 40) - start
-    expected = 0.4 * ActionMap(CONTROL).tool_velocity(action(*direction))
+    expected = 0.4 * ActionMap(CONTROL).spread @ action(*direction)
     # The ramp of 2.5 m/s^2 costs v^2 / 2a, at most 6 mm, once.
     assert moved == pytest.approx(expected, abs=0.008)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import rospy
@@ -14,12 +16,15 @@ from std_msgs.msg import String
 from robot_rig.errors import UserError
 from robot_rig.ros.node import Node, run
 
+HELD_S = 3.0
+"""How long the wiring holds a lock that a closing wants; a signal comes meanwhile."""
+
 
 @dataclass
 class Options:
     """A node that says that it lives."""
 
-    trouble: Literal["none", "wiring", "thread", "bug"] = "none"
+    trouble: Literal["none", "wiring", "thread", "bug", "lock"] = "none"
 
 
 def wire(options: Options, node: Node) -> None:
@@ -35,6 +40,22 @@ def wire(options: Options, node: Node) -> None:
     if options.trouble == "bug":
         raise ZeroDivisionError("a bug of ours")
     logging.getLogger("robot_rig.test").warning("a line of the library's log")
+    if options.trouble == "lock":
+        lock = threading.Lock()
+        node.closing(partial(take, lock))
+        with lock:
+            say_so(node)
+            time.sleep(HELD_S)
+    else:
+        say_so(node)
+
+
+def take(lock: threading.Lock) -> None:
+    with lock:
+        sys.stdout.write("taken\n")
+
+
+def say_so(node: Node) -> None:
     sys.stdout.write(f"alive as {node.name}\n")
     sys.stdout.flush()
 

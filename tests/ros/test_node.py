@@ -104,6 +104,17 @@ def test_a_signal_closes_what_was_opened_the_last_first_while_topics_still_work(
     subscriber.unregister()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_node_whose_main_thread_holds_what_a_closing_waits_for(
+    number: signal.Signals, ros_master: Master, processes: Processes, home: Path
+) -> None:
+    process = start(processes, "--trouble", "lock")
+    alive(process)
+    process.send_signal(number)
+    code, out, _ = ended(process)
+    assert (code, out) == (0, "taken\nclosed last, heard by 0\nclosed first\n")
+
+
 @pytest.mark.parametrize("trouble", ["wiring", "thread"])
 def test_an_error_for_a_person_is_one_line_and_exit_code_2(
     trouble: str, ros_master: Master, processes: Processes, home: Path

@@ -83,6 +83,16 @@ def test_neither_a_clock_that_goes_back_nor_a_long_pause_makes_up_motion() -> No
     assert bench.gate._under_way == pytest.approx(np.full(7, 0.02))
 
 
+def test_a_time_that_is_no_number_is_no_time_and_the_next_one_is_limited_again() -> None:
+    bench = GateBench()
+    before = bench.speed_up(tool_wish(x=0.1))
+    action, state = bench.fresh(), report(HOME, bench.now)
+    bench.gate.admit(math.nan, Mode.ACTIVE, action, state, KINEMATICS.pose(HOME), lambda: tool_wish(x=-0.1))
+    after = bench.tick(tool_wish(x=-0.1)).command.velocity
+    assert np.isfinite(after).all()
+    assert np.abs(after - before).max() <= 2 * 8.0 * PERIOD + 1e-9
+
+
 def near_the_wall(age: float) -> Floats:
     """What passes of a fast wish, 4 cm before the wall at y = 0.2, when the position is `age` s old."""
     bench = GateBench()

@@ -125,6 +125,20 @@ def test_a_report_with_one_number_that_is_none_is_seen(joint: int, bad: float) -
     assert finite(np.zeros(7), np.full(7, 1e300))
 
 
+def test_nothing_is_proven_of_a_jacobian_whose_products_vanish() -> None:
+    tiny = np.zeros((6, 7))
+    np.fill_diagonal(tiny, [1e-90] * 5 + [1e-94])
+    assert not conditioned(tiny, 17.0)
+
+
+@pytest.mark.parametrize("row", [3, 10])
+def test_a_joint_whose_bound_is_no_number_is_given_no_number(row: int) -> None:
+    allowed = np.full(14, 0.3)
+    allowed[row] = math.nan
+    braked, codes = stages.brake_joints(np.full(7, 0.1), allowed)
+    assert (math.isnan(braked[3]), codes) == (True, ("joint_limit",))
+
+
 def test_joints_at_exactly_what_is_allowed_are_not_braked() -> None:
     velocity, allowed = np.full(7, 0.3), np.full(14, 0.3)
     assert stages.brake_joints(velocity, allowed) == (velocity, ())

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from benchmarks.heartbeat import ABOVE_ALL, Attempts, Beat, Heartbeat, Pulse, void_reason
+from benchmarks.attempts import Attempts, void_reason
+from benchmarks.heartbeat import ABOVE_ALL, Beat, Heartbeat, Pulse
 from drivers.sawyer import JOINT_COMMAND
 from robot_rig.cli.latency import PRIORITY, Timing, line, show, within
 from robot_rig.cli.live.attempt import Attempt, Outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.heartbeat import Attempts
+from benchmarks.attempts import Attempts
 from robot_rig.cli.latency import Timing, rows
 from robot_rig.cli.live.attempt import Outcome
 from robot_rig.evaluation import Evaluation, Summary, summarise

@@ -28,8 +28,8 @@ from tests.tiny_run import start
 
 # Timing is not under test here: no attempt is void, however busy the machine.
 PATIENT = """
-import benchmarks.heartbeat, robot_rig.cli.live.demo
-benchmarks.heartbeat.GAP_LIMIT_S = robot_rig.cli.live.demo.SILENT_S = float("inf")
+import benchmarks.attempts, robot_rig.cli.live.demo
+benchmarks.attempts.GAP_LIMIT_S = robot_rig.cli.live.demo.SILENT_S = float("inf")
 """
 
 pytestmark = pytest.mark.usefixtures("ros_master")  # where ROS is missing, none of this can be collected
