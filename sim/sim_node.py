@@ -23,7 +23,7 @@ from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.ros.master import Master, MasterSilent, master_uri
 from robot_rig.ros.node import Node, run
-from robot_rig.ros.real_time import prepare_process
+from robot_rig.ros.real_time import fetch_code, prepare_process
 from sim.faults.robot_troubles import RobotTroubles
 from sim.scenes import TIMESTEP_S
 from sim.wire.camera import CameraOnNetwork
@@ -165,10 +165,11 @@ def wire(options: SimNodeOptions, node: Node) -> None:
     Raises UserError beside another robot, for bad settings, or when nothing can draw.
     """
     refuse_second_robot(node)
-    if options.priority:
-        prepare_process(options.priority)
+    # A real arm has no disk to wait for: memory stays, whatever the priority.
+    prepare_process(options.priority)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     SimNode(load_config(options.config, options.set), options, node)
+    fetch_code()
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ Listens only; the arm moves or rests as it did before. Imports ROS, so it is its
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -19,6 +20,7 @@ from robot_rig.clock import WallClock
 from robot_rig.errors import UserError
 from robot_rig.loops.step_trace import (
     FRAME_TO_COMMAND,
+    STAGES,
     Spread,
     Step,
     missed_deadlines,
@@ -88,18 +90,40 @@ def _measure(
     wanted = max(1, round(60.0 * minutes / ATTEMPT_S))
     attempts, steps, beats = Attempts(wanted), list[Step](), list[Beat]()
     _await_steps(listener, clock)
+    started = clock.now()
     while attempts.wanting and not attempts.failed:
         begin = clock.now()
         clock.sleep_until(begin + ATTEMPT_S)
         end = clock.now()
         # The last step of the attempt may still be on its way.
         clock.sleep_until(end + period_s)
-        if attempts.add(f"attempt {attempts.made + 1}", void_reason(heart.worst_gap(begin, end))):
-            steps += within(listener.trace.steps(), begin, end)
-            beats += [beat for beat in timer.told(begin, end) if begin <= beat.wake < end]
+        name = f"attempt {attempts.made + 1}"
+        if attempts.add(name, void_reason(heart.worst_gap(begin, end))):
+            own = within(listener.trace.steps(), begin, end)
+            bare = [beat for beat in timer.told(begin, end) if begin <= beat.wake < end]
+            if told := misses(Timing(own, bare, period_s)):
+                console.print(f"{name}, {end - started:.0f} s from the start: {told}", highlight=False)
+            steps += own
+            beats += bare
         else:
             console.print(f"void, repeated: {attempts.voids[-1]}", highlight=False)
     return attempts, Timing(steps, beats, period_s)
+
+
+def misses(timing: Timing) -> str:
+    """What was missed, in words; empty when nothing was."""
+    if not timing.missed and not timing.timer_missed:
+        return ""
+    late = [step for step in timing.steps if step.command - step.frame > timing.period_s]
+    slow = [
+        f"{1e3 * (getattr(step, to) - getattr(step, since)):.0f} ms {stage}"
+        for step in late
+        for stage, (since, to) in itertools.islice(STAGES.items(), 1, 5)
+        if getattr(step, to) - getattr(step, since) > LATE_S
+    ]
+    lost = sum(not step.complete for step in timing.steps)
+    told = [f"{timing.missed} missed", f"{timing.blind} without a picture", f"{lost} not followed", *slow]
+    return f"{', '.join(told)}; the bare timer {timing.timer_missed}"
 
 
 def within(steps: Iterable[Step], begin: float, end: float) -> list[Step]:
