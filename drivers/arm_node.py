@@ -40,7 +40,7 @@ from robot_rig.ros.connect import Links, subscribe
 from robot_rig.ros.convert import read_action
 from robot_rig.ros.master import MasterWatch, master_uri
 from robot_rig.ros.node import Node, run
-from robot_rig.ros.real_time import prepare_process, prepare_tick_thread
+from robot_rig.ros.real_time import fetch_code, prepare_process, prepare_tick_thread
 from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
 
@@ -87,7 +87,7 @@ class ArmNode:
         self._links = Links()
         self._choice = ActionChoice(config.guard.action_age_limit_s)
         commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
-        master = MasterWatch(master_uri(), node.name)
+        master = MasterWatch(master_uri(), node.name, first=node.master)
         self._reporting = ArmReporting(control, node.stamps, lambda: self._around.word(), lambda: commanders.codes)
         self.process = GuardProcess(
             arm=arm,
@@ -106,6 +106,8 @@ class ArmNode:
 
     def start(self) -> None:
         """Start the threads, then let actions and orders in."""
+        # Now, because the watchdog counts as soon as it runs.
+        log.info(fetch_code())
         work = {
             "report": self._report,
             "watchdog": self.process.watch,

@@ -108,8 +108,12 @@ class Collection:
             if not self._closing.is_set():
                 self._play()
         except UserError as error:
+            # The main thread ends the node then; ended from here as well, it would not wait for the closings.
             self._node.fail(error)
-        finally:
+        except Exception:
+            self._node.fail(UserError("collection has failed", next_step="see the traceback below"))
+            raise
+        else:
             rospy.signal_shutdown("collection has ended")
 
     def _await_enable(self) -> None:

@@ -191,7 +191,8 @@ class MasterWatch:
     """Polls the master on a thread; reading the last answer never waits. `close` ends the thread.
 
     `on_change` is called on that thread with the first answer of another master (killed and started again): rospy does
-    not register anew, so the graph must be started again.
+    not register anew, so the graph must be started again. Another than the one of `first`, else than the first heard: a
+    node that asks before it joins notices a master that died while it was joining.
     """
 
     def __init__(
@@ -200,11 +201,12 @@ class MasterWatch:
         caller: str = "/robot_rig",
         on_change: Callable[[MasterState], None] | None = None,
         period: float = POLL_PERIOD_S,
+        first: MasterState | None = None,
     ) -> None:
         self._master = Master(uri, caller)
         self._on_change = on_change
         self._period = period
-        self._first: MasterState | None = None
+        self._first = first
         self._latest: MasterState | None = None
         self._trouble = "not asked yet"
         self._changed = False

@@ -17,15 +17,19 @@ import rospy
 import tyro
 
 from robot_rig.errors import UserError
-from robot_rig.ros.master import Master, MasterSilent, answer_within, master_uri
+from robot_rig.ros.master import Master, MasterSilent, MasterState, answer_within, master_uri
 from robot_rig.ros.node_lease import NodeLease
 from robot_rig.ros.signals import SignalsEndRos
 from robot_rig.ros.stamps import HostStamps
 
 Options = TypeVar("Options")
+Answer = TypeVar("Answer")
 
 MASTER_LIMIT_S = 1.0
 """How long a node waits for the master's answer before it says that there is none."""
+
+STATE_LIMIT_S = 5.0
+"""The same for all that the master knows: several answers, while a launch file starts everything at once."""
 
 
 LAST_WORDS_S = 0.1
@@ -33,10 +37,13 @@ LAST_WORDS_S = 0.1
 
 
 class Node:
-    """What the wiring of a node gets to work with. `name` is the full one; `stamps` is the process's one HostStamps."""
+    """What the wiring of a node gets to work with. `name` is the full one; `stamps` is the process's one HostStamps.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    `master` is what the master said before the node joined its graph.
+    """
+
+    def __init__(self, name: str, master: MasterState) -> None:
+        self.name, self.master = name, master
         self.stamps = HostStamps()
         self.error: UserError | None = None
         self._failed = threading.Event()
@@ -51,6 +58,8 @@ class Node:
         publishes leaves if the machine has time for it within `LAST_WORDS_S`: no safety may hang on it.
         """
         self._ends.callback(close)
+        if rospy.is_shutdown():  # the end came while the node was being wired: all that was opened before is closed
+            self._ends.close()
 
     def fail(self, error: UserError) -> None:
         """End the node from any thread with `error` for a person and exit code 2; the first error counts.
@@ -81,20 +90,25 @@ def run(
     try:
         uri = master_uri()
         await_master(uri)
+        master = _answer(uri, STATE_LIMIT_S, Master(uri, timeout=MASTER_LIMIT_S).state)
         lease = NodeLease(uri, full_name(name, argv))
     except UserError as error:
         return _told(name, error)
     try:
         with SignalsEndRos():
-            return _live(name, argv, lambda node: wire(chosen, node))
+            return _live(name, argv, master, lambda node: wire(chosen, node))
     finally:
         lease.close()
 
 
 def await_master(uri: str) -> None:
     """Return when the master at `uri` answers. Raises UserError within 2 s when it does not."""
+    _answer(uri, MASTER_LIMIT_S, Master(uri, timeout=MASTER_LIMIT_S).pid)
+
+
+def _answer(uri: str, limit_s: float, ask: Callable[[], Answer]) -> Answer:
     try:
-        answer_within(MASTER_LIMIT_S, Master(uri, timeout=MASTER_LIMIT_S).pid)
+        return answer_within(limit_s, ask)
     except MasterSilent as error:
         raise UserError(
             f"the ROS master does not answer (ROS_MASTER_URI is {uri}): {error}",
@@ -108,12 +122,14 @@ def full_name(name: str, argv: Sequence[str]) -> str:
     return str(rosgraph.names.ns_join(rosgraph.names.get_ros_namespace(argv=argv), base))
 
 
-def _live(name: str, argv: list[str], wire: Callable[[Node], None]) -> int:
+def _live(name: str, argv: list[str], master: MasterState, wire: Callable[[Node], None]) -> int:
     try:
         rospy.init_node(name, argv=argv, disable_signals=True)
         _log_like_rospy()
-        node = Node(rospy.get_name())
+        node = Node(rospy.get_name(), master)
     except rospy.ROSException as error:
+        if rospy.is_shutdown():
+            return 0  # a signal came while the node was joining
         return _told(name, UserError(f"cannot join the ROS graph: {error}", next_step="check ROS_IP and the network"))
     try:
         wire(node)

@@ -6,7 +6,6 @@ Called by arm_node, camera_node and policy_node, and by what measures them.
 from __future__ import annotations
 
 import ctypes
-import errno
 import gc
 import os
 import resource
@@ -38,7 +37,7 @@ def prepare_tick_thread(priority: int, cpus: Sequence[int]) -> list[str]:
     gc.collect()
     gc.freeze()
     own = threading.get_native_id()
-    return [f"tick: {_schedule([own], priority)}", f"tick: {_pin(own, cpus)}", fetch_code()]
+    return [f"tick: {_schedule([own], priority)}", f"tick: {_pin(own, cpus)}"]
 
 
 def fetch_code() -> str:
@@ -48,15 +47,16 @@ def fetch_code() -> str:
     writing. Call it again when more has been loaded; what is there already costs next to nothing.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    mappings = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
-    files = [(span, rights, name) for span, rights, *_, name in mappings if name.startswith("/")]
-    libraries = {name for _, rights, name in files if "x" in rights}
-    for span, rights, name in files:
-        if name in libraries and rights.startswith("r"):
-            start, end = (int(address, 16) for address in span.split("-"))
-            failed = libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_POPULATE_READ)
-            if failed and ctypes.get_errno() == errno.EINVAL:
-                return "libraries are read when they are first used: this kernel is older than 5.14"
+    lines = Path("/proc/self/maps").read_text(errors="surrogateescape").split("\n")
+    files = [line.split(maxsplit=5) for line in lines if "/" in line]
+    libraries = {words[-1] for words in files if "x" in words[1]}
+    spans = [words[0].split("-") for words in files if words[-1] in libraries and words[1].startswith("r")]
+    left = 0
+    for low, high in spans:
+        start, end = int(low, 16), int(high, 16)
+        left += libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_POPULATE_READ) != 0
+    if left:
+        return f"{left} of {len(spans)} parts of libraries are read when they are first used (Linux before 5.14?)"
     return "libraries are in memory"
 
 

@@ -30,17 +30,17 @@ class SignalsEndRos:
         self._thread = threading.Thread(target=self._await, name="end on signal", daemon=True)
 
     def __enter__(self) -> SignalsEndRos:
-        self._handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
         self._wakeup = signal.set_wakeup_fd(self._ask, warn_on_full_buffer=False)
         self._thread.start()
+        self._handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
+        os.write(self._ask, OVER)
+        self._thread.join()
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        os.write(self._ask, OVER)
-        self._thread.join()
         os.close(self._ask)
         os.close(self._asked)
 

@@ -17,6 +17,7 @@ from robot_rig.errors import UserError
 from robot_rig.goal_library import GoalLibrary
 from robot_rig.nodes.goal_node import GoalNodeOptions, wire
 from robot_rig.ros.convert import read_goal
+from robot_rig.ros.master import Master, master_uri
 from robot_rig.ros.node import Node
 from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import GOAL
@@ -33,7 +34,7 @@ def kept(tmp_path: Path) -> Path:
 
 def wired(options: GoalNodeOptions) -> tuple[Node, list[Any]]:
     ends: list[Any] = []
-    node = Node(rospy.get_name())
+    node = Node(rospy.get_name(), Master(master_uri()).state())
     node.closing = ends.append  # type: ignore[method-assign]
     wire(options, node)
     return node, ends

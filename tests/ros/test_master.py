@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -185,6 +186,18 @@ def test_another_master_on_the_same_port_is_noticed_once(
         assert [state.pid for state in changes] == [successor.process.pid]
     finally:
         successor.stop()
+
+
+def test_a_master_that_was_replaced_before_the_first_look_is_noticed(
+    own_master: ros_graph.Master, watches: list[MasterWatch]
+) -> None:
+    """A node that asks before it joins the graph holds the answer against all that come later."""
+    now = Master(own_master.uri).state()
+    same, other = (MasterWatch(own_master.uri, first=one) for one in (now, dataclasses.replace(now, pid=now.pid + 1)))
+    watches += [same, other]
+    assert eventually(lambda: other.changed)
+    assert eventually(lambda: same.latest)
+    assert not same.changed
 
 
 def test_a_hung_master_is_trouble_and_reading_does_not_wait(
