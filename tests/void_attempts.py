@@ -1,6 +1,6 @@
 """A failed attempt at a test over live ROS counts only if the machine was on time; else it is void and repeated.
 
-The rule of the timed checks (`benchmarks.heartbeat`), for `make test` on a shared machine: a heartbeat runs on every
+The rule of the timed checks (`benchmarks.attempts`), for `make test` on a shared machine: a heartbeat runs on every
 core beside the tests, above whatever they start; a failure with a gap of more than 20 ms in it is void, and the test
 is run again, `REPEATS` times at most. Voids are printed, and more than a fifth of the attempts void fail the run. A
 failure without a gap is a failure.
