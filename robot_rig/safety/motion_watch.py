@@ -122,8 +122,12 @@ class MotionWatch:
         """The doubt about `state` at `now` (s), as a code, or none. `sent` (7,) rad/s is the last velocity sent.
 
         `trailing`: some joint is further than the limit from where its commands lead. `pushed`: some motor gives more
-        than the robot's model of itself explains. Time is that of the reports: while none comes, nothing is known.
+        than the robot's model of itself explains. Time is that of the reports: while none comes, nothing is known, and
+        an arm that was not seen for longer than a report may be old is judged from there on.
         """
+        if self._seen is not None and state.stamp - self._seen.stamp > self._limits.state_age:
+            # Nobody can tell which commands of that silence it has followed, and for how long it stood still.
+            self.rest()
         if self._seen is None:
             self._begin(now, state, sent)
         ticked, self._then = _span(now - self._then), now

@@ -133,3 +133,30 @@ def test_reports_that_do_not_come_are_no_arm_that_is_held(gap: float) -> None:
         push = 2.0 * LIMITS.push if seen == 2.0 else np.zeros(JOINTS)
         report = dataclasses.replace(state(seen, only(4, speed * seen)), push=push)
         assert watch.look(now, report, only(4, speed)) == ()
+
+
+def test_an_arm_that_stood_still_while_it_was_silent_is_not_suspected_of_being_held() -> None:
+    """Its controller paused: it neither moved nor told, and the guard sent zero once the last report was too old."""
+    watch, place = MotionWatch(LIMITS), 0.0
+    for k in range(300):
+        now = k * PERIOD
+        paused = 1.0 < now < 1.5
+        seen = 1.0 if paused else now
+        sent = 0.0 if paused and now - seen > LIMITS.state_age else 1.2
+        assert watch.look(now, state(seen, only(3, place)), only(3, sent)) == ()
+        place += 0.0 if paused else sent * PERIOD
+
+
+@pytest.mark.parametrize(("silence", "noticed"), [(0.125, ("trailing",)), (0.1875, ())])
+def test_only_a_silence_longer_than_a_report_may_be_old_forgets_what_was_before(
+    silence: float, noticed: tuple[str, ...]
+) -> None:
+    # Binary fractions, so that the silence is the limit to the bit.
+    period, sent = 0.0078125, only(2, 0.6)
+    watch = MotionWatch(dataclasses.replace(LIMITS, state_age=0.125))
+    ticks = next(k for k in range(100) if watch.look(k * period, state(k * period, ZERO), sent))
+    watch = MotionWatch(dataclasses.replace(LIMITS, state_age=0.125))
+    for k in range(ticks):
+        assert watch.look(k * period, state(k * period, ZERO), sent) == ()
+    end = (ticks - 1) * period + silence
+    assert watch.look(end, state(end, ZERO), sent) == noticed
