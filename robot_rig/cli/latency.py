@@ -71,12 +71,13 @@ class Timing:
 def run_latency(minutes: float, rate_hz: float, console: Console) -> int:
     """Measure for `minutes` of valid attempts a policy of `rate_hz`; exit code 1 when too many attempts are void."""
     period_s = 1.0 / rate_hz
-    with visit(NODE):
+    # The instruments begin first: programs that this one starts would load at its own priority, ahead of a log and a
+    # simulator that have none, and stop a moving arm for half a second.
+    with visit(NODE), Heartbeat(ABOVE_ALL) as heart, Pulse(PRIORITY, period_s, 0.0) as timer:
         console.print("; ".join(prepare_process(PRIORITY - 1)), highlight=False, soft_wrap=True)
         listener = StepListener(JOINT_COMMAND)
-        with Heartbeat(ABOVE_ALL) as heart, Pulse(PRIORITY, period_s, 0.0) as timer:
-            console.print(f"heartbeat: {heart.scheduling}; timer: {timer.scheduling}", highlight=False, soft_wrap=True)
-            attempts, timing = _measure(minutes, listener, heart, timer, period_s, console)
+        console.print(f"heartbeat: {heart.scheduling}; timer: {timer.scheduling}", highlight=False, soft_wrap=True)
+        attempts, timing = _measure(minutes, listener, heart, timer, period_s, console)
     show(timing, console)
     console.print(f"{attempts}", highlight=False)
     print(line(timing, attempts))
