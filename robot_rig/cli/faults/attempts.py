@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from robot_rig.cli.faults.results import Attempt, Results, RowResult
 from robot_rig.cli.live.ending import ended_in_order
 from robot_rig.errors import UserError
+from robot_rig.runs import versions
 from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
 from sim.faults.rows import NotPermittedError, Row
@@ -34,6 +36,7 @@ class Attempts:
 
     def __init__(self, folder: Path, seed: int, console: Console) -> None:
         self._folder, self._seed, self._console = folder, seed, console
+        self._revision = versions()["git"]
         self._stack = ExitStack()
         self._stage: LiveStage | None = None
         self._graphs = 0
@@ -60,7 +63,8 @@ class Attempts:
 
     def make(self, row: Row | FileRow, seed: int) -> Attempt:
         """One attempt at `row`."""
-        return _forged(row, seed) if isinstance(row, FileRow) else self._live(row, seed)
+        made = _forged(row, seed) if isinstance(row, FileRow) else self._live(row, seed)
+        return replace(made, revision=self._revision)
 
     def _live(self, row: Row, seed: int) -> Attempt:
         stage = self._up()
@@ -126,6 +130,7 @@ def run_faults(
                 lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             )
     numbers = [row.number for row in rows]
+    console.print(results.revisions(numbers), markup=False, highlight=False, soft_wrap=True)
     print(results.last_line(numbers))
     return 0 if all(results.rows[number].passed for number in numbers) else 1
 

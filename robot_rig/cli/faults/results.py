@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,13 +21,17 @@ VOIDS = 5
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a row: void for a reason, else passed or complained of; `figures` by name and unit."""
+    """One attempt at a row: void for a reason, else passed or complained of; `figures` by name and unit.
+
+    `revision` is the code's, as git tells it, so that results that grew over days say what they were measured on.
+    """
 
     seed: int
     void: str
     complaints: Sequence[str]
     figures: dict[str, float]
     marks: dict[str, float]
+    revision: str = "unknown"
 
     @property
     def passed(self) -> bool:
@@ -105,6 +110,12 @@ class Results:
             return
         rows = {str(number): {**asdict(row), "passed": row.passed} for number, row in sorted(self.rows.items())}
         write_atomically(self._path, json.dumps({"rows": rows}, indent=1).encode())
+
+    def revisions(self, numbers: Iterable[int]) -> str:
+        """How many valid attempts at rows `numbers` were made at which revision of the code, in words."""
+        valid = [a for number in numbers if number in self.rows for a in self.rows[number].attempts if not a.void]
+        counted = Counter(attempt.revision for attempt in valid)
+        return "valid attempts by revision: " + ", ".join(f"{name} {count}" for name, count in counted.most_common())
 
     def last_line(self, numbers: Iterable[int]) -> str:
         """Names and numbers that a program can read; of rows `numbers`."""
