@@ -5,6 +5,7 @@ Listens only; the arm moves or rests as it did before. Imports ROS, so it is its
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -75,9 +76,9 @@ def run_latency(minutes: float, rate_hz: float, console: Console) -> int:
     # simulator that have none, and stop a moving arm for half a second.
     with visit(NODE), Heartbeat(ABOVE_ALL) as heart, Pulse(PRIORITY, period_s, 0.0) as timer:
         console.print("; ".join(prepare_process(PRIORITY - 1)), highlight=False, soft_wrap=True)
-        listener = StepListener(JOINT_COMMAND)
         console.print(f"heartbeat: {heart.scheduling}; timer: {timer.scheduling}", highlight=False, soft_wrap=True)
-        attempts, timing = _measure(minutes, listener, heart, timer, period_s, console)
+        with contextlib.closing(StepListener(JOINT_COMMAND)) as listener:
+            attempts, timing = _measure(minutes, listener, heart, timer, period_s, console)
     show(timing, console)
     console.print(f"{attempts}", highlight=False)
     print(line(timing, attempts))
@@ -100,7 +101,7 @@ def _measure(
         clock.sleep_until(end + period_s)
         name = f"attempt {attempts.made + 1}"
         if attempts.add(name, void_reason(heart.worst_gap(begin, end))):
-            own = within(listener.trace.steps(), begin, end)
+            own = within(listener.trace.steps(begin), begin, end)
             bare = [beat for beat in timer.told(begin, end) if begin <= beat.wake < end]
             if told := misses(Timing(own, bare, period_s)):
                 console.print(f"{name}, {end - started:.0f} s from the start: {told}", highlight=False)

@@ -98,10 +98,14 @@ class StepTrace:
         """An episode begins with action `first_action`; the pause before it is no missed deadline."""
         self._firsts.add(first_action)
 
-    def steps(self) -> list[Step]:
-        """Every action heard of, by the time of the policy's look."""
-        commands = sorted(self._commands)
-        return [self._step(action, commands) for action in sorted(self._actions, key=lambda action: action.stamp)]
+    def steps(self, since: float = -math.inf) -> list[Step]:
+        """Every action heard of, by the time of the policy's look, from `since` on.
+
+        Ask for what is new: to tie all of half an hour together takes as long as a period.
+        """
+        commands = sorted(stamp for stamp in self._commands if stamp >= since - SKEW_S)
+        actions = [action for action in self._actions if action.stamp >= since]
+        return [self._step(action, commands) for action in sorted(actions, key=lambda action: action.stamp)]
 
     def _step(self, action: _Action, commands: Sequence[float]) -> Step:
         frame = self._arrival(action)

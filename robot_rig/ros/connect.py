@@ -9,6 +9,9 @@ import rospy
 
 from robot_rig.ros.topics import Topic
 
+OVERHEARD = 200
+"""Messages that may wait for an onlooker: two seconds of the arm's."""
+
 
 def advertise(topic: Topic) -> Any:
     """A publisher of `topic`, whose `publish` never waits for a subscriber."""
@@ -20,6 +23,11 @@ def advertise(topic: Topic) -> Any:
 def subscribe(topic: Topic, take: Callable[[Any], None]) -> Any:
     """Call `take` with every message of `topic`, on a thread for each publisher of it."""
     return rospy.Subscriber(topic.name, topic.message, take, queue_size=topic.queue_size, tcp_nodelay=True)
+
+
+def overhear(topic: Topic, take: Callable[[Any], None]) -> Any:
+    """`subscribe` for an onlooker who judges: a message counts even when a newer one is there already."""
+    return rospy.Subscriber(topic.name, topic.message, take, queue_size=OVERHEARD, tcp_nodelay=True)
 
 
 class Links:

@@ -62,6 +62,15 @@ def test_the_first_five_stages_add_up_to_the_whole() -> None:
     np.testing.assert_allclose(sum(durations[1:5]), durations[5])
 
 
+def test_what_came_since_is_tied_together_as_if_all_had_been_asked_for() -> None:
+    trace = StepTrace()
+    for hear in feed(trace, 20):
+        hear()
+    steps = trace.steps()
+    for since in (0.0, steps[7].policy, steps[7].policy + 1e-6, steps[-1].policy, 1e9):
+        assert trace.steps(since) == [step for step in steps if step.policy >= since]
+
+
 def test_an_onlooker_who_hears_late_never_makes_time_run_backwards() -> None:
     trace = StepTrace()
     trace.add_frame(7, 10.0, 10.2)  # heard after the policy has looked at it

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,7 +114,7 @@ def bring_up(
     graph.start("policy", ["-m", "robot_rig.nodes.policy_node", "--run", str(run.resolve())])
     attempt = Attempt(ruler, config.evaluation.episode_steps)
     graph.wait("camera, guard and policy are there", lambda: attempt.ready)
-    listener = StepListener(JOINT_COMMAND)
+    listener = stack.enter_context(closing(StepListener(JOINT_COMMAND)))
     heart = stack.enter_context(Heartbeat(ABOVE_ALL))
     timer = stack.enter_context(Pulse(PRIORITY, 1.0 / config.control.policy_rate_hz, 0.0))
     console.print(f"the graph is up at {graph.uri}; heartbeat: {heart.scheduling}", highlight=False, soft_wrap=True)
@@ -145,7 +145,8 @@ def reach_all(
             continue
         waiting.popleft()
         outcomes[case.id] = outcome
-        steps += within(watch.listener.trace.steps(), outcome.begin - period_s, outcome.end)
+        begin = outcome.begin - period_s
+        steps += within(watch.listener.trace.steps(begin), begin, outcome.end)
         beats += [beat for beat in watch.timer.told(outcome.begin, outcome.end) if beat.wake >= outcome.begin]
         console.print(described(case.id, outcome, watch.ruler.factor), highlight=False, soft_wrap=True)
     if not outcomes:
