@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from benchmarks.heartbeat import Beat
 from robot_rig.cli.latency import LATE_S, Timing, on_time
 from robot_rig.loops.step_trace import Step
