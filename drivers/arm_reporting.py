@@ -37,7 +37,7 @@ class ArmReporting:
         beside: Callable[[], tuple[str, ...]],
     ) -> None:
         self._stamps, self._master, self._beside = stamps, master, beside
-        self._periods = PolicyPeriods(control)
+        self._periods, self._meaning = PolicyPeriods(control), control.meaning
         self._ticks: queue.SimpleQueue[TickReport | None] = queue.SimpleQueue()
         self._state, self._sent, self._status = (advertise(one) for one in (ARM_STATE, ARM_EXECUTED, ARM_STATUS))
         self._mode = Mode.DISABLED
@@ -86,6 +86,7 @@ class ArmReporting:
             at_home=report.at_home,
             master=self._master(),
             tool=report.tool,
+            meaning=self._meaning,
         )
 
     def _tell(self, report: TickReport) -> None:

@@ -265,6 +265,8 @@ class GuardProcess:
         if strangers and self._commanding and (fresh or self._loop.mode in (Mode.ACTIVE, Mode.HOMING)):
             log.error("%s can also command the arm: its motors are switched off", ", ".join(strangers))
             self.disarm()
+        elif fresh:
+            log.warning("%s can also command the arm: stop or confirm it before you enable", ", ".join(strangers))
 
     def disarm(self) -> None:
         """Switch the motors off, or stop the arm where that fails; a person must enable it again.

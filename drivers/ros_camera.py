@@ -18,6 +18,7 @@ from robot_rig.config import CameraConfig
 from robot_rig.datatypes import RawFrame
 from robot_rig.errors import UserError
 from robot_rig.ros.images import pixels
+from robot_rig.ros.node import end_if_told
 from robot_rig.ros.stamps import HostStamps, Refused
 
 IMAGE_TOPIC = "/camera/color/image_raw"
@@ -29,6 +30,8 @@ BUFFER_BYTES = 2**22
 """More than a picture, so that it arrives in one piece."""
 
 FOCAL_TOLERANCE = 0.03
+ONE_CAMERA_S = 1.0
+"""A second publisher's picture this soon after the first one's means two cameras, not one that was started anew."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,8 @@ log = logging.getLogger(__name__)
 class RosCamera:
     """The colour pictures of `topic`; `camera_info` is looked for beside it. Needs an initialised ROS node.
 
-    Raises UserError when no picture comes within five seconds, or one of another size than `config` says.
+    Raises UserError when no picture comes within five seconds, or one of another size than `config` says; `read` also
+    when a second node publishes pictures there.
     """
 
     def __init__(self, config: CameraConfig, topic: str = IMAGE_TOPIC) -> None:
@@ -45,8 +49,9 @@ class RosCamera:
         self._arrival = threading.Condition()
         self._message: Any = None
         self._stamp = 0.0
+        self._sender, self._heard = "", -ONE_CAMERA_S
         self._seq = self._read = 0
-        self._refused = ""
+        self._refused = self._second = ""
         self._closed = False
         self._info_seen = False
         info_topic = f"{topic.rpartition('/')[0]}/camera_info"
@@ -62,7 +67,12 @@ class RosCamera:
 
     def _take(self, message: Any) -> None:
         stamp = self._stamps.local(message.header.stamp.to_sec())
+        sender, now = message._connection_header["callerid"], time.monotonic()
         with self._arrival:
+            if sender != self._sender and now - self._heard < ONE_CAMERA_S:
+                self._refused, self._second = "two nodes publish it", sender
+                return
+            self._sender, self._heard = sender, now
             if isinstance(stamp, Refused):
                 self._refused = stamp.reason
             elif stamp <= self._stamp:
@@ -83,7 +93,9 @@ class RosCamera:
     def _first(self) -> RawFrame:
         deadline = time.monotonic() + FIRST_PICTURE_S
         with self._arrival:
-            self._arrival.wait_for(lambda: self._seq > 0, deadline - time.monotonic())
+            while self._seq == 0 and time.monotonic() < deadline:
+                end_if_told()
+                self._arrival.wait(PERIOD_S)
         return self.read()
 
     def _check(self, frame: RawFrame) -> None:
@@ -106,7 +118,13 @@ class RosCamera:
             if self._closed:
                 raise UserError("the camera is closed", next_step="open it again")
             message, stamp, seq = self._message, self._stamp, self._seq
+            first, second = self._sender, self._second
             self._read = seq
+        if second:
+            raise UserError(
+                f"both {first} and {second} publish {self._topic}, and one eye cannot look through two cameras",
+                next_step="stop one of them, then start this again",
+            )
         if message is None:
             because = f" ({self._refused})" if self._refused else ""
             raise UserError(

@@ -23,11 +23,13 @@ from drivers.sawyer import (
 )
 from drivers.sawyer_tool import check_tool
 from robot_rig.config import Config
+from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.ros.intera_messages import InteraTypes, load
 from robot_rig.ros.intera_release import robot_release
 from robot_rig.ros.master import Master, MasterSilent, master_uri
+from robot_rig.ros.node import end_if_told
 from robot_rig.ros.stamps import LowerEnvelope, Refused
 
 FIRST_REPORT_S = 20.0
@@ -82,6 +84,9 @@ class SawyerTopics:
 
     def _take_joints(self, message: Any) -> None:
         arrival = time.monotonic()
+        if JOINT_NAMES[0] not in message.name:
+            # Of a gripper or the like, which may have another clock: the arm's must not be measured on it.
+            return
         robot_stamp = message.header.stamp.to_sec()
         stamp = self._clock.local(robot_stamp, arrival)
         if isinstance(stamp, Refused):
@@ -122,6 +127,7 @@ class SawyerTopics:
         reports = self.reports
         deadline = time.monotonic() + FIRST_REPORT_S
         while not reports.complete():
+            end_if_told()
             if time.monotonic() > deadline:
                 heard = {JOINT_STATES: reports.joints, ROBOT_STATE: reports.flags, ENDPOINT_STATE: reports.tip}
                 missing = [topic for topic, report in heard.items() if report is None]

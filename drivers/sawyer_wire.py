@@ -1,6 +1,6 @@
 """A Sawyer over its own topics, without the vendor's SDK: velocity commands, enable, reset and stop.
 
-Called by arm_node. Needs an initialised ROS node and a robot, real or simulated, that runs Intera 5.1 to 5.5.
+Called by arm_node. Needs an initialised ROS node and a robot, real or simulated, that runs Intera 5.1, 5.2, 5.3 or 5.5.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, Floats
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import InteraTypes
+from robot_rig.ros.node import end_if_told
 from robot_rig.safety.gate import ROBOT_TIMEOUT_S
 
 SET_ENABLE = "/robot/set_super_enable"
@@ -50,6 +51,7 @@ class WireLink:
         """Return when the robot listens to all of it: a stop must not be the message that is lost while connecting."""
         deadline = time.monotonic() + CONNECT_S
         while deaf := [one.name for one in self._publishers if one.get_num_connections() == 0]:
+            end_if_told()
             if time.monotonic() > deadline:
                 raise UserError(
                     f"the robot does not listen to {', '.join(deaf)}",

@@ -79,6 +79,11 @@ class ControlConfig(Section):
         "finds that of another",
     )
 
+    @property
+    def meaning(self) -> str:
+        """What an action means, in words: who sends actions and who follows them must agree on it."""
+        return f"{self.action_scale_m:g} m along {', '.join(self.axes)}, {self.policy_rate_hz:g} times a second"
+
     @model_validator(mode="after")
     def _axes_differ(self) -> ControlConfig:
         if len(set(self.axes)) < len(self.axes):

@@ -21,7 +21,7 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
-from robot_rig.ros.master import Master, MasterSilent, master_uri
+from robot_rig.ros.master import Master, MasterSilent, master_uri, runs_here
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import fetch_code, prepare_process
 from sim.faults.robot_troubles import RobotTroubles
@@ -144,9 +144,16 @@ class SimNode:
 def refuse_second_robot(node: Node) -> None:
     """Raise UserError where another node is the robot already: what is meant for this one would reach a real arm.
 
-    A simulator that was killed stays in the master's list, and is no robot.
+    A simulator that was killed stays in the master's list, and is no robot. A robot that is still starting is not in
+    it yet, but its master runs on the robot: only a master of this machine is taken for one's own.
     """
-    master = Master(master_uri(), timeout=MASTER_LIMIT_S)
+    uri = master_uri()
+    if not runs_here(uri):
+        raise UserError(
+            f"the ROS master {uri} is another machine's, as a real robot's is",
+            next_step="simulate in a graph of your own, as with ROS_MASTER_URI=http://localhost:11311",
+        )
+    master = Master(uri, timeout=MASTER_LIMIT_S)
     try:
         robots = [name for name in master.state().publishers_of(ROBOT_STATE) if name != node.name]
         others = [name for name in robots if not master.is_gone(name)]

@@ -36,7 +36,8 @@ SET_OFF_S = 2.0
 
 
 class ArmView(NamedTuple):
-    """What counts of the arm process's report, made at `stamp`; `executed` (A,) came of action `executed_seq`."""
+    """What counts of the arm process's report, made at `stamp`; `executed` (A,) came of action `executed_seq`;
+    `objection` is why no episode may begin, or empty."""
 
     stamp: float
     mode: Mode
@@ -44,7 +45,7 @@ class ArmView(NamedTuple):
     at_home: bool
     executed_seq: int
     executed: Float32s | None
-    master_answers: bool = True
+    objection: str = ""
 
 
 class View(NamedTuple):
@@ -201,8 +202,8 @@ class LiveEpisodes:
             return Doubt("resting after a failure")
         if self.phase is not Phase.WAITING:
             return None
-        if view.arm is not None and not view.arm.master_answers:
-            return Doubt("the ROS master does not answer, so no episode begins")
+        if view.arm is not None and view.arm.objection:
+            return Doubt(f"{view.arm.objection}, so no episode begins")
         if now >= self._rules.until:
             return Doubt("time is up")
         if self._rules.source is Source.POLICY and not self._asked(view.goal):

@@ -135,7 +135,7 @@ def wire(options: PolicyNodeOptions, node: Node) -> None:
     control = config.control
     period_s, lag_s = 1.0 / control.policy_rate_hz, control.lag_s
     live = LiveEpisodes(actor.policy, rules(options, config, actor), config.guard.image_age_limit_s, period_s, lag_s)
-    start(node, live, actor, Scheduling(options.priority, options.cpus))
+    start(node, live, actor, config.control.meaning, Scheduling(options.priority, options.cpus))
     log.info("%s, %d steps an episode; an arm that is not enabled stays where it is", options.source, live.steps)
 
 

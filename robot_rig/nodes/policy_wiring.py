@@ -86,8 +86,8 @@ class Scheduling:
     cpus: tuple[int, ...]
 
 
-def arm_view(report: ArmReport) -> ArmView:
-    """What the policy takes from the arm process's report."""
+def arm_view(report: ArmReport, meaning: str) -> ArmView:
+    """What a policy whose actions have this `meaning` takes from the arm process's report."""
     executed = None if report.executed is None else report.executed.value
     return ArmView(
         report.stamp,
@@ -96,8 +96,19 @@ def arm_view(report: ArmReport) -> ArmView:
         report.at_home,
         report.executed_seq,
         executed,
-        master_answers=report.master == "ok",
+        _objection(report, meaning),
     )
+
+
+def _objection(report: ArmReport, meaning: str) -> str:
+    if report.master != "ok":
+        return "the ROS master does not answer"
+    if report.meaning != meaning:
+        return (
+            f"the arm process takes an action as {report.meaning or 'something that it does not say'}, and this policy "
+            f"gives it as {meaning}: start both with the same config"
+        )
+    return ""
 
 
 class HomeService:
@@ -134,8 +145,8 @@ class Running:
     views: PolicyViews
 
 
-def start(node: Node, live: LiveEpisodes, actor: Actor, scheduling: Scheduling) -> Running:
-    """Connect everything and let it tick."""
+def start(node: Node, live: LiveEpisodes, actor: Actor, meaning: str, scheduling: Scheduling) -> Running:
+    """Connect everything and let it tick. `meaning` is what the policy's actions mean (`ControlConfig.meaning`)."""
     clock = WallClock()
     inbox = Inbox(clock.now)
     actions, episodes = advertise(topics.ACTION), advertise(topics.EPISODE)
@@ -154,7 +165,7 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, scheduling: Scheduling) 
         clock.sleep_until(clock.now() + LAST_WORD_S)
 
     node.closing(end)
-    connect(node, inbox, process)
+    connect(node, inbox, process, meaning)
     views = show(node, actor, inbox, process, clock)
 
     def tick() -> None:
@@ -169,8 +180,8 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, scheduling: Scheduling) 
     return Running(process, views)
 
 
-def connect(node: Node, inbox: Inbox, process: PolicyProcess) -> None:
-    """Subscribe to what the policy hears."""
+def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str) -> None:
+    """Subscribe to what the policy, whose actions have this `meaning`, hears."""
     stamps = node.stamps
 
     def take_frame(frame: Frame) -> None:
@@ -178,7 +189,7 @@ def connect(node: Node, inbox: Inbox, process: PolicyProcess) -> None:
         process.new_frame()
 
     def take_arm(report: ArmReport) -> None:
-        inbox.arms.put(arm_view(report))
+        inbox.arms.put(arm_view(report, meaning))
 
     def read_arrived_goal(message: object) -> Goal | Refused:
         return read_goal(message, time.monotonic())

@@ -210,7 +210,7 @@ def wire(options: PracticeNodeOptions, node: Node) -> None:
     policy, rules = casting.next(None)
     control = config.control
     live = LiveEpisodes(policy, rules, config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
-    running = start(node, live, casting.actor, Scheduling(options.priority, options.cpus))
+    running = start(node, live, casting.actor, control.meaning, Scheduling(options.priority, options.cpus))
     Director(casting, understudy, running, node).start()
     log.info("%s begins; an arm that is not enabled stays where it is", casting.actor.name)
 

@@ -33,7 +33,8 @@ class ArmReport:
     `why`: the codes that ended motion last; `verdict`: that of the newest tick; `source` and `action_seq`: whose action
     it answers; `executed`: what came of action `executed_seq` (None and -1 before there was one); `master`: the state
     of the ROS master in a word or a sentence; `tool`: where the guard has its tip, (3,) m in base, by the table of this
-    very arm, which nobody else needs to know.
+    very arm, which nobody else needs to know; `meaning`: how it understands an action (`ControlConfig.meaning`), empty
+    where it does not say.
     """
 
     stamp: float
@@ -47,6 +48,7 @@ class ArmReport:
     at_home: bool
     master: str
     tool: Floats | None = None
+    meaning: str = ""
 
 
 def report_message(report: ArmReport, stamps: HostStamps) -> DiagnosticArray:
@@ -61,6 +63,7 @@ def report_message(report: ArmReport, stamps: HostStamps) -> DiagnosticArray:
         "executed_seq": report.executed_seq,
         "at_home": report.at_home,
         "master": report.master,
+        "meaning": report.meaning,
     }
     if (executed := report.executed) is not None:
         values |= {
@@ -103,6 +106,7 @@ def read_report(message: DiagnosticArray, stamps: HostStamps) -> ArmReport | Ref
             at_home=values["at_home"] is True,
             master=str(values["master"])[:200],
             tool=_point(values["tool"]) if "tool" in values else None,
+            meaning=str(values["meaning"])[:200],
         )
     except KeyError as error:
         return Refused(f"a report without {error}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import socket
 import threading
 import time
 import xmlrpc.client
@@ -43,6 +44,26 @@ def master_uri() -> str:
     except (ValueError, TypeError) as error:
         raise UserError(f"ROS_MASTER_URI is no URI: {error}", next_step="set it to http://HOST:11311") from error
     return uri
+
+
+def runs_here(uri: str) -> bool:
+    """Whether the master at `uri` is this machine's own; False where its name leads nowhere."""
+    host, _ = rosgraph.network.parse_http_host_and_port(uri)
+    try:
+        places = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    return any(_is_own(family, address) for family, _, _, _, address in places)
+
+
+def _is_own(family: int, address: Any) -> bool:
+    """Whether the socket `address` is one of this machine's: no other can be bound to."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

@@ -75,6 +75,12 @@ class Node:
             pass
 
 
+def end_if_told() -> None:
+    """Raise what ends a node in order, once it has been told to end: for loops that wait while it is being wired."""
+    if rospy.is_shutdown():
+        raise rospy.ROSInterruptException("the node was told to end")
+
+
 def run(
     name: str, options: type[Options], wire: Callable[[Options, Node], None], arguments: Sequence[str] | None = None
 ) -> int:

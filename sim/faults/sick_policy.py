@@ -144,7 +144,7 @@ def wire(options: SickPolicyOptions, node: Node) -> None:
         if order.get("to") == "sick":
             sick.fall_ill(order["kind"])
 
-    start(node, live, actor, Scheduling(PRIORITY, ()))
+    start(node, live, actor, control.meaning, Scheduling(PRIORITY, ()))
     rospy.Subscriber(ORDER, String, obey, queue_size=10, tcp_nodelay=True)
     ask(node)
 

@@ -206,8 +206,13 @@ def test_a_person_preempts_the_policy_through_rest_and_keeps_the_arm(bench: Benc
     assert not bench.reports[-1].status.executed.any()
 
 
-def test_it_does_not_open_while_another_can_command_the_arm(bench: Bench) -> None:
-    bench.process.see_commanders(["/rig_arm", "/wobbler"])
+def test_it_does_not_open_while_another_can_command_the_arm(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        bench.process.see_commanders(["/rig_arm", "/wobbler"])
+    # Said when it is first seen, before anybody asks for anything.
+    assert [record.getMessage() for record in caplog.records] == [
+        "/wobbler can also command the arm: stop or confirm it before you enable"
+    ]
     with pytest.raises(UserError, match="/wobbler"):
         bench.process.enable()
     assert not bench.arm.state().enabled

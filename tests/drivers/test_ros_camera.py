@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,6 +17,7 @@ from robot_rig.config import CameraConfig
 from robot_rig.errors import UserError
 from robot_rig.ros.convert import ros_time
 from robot_rig.ros.images import image
+from tests.children import die_with_parent
 from tests.contracts.camera_contract import CameraBench, CameraContract
 from tests.live_robot import live_robot
 from tests.ros_graph import Master, eventually
@@ -64,6 +67,61 @@ def source(ros_node: str) -> Iterator[Source]:
 class TestRosCamera(CameraContract):
     def make(self) -> CameraBench:
         return CameraBench(RosCamera(CONFIG, TOPIC), CONFIG, time.sleep, red=(40, 3))
+
+
+SECOND = """
+import sys, time
+import numpy as np
+import rospy
+from sensor_msgs.msg import Image
+from robot_rig.ros.convert import ros_time
+from robot_rig.ros.images import image
+rospy.init_node("second_camera")
+sender = rospy.Publisher(sys.argv[1], Image, queue_size=1)
+while not rospy.is_shutdown():
+    message = image(np.zeros((90, 120, 3), np.uint8))
+    message.header.stamp = ros_time(time.time())
+    sender.publish(message)
+    time.sleep(0.02)
+"""
+
+
+def test_two_cameras_on_one_topic_are_no_eye(source: Source, ros_master: Master) -> None:
+    camera = RosCamera(CONFIG, TOPIC)
+
+    def seen() -> str:
+        try:
+            camera.read()
+        except UserError as error:
+            return str(error)
+        return ""
+
+    assert not seen()
+    second = subprocess.Popen(
+        [sys.executable, "-c", SECOND, TOPIC], env=ros_master.environment, preexec_fn=die_with_parent
+    )
+    try:
+        assert eventually(lambda: "/second_camera publish" in seen())
+    finally:
+        second.kill()
+        second.wait()
+        camera.close()
+
+
+def test_a_camera_that_is_started_anew_under_another_name_is_looked_through_again(
+    source: Source, ros_master: Master
+) -> None:
+    camera = RosCamera(CONFIG, TOPIC)
+    source.silent = True
+    second = subprocess.Popen(
+        [sys.executable, "-c", SECOND, TOPIC], env=ros_master.environment, preexec_fn=die_with_parent
+    )
+    try:
+        assert eventually(lambda: camera.read().rgb.max() == 0)
+    finally:
+        second.kill()
+        second.wait()
+        camera.close()
 
 
 def test_a_picture_is_as_old_as_its_exposure(source: Source) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import rospy
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, Float64
 
 from drivers.arm_description import PUBLISHED
@@ -62,6 +63,21 @@ def test_reports_of_a_clock_seconds_ahead_are_as_old_as_they_are(arm: SawyerWire
         ages.append(time.monotonic() - arm.state().stamp)
         time.sleep(0.01)
     assert min(ages) >= 0.0
+    assert np.median(ages) < 0.05
+
+
+def test_a_device_of_another_clock_does_not_unsettle_the_arms(arm: SawyerWire) -> None:
+    """A gripper's driver reports its fingers on the same topic, stamped with a clock of its own."""
+    device = rospy.Publisher("/robot/joint_states", JointState, queue_size=1)
+    assert eventually(lambda: device.get_num_connections() > 0)
+    ages = []
+    for count in range(50):
+        report = JointState(name=["right_gripper_finger"], position=[0.0], velocity=[0.0], effort=[0.0])
+        report.header.stamp = rospy.Time(100 + 7 * count)
+        device.publish(report)
+        time.sleep(0.01)
+        ages.append(time.monotonic() - arm.state().stamp)
+    device.unregister()
     assert np.median(ages) < 0.05
 
 

@@ -57,7 +57,7 @@ class World:
         self.recording = Recording.IDLE
         self.key = ("", 0)
         self.actions: list[Action] = []
-        self.master_answers = True
+        self.objection = ""
         self.said: list[EpisodeState] = []
         self.homes: list[float] = []
 
@@ -72,7 +72,7 @@ class World:
         if self.camera_runs and (self.frame is None or seq > self.frame.seq):
             self.frame = Frame(seq, seq * CAMERA_PERIOD, np.zeros(IMAGE_SHAPE, np.uint8))
         if self.arm_speaks:
-            self.arm = ArmView(self.now, self.mode, self.holder, self.at_home, *self.executed, self.master_answers)
+            self.arm = ArmView(self.now, self.mode, self.holder, self.at_home, *self.executed, self.objection)
         if self.recorder_runs:
             self.recorder = RecorderState(self.now, self.recording, *self.key)
         self.take(self.live.tick(self.now, View(self.frame, self.goal, self.arm, self.recorder)))
@@ -223,17 +223,17 @@ def test_an_arm_process_that_falls_silent_ends_the_episode() -> None:
     assert world.said[-1].reason == "the arm process is silent"
 
 
-def test_no_episode_begins_without_a_master_and_one_that_runs_goes_on() -> None:
+def test_no_episode_begins_against_an_objection_and_one_that_runs_goes_on() -> None:
     world = asked()
     world.run(0.3)
-    world.master_answers = False
+    world.objection = "the ROS master does not answer"
     world.run(3.0)
     assert world.said[-1].stand is Stand.COMPLETE
     world.goal = goal("plate", world.now)
     world.run(3.0)
     assert len(world.said) == 2
-    assert "master" in world.live.silence
-    world.master_answers = True
+    assert world.live.silence == "the ROS master does not answer, so no episode begins"
+    world.objection = ""
     world.run(0.3)
     assert world.said[-1].stand is Stand.RUNNING
 

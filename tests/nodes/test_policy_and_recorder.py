@@ -31,6 +31,7 @@ from robot_rig.learning.vae import Vae
 from robot_rig.learning.views import reconstruct
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand
 from robot_rig.nodes.policy_node import PolicyNodeOptions, load_actor
+from robot_rig.nodes.policy_wiring import arm_view
 from robot_rig.ros import topics
 from robot_rig.ros.arm_report import ArmReport, report_message
 from robot_rig.ros.connect import advertise, subscribe
@@ -154,8 +155,9 @@ class Rig:
         # The lease is free until somebody acts.
         source = Source.POLICY if self.actions else None
         report = ArmReport(
-            time.monotonic(), self.mode, (), Verdict(Outcome.PASSED), source, seq, done, seq, self.at_home, "ok"
-        )
+            time.monotonic(), self.mode, (), Verdict(Outcome.PASSED), source, seq, done, seq, self.at_home, "ok",
+            meaning=CONFIG.control.meaning,
+        )  # fmt: skip
         self._status.publish(report_message(report, self.stamps))
 
     def _go_home(self, _: Any) -> TriggerResponse:
@@ -314,3 +316,19 @@ def test_a_policy_without_a_checkpoint_is_one_line(tmp_path: Path) -> None:
     wide = load_config([trained / "config.yaml"], ["control.axes=[x, y, z]"])
     with pytest.raises(UserError, match=r"acts along 2 axes, control\.axes names 3"):
         load_actor(PolicyNodeOptions(run=trained), wide)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "master", "said"),
+    [
+        (CONFIG.control.meaning, "ok", ""),
+        (CONFIG.control.meaning, "it is gone", "the ROS master does not answer"),
+        ("0.01 m along x, 10 times a second", "ok", "takes an action as 0.01 m along x, 10 times a second, and this"),
+        ("", "ok", "takes an action as something that it does not say"),
+    ],
+)
+def test_no_policy_leads_an_arm_that_takes_its_actions_for_something_else(meaning: str, master: str, said: str) -> None:
+    report = ArmReport(1.0, Mode.ACTIVE, (), Verdict(Outcome.PASSED), None, -1, None, -1, True, master, meaning=meaning)
+    objection = arm_view(report, CONFIG.control.meaning).objection
+    assert said in objection
+    assert bool(objection) == bool(said)

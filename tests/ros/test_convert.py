@@ -140,6 +140,7 @@ reports = st.builds(
     executed_seq=st.integers(-1, 2**31),
     at_home=st.booleans(),
     master=st.text(max_size=200),
+    meaning=st.text(max_size=200),
 )
 
 
@@ -148,7 +149,7 @@ reports = st.builds(
 def test_the_guards_report_to_the_last_bit(report: ArmReport) -> None:
     back = arm_report.read_report(crossed(arm_report.report_message(report, STAMPS)), STAMPS)
     assert isinstance(back, ArmReport)
-    for name in ("mode", "why", "verdict", "source", "action_seq", "executed_seq", "at_home", "master"):
+    for name in ("mode", "why", "verdict", "source", "action_seq", "executed_seq", "at_home", "master", "meaning"):
         assert getattr(back, name) == getattr(report, name), name
     assert back.stamp == near(report.stamp)
     assert (back.executed is None) == (report.executed is None)

@@ -27,6 +27,7 @@ from robot_rig.ros.master import (
     MasterWatch,
     answer_within,
     master_uri,
+    runs_here,
 )
 from robot_rig.ros.node import await_master
 from tests import ros_graph
@@ -337,3 +338,13 @@ def test_a_publisher_that_hangs_is_not_passed_over(ros_master: ros_graph.Master)
 def test_without_a_robot_a_person_is_told(own_master: ros_graph.Master) -> None:
     with pytest.raises(UserError, match=f"no robot publishes Intera messages through {own_master.uri}"):
         robot_release(Master(own_master.uri, timeout=30))
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [("localhost", True), ("127.0.0.1", True), ("[::1]", None), ("192.0.2.7", False), ("no host at all", False)],
+)
+def test_only_an_address_of_this_machine_is_its_own_master(host: str, own: bool | None) -> None:
+    said = runs_here(f"http://{host}:11311")
+    # A machine without IPv6 has no such address.
+    assert said == (Path("/proc/net/if_inet6").read_text() != "" if own is None else own)
