@@ -21,7 +21,7 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
-from robot_rig.ros.master import Master, MasterSilent, master_uri, runs_here
+from robot_rig.ros.master import master_uri, runs_here
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import fetch_code, prepare_process
 from sim.faults.robot_troubles import RobotTroubles
@@ -39,7 +39,6 @@ from sim.wire.transforms import TransformsOnNetwork
 
 NODE = "sim_sawyer"
 ROBOT_STATE = "/robot/state"
-MASTER_LIMIT_S = 5.0
 SWITCH_INTERVAL_S = 0.0005
 """How long another thread may keep Python to itself when the physics wants it; the default would cost two steps."""
 
@@ -144,8 +143,8 @@ class SimNode:
 def refuse_second_robot(node: Node) -> None:
     """Raise UserError where another node is the robot already: what is meant for this one would reach a real arm.
 
-    A simulator that was killed stays in the master's list, and is no robot. A robot that is still starting is not in
-    it yet, but its master runs on the robot: only a master of this machine is taken for one's own.
+    A robot that is still starting publishes nothing yet, but its master runs on the robot: only a master of this
+    machine is taken for one's own.
     """
     uri = master_uri()
     if not runs_here(uri):
@@ -153,13 +152,7 @@ def refuse_second_robot(node: Node) -> None:
             f"the ROS master {uri} is another machine's, as a real robot's is",
             next_step="simulate in a graph of your own, as with ROS_MASTER_URI=http://localhost:11311",
         )
-    master = Master(uri, timeout=MASTER_LIMIT_S)
-    try:
-        robots = [name for name in master.state().publishers_of(ROBOT_STATE) if name != node.name]
-        others = [name for name in robots if not master.is_gone(name)]
-    except MasterSilent as error:
-        raise UserError(f"the ROS master does not say what runs: {error}", next_step="start the master anew") from error
-    if others:
+    if others := node.others_that_publish(ROBOT_STATE):
         raise UserError(
             f"there is a robot in this graph already: {', '.join(others)}",
             next_step="simulate in a graph of your own, as with ROS_MASTER_URI=http://localhost:11311",

@@ -69,6 +69,20 @@ class Node:
         self.error = self.error or error
         self._failed.set()
 
+    def others_that_publish(self, topic: str) -> list[str]:
+        """The other nodes that publish `topic` and live: one that was killed stays in the master's list.
+
+        Raises UserError when the master does not say.
+        """
+        master = Master(master_uri(), timeout=STATE_LIMIT_S)
+        try:
+            others = [name for name in master.state().publishers_of(topic) if name != self.name]
+            return [name for name in others if not master.is_gone(name)]
+        except MasterSilent as error:
+            raise UserError(
+                f"the ROS master does not say what runs: {error}", next_step="start the master anew"
+            ) from error
+
     def spin(self) -> None:
         """Wait in the main thread until ROS, a signal or `fail` ends the node."""
         while not (rospy.is_shutdown() or self._failed.wait(0.05)):

@@ -261,6 +261,15 @@ def test_the_camera_node_shows_the_policys_picture_and_the_whole_one_for_people(
     assert all(later.stamp > earlier.stamp for earlier, later in itertools.pairwise(seen))
 
 
+def test_a_second_eye_is_refused_and_the_first_goes_on(rig: Onlooker, ros_master: Master) -> None:
+    with process_in_graph(ros_master, "drivers.camera_node", "__name:=second_eye") as second:
+        assert second.wait(60) == 2
+    said = (ros_master.home / "drivers.camera_node.log").read_text()
+    assert "/rig_camera publishes /rig/camera/frame already" in said
+    frames = len(rig.frames)
+    assert eventually(lambda: len(rig.frames) > frames + 5)
+
+
 def test_a_second_arm_node_is_refused_and_the_first_goes_on(rig: Onlooker, ros_master: Master) -> None:
     first = guard_pid()
     shim = subprocess.run(
