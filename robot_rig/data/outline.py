@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import io
 import os
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,8 +36,11 @@ from robot_rig.data.salvage import (
 from robot_rig.errors import UserError
 from robot_rig.stranger_files import open_regular
 
-FOOTER_BYTES = 9 + 8 + 8 + 4
-"""Of the footer record: kind and length, where the summary and its offsets begin, and the checksum."""
+RECORD_HEAD = struct.Struct("<BQ")
+"""Of every record: its kind, and the length of what follows."""
+
+FOOTER_BYTES = RECORD_HEAD.size + 8 + 8 + 4
+"""Of the footer record: where the summary and its offsets begin, and the checksum."""
 
 SUMMARY_RECORDS = schema.MAX_STEPS + 64
 """In an index: one for each step, and some thirty of definitions, statistics and offsets."""
@@ -150,13 +154,19 @@ def _index(file: BinaryIO, size: int) -> list[McapRecord]:
     # The checksum is of the summary and of the footer up to the checksum itself.
     if zlib.crc32(summary + tail[: FOOTER_BYTES - 4]) != footer.summary_crc:
         raise ValueError("the checksum of its index is wrong")
-    found: list[McapRecord] = []
+    _refuse_crumbs(summary)
     stream = StreamReader(io.BytesIO(summary + tail), skip_magic=True, emit_chunks=True, record_size_limit=RECORD_LIMIT)
-    for record in stream.records:
-        found.append(record)
-        if len(found) > SUMMARY_RECORDS:
+    return list(stream.records)
+
+
+def _refuse_crumbs(summary: bytes) -> None:
+    """Raise ValueError for an index of more records than an episode needs: millions would be read for many seconds."""
+    at = count = 0
+    while at < len(summary):
+        at += RECORD_HEAD.size + RECORD_HEAD.unpack_from(summary, at)[1]
+        count += 1
+        if count > SUMMARY_RECORDS:
             raise ValueError("its index has far more records than an episode needs")
-    return found
 
 
 def _from_reading(path: Path, opening: Opening) -> _Extent:

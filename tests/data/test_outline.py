@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import struct
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from robot_rig.data.log import EpisodeWriter, read_episode
-from robot_rig.data.outline import Outline, outline
+from robot_rig.data.outline import FOOTER_BYTES, Outline, outline
 from robot_rig.errors import UserError
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, START, make_frame, make_step, picture, write_log
 
@@ -101,6 +103,19 @@ def test_an_index_with_a_flipped_bit_is_not_believed(tmp_path: Path) -> None:
     for changed in damaged(content):
         path.write_bytes(changed)
         agrees(outline(path))
+
+
+def test_an_index_of_a_million_crumbs_costs_no_time(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "a.mcap", 3, picture(1), META)
+    content = path.read_bytes()
+    (start,) = struct.unpack_from("<Q", content, len(content) - 8 - FOOTER_BYTES + 9)
+    crumbs = struct.pack("<BQ", 0x80, 0) * 1_000_000
+    footer = struct.pack("<BQQQ", 0x02, 20, start, 0)
+    checksum = struct.pack("<I", zlib.crc32(crumbs + footer))
+    path.write_bytes(content[:start] + crumbs + footer + checksum + content[-8:])
+    began = time.process_time()
+    agrees(outline(path))
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89MCAP0\r\n" * 40])

@@ -34,6 +34,8 @@ def short(name: str, minute: int | None, run: str = "a", action_dim: int = 2) ->
         ("control.axes=[x, y, z]", "control.axes is [x, y] and [x, y, z]"),
         ("control.policy_rate_hz=5", "control.policy_rate_hz is 10.0 and 5.0"),
         ("control.action_scale_m=0.01", "control.action_scale_m is 0.017 and 0.01"),
+        ("tool.kind=custom", "tool.kind is electric and custom"),
+        ("sim.scene=push", "sim.scene is reach and push"),
         ("sim.camera_position_m=[1.2, 0, 0.7]", "sim.camera_position_m is [1.3, 0.0, 0.7] and [1.2, 0.0, 0.7]"),
     ],
 )
