@@ -36,7 +36,7 @@ def ls(paths: Sequence[Path], console: Console) -> int:
 
     A file that is no episode is a row with the reason. Raises UserError when there is no file at all.
     """
-    files = [file for path in paths for file in _files(path)]
+    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
     if not files:
         raise UserError("no episode to list", next_step="name a run folder, a folder of .mcap files, or such files")
     episodes, unreadable = outlines(_watched("reading", files))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from robot_rig.cli import data_sets
 from robot_rig.cli.main import main
 from robot_rig.config_files import load_config
 from robot_rig.data import set_copy
@@ -97,6 +98,24 @@ def test_ls_lists_every_file_and_sums_up(
     assert list(totals) == ["collect", "heldout", "practice", "all"]
     assert totals["heldout"].startswith("heldout: 1 episodes, 3 steps, 0.0 min")
     assert totals["all"].startswith("all: 6 episodes")
+
+
+def test_who_waits_is_shown_how_far_it_has_come_and_nobody_else(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [str(run) for run in two]
+    # A file named twice counts once.
+    assert main(["data", "ls", *runs, runs[0]]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "all: 6 episodes" in said.out
+    monkeypatch.setattr(data_sets, "PATIENCE_S", -1.0)
+    assert main(["data", "ls", *runs]) == 0
+    said = capsys.readouterr()
+    assert "reading: 6/6" in said.err
+    assert "reading: 6/6" not in said.out
+    assert main(["data", "merge", *runs, "--out", str(tmp_path / "out")]) == 0
+    assert "copying to out: 0/0" in capsys.readouterr().err
 
 
 def test_ls_of_nothing_is_refused(tmp_path: Path, capsys: Capture) -> None:
