@@ -42,7 +42,7 @@ def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
     console = Console()
     table = Table(title="Episodes")
     table.add_column("file")
-    for name in ("steps", "truncated", "repeats", "frozen", "dark", "gaps", "Hz"):
+    for name in ("steps", "truncated", "repeats", "frozen", "dark", "exposure", "dropped", "gaps", "Hz"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for finding in findings:
@@ -124,6 +124,8 @@ def _row(finding: Finding) -> tuple[str, ...]:
         str(finding.repeats),
         str(finding.frozen) if finding.frozen > 1 else "-",
         str(finding.dark),
+        str(finding.exposure),
+        str(finding.dropped),
         str(finding.gaps),
         f"{finding.rate_hz:.2f}",
         "[red]faults[/]" if finding.faults else "[green]ok[/]",

@@ -22,7 +22,7 @@ from mcap.writer import Writer
 from robot_rig.arrays import read_only
 from robot_rig.data import episode as schema
 from robot_rig.data.durable_file import DurableFile, sync_folder
-from robot_rig.data.salvage import meta_checksum, salvage
+from robot_rig.data.salvage import Salvaged, meta_checksum, salvage
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Step
 from robot_rig.errors import UserError
 
@@ -267,20 +267,27 @@ class EpisodeWriter:
 
 
 def read_episode(path: Path | str) -> Episode:
-    """The episode in the log `path`, up to its first damage if there is any (R16).
+    """The episode in the log `path`, up to its first damage if there is any (R16); see `as_episode`.
+
+    Raises UserError for a file that is missing, not an episode, of another format, or without one whole frame.
+    """
+    return as_episode(Path(path), salvage(Path(path)))
+
+
+def as_episode(path: Path, log: Salvaged) -> Episode:
+    """What was salvaged of the file `path`, as what is learnt from.
 
     A killed or damaged file gives every intact step: T steps without a closing frame are T frames and T - 1 actions,
     for the last action's result was never seen. `truncated` is True then, and `meta["lost"]` says what is missing.
 
-    Raises UserError for a file that is missing, not an episode, of a newer format, or without one whole frame.
+    Raises UserError when there is not one whole frame.
     """
-    log = salvage(Path(path))
-    frames = [step.frame for step in log.steps] + ([log.closing] if log.closing else [])
+    frames = list(log.frames)
     if not frames:
         raise UserError(f"{path} holds no whole step: {log.damage}", next_step="delete it; nothing in it can be used")
     steps = log.steps[: len(frames) - 1]
     return Episode(
-        id=Path(path).stem,
+        id=path.stem,
         frames=np.stack([frame.rgb for frame in frames]),
         action=np.array([step.action.value for step in steps], np.float32).reshape(-1, log.action_dim),
         executed_action=np.array([step.executed.value for step in steps], np.float32).reshape(-1, log.action_dim),

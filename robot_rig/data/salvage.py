@@ -1,7 +1,8 @@
 """Reading an episode log that may have been killed, cut short or damaged: every intact step up to the first damage.
 
-Called by `data.log.read_episode` and by `rig data check`. The mcap library's own readers give nothing of a killed
-file; its low-level stream does, and every length it meets is checked here against the file before memory is asked for.
+Called by `data.log.read_episode`, by `rig data check` and, for its first records, by `data.outline`. The mcap library's
+own readers give nothing of a killed file; its low-level stream does, and every length it meets is checked here against
+the file before memory is asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import zstandard
 from mcap.exceptions import EndOfFile, InvalidMagic, McapError
@@ -59,6 +60,12 @@ class Salvaged:
     closing: Frame | None
     damage: str
 
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The frames of the steps, and the closing one where there is one."""
+        steps = tuple(step.frame for step in self.steps)
+        return steps if self.closing is None else (*steps, self.closing)
+
 
 def meta_checksum(meta: Mapping[str, str]) -> str:
     """The CRC-32 of a metadata record in hex; MCAP has none that a killed file would keep."""
@@ -72,12 +79,20 @@ def salvage(path: Path) -> Salvaged:
     """
     try:
         with open_regular(path, "episode") as file:
-            return _Reading(path, _Bounded(file)).run()
+            return _Reading(path, BoundedFile(file)).run()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}", next_step="check the name") from error
 
 
-class _Bounded:
+class Opening(NamedTuple):
+    """The metadata record behind an episode's header, its form and version checked: all of it, and its two numbers."""
+
+    meta: Mapping[str, str]
+    action_dim: int
+    offset_ns: int
+
+
+class BoundedFile:
     """A file that refuses to read past its end, so that a wrong length is found before memory is taken for it.
 
     It refuses to be read in crumbs as well: a gigabyte of empty records would be read for minutes. A whole step pays
@@ -111,10 +126,50 @@ class _Bounded:
         return value
 
 
+def records_of(file: BoundedFile) -> Iterator[McapRecord]:
+    """The records of `file` from its start, chunks whole and packed; the stream's checksums are compared on the way."""
+    stream = StreamReader(cast(IO[bytes], file), emit_chunks=True, validate_crcs=True, record_size_limit=RECORD_LIMIT)
+    return iter(stream.records)
+
+
+def read_opening(path: Path, records: Iterator[McapRecord]) -> Opening:
+    """What the first two of `records` say of the episode `path`; without them, no byte of it means anything to us.
+
+    Raises UserError for what is no episode, is damaged there, or has another format.
+    """
+    try:
+        header, record = next(records), next(records)
+    except InvalidMagic as error:
+        raise _foreign(path, "is not an MCAP file, or its first bytes are damaged") from error
+    except (*DAMAGE, StopIteration) as error:
+        raise _foreign(path, "is damaged or cut short before its first step") from error
+    if not isinstance(header, Header) or header.profile != schema.PROFILE:
+        raise _foreign(path, "is an MCAP file, but not of ROS 1 messages as a rig logs them")
+    if not isinstance(record, Metadata) or record.name != schema.META_RECORD:
+        raise _foreign(path, "is an MCAP file, but not an episode of robot_rig")
+    meta = dict(record.metadata)
+    if meta.pop("crc32", None) != meta_checksum(meta):
+        raise _foreign(path, "is damaged before its first step")
+    if meta.get("format") != str(schema.FORMAT_VERSION):
+        raise UserError(
+            f"{path} has episode format {meta.get('format', '')[:SHOWN_CHARS]!r}",
+            choices=(schema.FORMAT_VERSION,),
+            next_step="update robot_rig to the version that wrote it",
+        )
+    try:
+        return Opening(meta, int(meta["action_dim"]), int(meta["clock_offset_ns"]))
+    except (KeyError, ValueError) as error:
+        raise _foreign(path, "names neither its action size nor its clock") from error
+
+
+def _foreign(path: Path, why: str) -> UserError:
+    return UserError(f"{path} {why}", next_step="name an episode file (.mcap) that `rig collect` has written")
+
+
 class _Reading:
     """One pass over one file; `run` ends at the end of the file or at the first damage."""
 
-    def __init__(self, path: Path, file: _Bounded) -> None:
+    def __init__(self, path: Path, file: BoundedFile) -> None:
         self._path = path
         self._file = file
         self._channels: dict[int, str] = {}
@@ -127,11 +182,8 @@ class _Reading:
 
     def run(self) -> Salvaged:
         """Everything up to the first damage."""
-        stream = StreamReader(
-            cast(IO[bytes], self._file), emit_chunks=True, validate_crcs=True, record_size_limit=RECORD_LIMIT
-        )
-        records = iter(stream.records)
-        meta = self._opening(records)
+        records = records_of(self._file)
+        meta, self._action_dim, self._offset_ns = read_opening(self._path, records)
         try:
             for record in records:
                 self._take(record)
@@ -143,36 +195,6 @@ class _Reading:
             damage = self._lost(" ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__)
         said = {key: value for key, value in meta.items() if key not in schema.RESERVED_META}
         return Salvaged(said, self._action_dim, self._goal, tuple(self._steps), self._closing, damage)
-
-    def _opening(self, records: Iterator[McapRecord]) -> dict[str, str]:
-        """The metadata record behind the header: without it, no byte of the file means anything to us."""
-        try:
-            header, record = next(records), next(records)
-        except InvalidMagic as error:
-            raise self._foreign("is not an MCAP file, or its first bytes are damaged") from error
-        except (*DAMAGE, StopIteration) as error:
-            raise self._foreign("is damaged or cut short before its first step") from error
-        if not isinstance(header, Header) or header.profile != schema.PROFILE:
-            raise self._foreign("is an MCAP file, but not of ROS 1 messages as a rig logs them")
-        if not isinstance(record, Metadata) or record.name != schema.META_RECORD:
-            raise self._foreign("is an MCAP file, but not an episode of robot_rig")
-        meta = dict(record.metadata)
-        if meta.pop("crc32", None) != meta_checksum(meta):
-            raise self._foreign("is damaged before its first step")
-        if meta.get("format") != str(schema.FORMAT_VERSION):
-            raise UserError(
-                f"{self._path} has episode format {meta.get('format', '')[:SHOWN_CHARS]!r}",
-                choices=(schema.FORMAT_VERSION,),
-                next_step="update robot_rig to the version that wrote it",
-            )
-        try:
-            self._action_dim, self._offset_ns = int(meta["action_dim"]), int(meta["clock_offset_ns"])
-        except (KeyError, ValueError) as error:
-            raise self._foreign("names neither its action size nor its clock") from error
-        return meta
-
-    def _foreign(self, why: str) -> UserError:
-        return UserError(f"{self._path} {why}", next_step="name an episode file (.mcap) that `rig collect` has written")
 
     def _take(self, record: McapRecord) -> None:
         if isinstance(record, Chunk):

@@ -36,7 +36,7 @@ class EpisodeStore:
 
     def next_path(self, stage: str) -> Path:
         """A free name for the next episode of `stage`, as in collect-000000.mcap."""
-        numbers = [_number(path) for path in self.paths()]
+        numbers = [number_of(path) for path in self.paths()]
         name = f"{stage}-{max(numbers, default=-1) + 1:06d}.mcap"
         if NAME.fullmatch(name) is None:
             raise UserError(f"{stage!r} cannot name a stage", next_step="use small letters, digits and underscores")
@@ -49,7 +49,7 @@ class EpisodeStore:
             for path in self.folder.iterdir()
             if (match := NAME.fullmatch(path.name)) is not None and stage in (None, match["stage"])
         ]
-        return sorted(named, key=lambda path: (_number(path), path.name))
+        return sorted(named, key=lambda path: (number_of(path), path.name))
 
     def read_new(self, seen: Collection[str], stage: str | None = None) -> Iterator[Episode]:
         """The episodes whose id (the file's stem) is not in `seen`, in order, one at a time.
@@ -74,5 +74,11 @@ class EpisodeStore:
                 yield episode
 
 
-def _number(path: Path) -> int:
+def stage_of(path: Path) -> str:
+    """The stage in the name of an episode of a store."""
+    return path.stem.rpartition("-")[0]
+
+
+def number_of(path: Path) -> int:
+    """The number in the name of an episode of a store."""
     return int(path.stem.rpartition("-")[2])

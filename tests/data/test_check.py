@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from robot_rig.cli import data as data_cli
-from robot_rig.data.check import inspect
+from robot_rig.data.check import Finding, brightness_jumps, inspect
 from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
 from robot_rig.errors import UserError
@@ -19,9 +19,10 @@ from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_step, picture, write_
 BLACK = np.zeros((84, 84, 3), np.uint8)
 
 
-def write_pictures(path: Path, pictures: list[Bytes], stamps: list[float]) -> Path:
+def write_pictures(path: Path, pictures: list[Bytes], stamps: list[float], numbers: list[int] | None = None) -> Path:
     writer = EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT)
-    frames = [Frame(n, stamp, rgb) for n, (stamp, rgb) in enumerate(zip(stamps, pictures, strict=True))]
+    numbered = zip(range(len(stamps)) if numbers is None else numbers, stamps, pictures, strict=True)
+    frames = [Frame(n, stamp, rgb) for n, stamp, rgb in numbered]
     for frame in frames[:-1]:
         step = make_step(0)
         action = Action(1, frame.stamp, step.action.value, Source.RANDOM, frame.seq, frame.stamp)
@@ -56,6 +57,65 @@ def test_frozen_dark_gap_and_rate_are_named(tmp_path: Path) -> None:
     rate = inspect(write_pictures(tmp_path / "r.mcap", moving[:6], at(12, 6)), 10.0)
     assert rate.faults == ("rate: 12.00 Hz instead of 10",)
     assert inspect(tmp_path / "r.mcap", 12.0).faults == ()
+
+
+def scene(arm: int, light: float = 1.0, noise: int = 0) -> Bytes:
+    """A table with a bright arm, a third of the picture, whose edge is at column `arm`, under `light`, with noise."""
+    rng = np.random.default_rng([9, noise])
+    picture = np.add.outer(np.linspace(60, 110, 84), np.linspace(0, 30, 84))[:, :, None] * np.ones(3)
+    picture[:, max(0, arm - 28) : arm] = 200.0
+    return np.clip(np.rint(picture * light + rng.normal(0, 3, picture.shape)), 0, 255).astype(np.uint8)
+
+
+def test_a_change_of_light_is_told_from_an_arm_that_moves(tmp_path: Path) -> None:
+    # 15 px a step, four times what the arm can do, and half a picture brighter or darker where it has been.
+    moving = [scene(arm=15 * n, noise=n) for n in range(8)]
+    still = inspect(write_pictures(tmp_path / "m.mcap", moving, at(10, 8)), 10.0)
+    assert (still.exposure, still.faults) == (0, ())
+    flicker = np.random.default_rng(1).normal(1.0, 0.03, 200)
+    flickering = [scene(arm=n % 84, light=light, noise=n) for n, light in enumerate(flicker)]
+    assert brightness_jumps(np.stack(flickering)) == {}
+    brighter = [scene(arm=3 * n, light=1.3 if n > 3 else 1.0, noise=n) for n in range(8)]
+    found = inspect(write_pictures(tmp_path / "b.mcap", brighter, at(10, 8)), 10.0)
+    assert found.exposure == 1
+    assert found.faults == ("exposure: brightness jumps by a factor of 1.30 at frame 4",)
+    flash = [scene(arm=3 * n, light=0.5 if n == 5 else 1.0, noise=n) for n in range(8)]
+    assert brightness_jumps(np.stack(flash)).keys() == {5, 6}
+    assert "and at 1 more" in inspect(write_pictures(tmp_path / "f.mcap", flash, at(10, 8)), 10.0).faults[0]
+
+
+@pytest.mark.parametrize(("light", "is_told"), [(1.15, False), (1.25, True), (0.87, False), (0.79, True)])
+def test_the_threshold_of_brightness_is_where_it_says(light: float, is_told: bool) -> None:
+    frames = np.stack([scene(arm=40, noise=0), scene(arm=43, light=light, noise=1)])
+    assert bool(brightness_jumps(frames)) == is_told
+
+
+def test_what_cannot_be_judged_is_no_change_of_light() -> None:
+    white, dark = np.full_like(BLACK, 250), np.full_like(BLACK, 12)
+    assert brightness_jumps(np.stack([white, np.full_like(BLACK, 255), BLACK, dark, white])) == {}
+
+
+def test_pictures_that_are_missing_are_counted_and_many_are_a_fault(tmp_path: Path) -> None:
+    def found(name: str, numbers: list[int], stamps: list[float]) -> Finding:
+        path = write_pictures(tmp_path / f"{name}.mcap", [scene(n % 84, noise=n) for n in numbers], stamps, numbers)
+        return inspect(path, 10.0)
+
+    thirds = [3 * n for n in range(21)]
+    # Every third of 30 a second, and now and then its neighbour, which lies nearer to the beat.
+    near = [n + (n % 7 == 0) for n in thirds]
+    assert found("near", near, [n / 30 for n in near]).dropped == 0
+    # Six pictures that had numbers did not arrive: one in ten.
+    jumped = [n + (6 if n > 30 else 0) for n in thirds]
+    lost = found("jumped", jumped, at(10, 21))
+    assert (lost.dropped, lost.faults) == (5, ("dropped: 5 pictures of the camera are missing",))
+    # Lost before they were numbered: the numbers go on, the time does not.
+    stamps = np.cumsum([0.0] + [4 / 30 if n % 4 == 0 else 0.1 for n in range(20)]).tolist()
+    late = found("late", thirds, stamps)
+    assert (late.dropped, late.faults) == (5, ("dropped: 5 pictures of the camera are missing",))
+    one = found("one", [n + (n > 10) for n in range(21)], at(10, 21))
+    assert (one.dropped, one.faults) == (1, ())
+    anew = found("anew", [*range(50, 60), *range(1, 12)], at(10, 21))
+    assert (anew.dropped, anew.faults) == (0, ("renumbered: the camera began to count anew 1 times",))
 
 
 def test_the_table_lists_every_file_and_the_exit_code_tells(

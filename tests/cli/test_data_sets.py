@@ -1,0 +1,315 @@
+"""`rig data ls`, `merge`, `split` on real folders: nothing is lost, nothing is changed, and a Ctrl-C costs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from robot_rig.cli import data_sets
+from robot_rig.cli.main import main
+from robot_rig.config_files import load_config
+from robot_rig.data import set_copy
+from robot_rig.data.log import EpisodeWriter, read_episode
+from robot_rig.data.set_copy import read_origin
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
+from robot_rig.runs import RunFolder
+from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step, picture
+from tests.tiny_run import start
+
+Capture = pytest.CaptureFixture[str]
+HOUR = 3600.0
+EPOCH = 1.7e9
+
+
+def log(run: Path, stage: str, hour: float, steps: int = 3, goal: Bytes | None = None) -> Path:
+    """An episode of `stage` in the run, begun `hour` hours after a certain day; its pictures tell it from others."""
+    path = EpisodeStore(run / "episodes").next_path(stage)
+    meta = {"stage": stage, "policy": "random"}
+    offset = EPOCH + hour * HOUR
+    writer = EpisodeWriter(path, ACTION_DIM, goal, meta, clock_offset=offset, room=NO_LIMIT)
+    for number in range(steps):
+        step = make_step(number)
+        frame = Frame(step.frame.seq, step.frame.stamp, picture(int(hour * 10) + number))
+        action = Action(number + 1, frame.stamp, step.action.value, Source.RANDOM, frame.seq, frame.stamp)
+        writer.append(Step(frame, action, step.executed))
+    writer.finish(make_frame(steps))
+    return path
+
+
+def begun(run: Path, *sets: str) -> Path:
+    RunFolder.claim(run, load_config([], sets)).close()
+    return run
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, Path]:
+    """Two runs whose episodes take turns in time; the last of the second is cut short."""
+    a, b = begun(tmp_path / "a"), begun(tmp_path / "b", "seed=7")
+    log(a, "collect", 0), log(a, "collect", 2), log(a, "heldout", 4)
+    log(b, "collect", 1, goal=picture(9)), log(b, "practice", 3)
+    cut = log(b, "collect", 5)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    return a, b
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in EpisodeStore(run / "episodes").paths()}
+
+
+def refused(capsys: Capture, *arguments: object) -> str:
+    capsys.readouterr()
+    assert main(["data", *map(str, arguments)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_ls_lists_every_file_and_sums_up(
+    two: tuple[Path, Path], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC-3")
+    time.tzset()
+    a, b = two
+    (a / "episodes" / "stranger.mcap").write_bytes(b"hello, [/red]\x1b[31m world")
+    try:
+        assert main(["data", "ls", str(a), str(b / "episodes"), str(b / "absent.mcap")]) == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if ".mcap" in line]
+    assert len(rows) == 8
+    # 1.7e9 + 1234.5 s is 22:33:54 UTC, three hours earlier than there.
+    assert rows[1][1:] == ["collect", "2023-11-15", "01:33:54", "3", "0.3", "no", "random", "yes", rows[1][-1]]
+    assert (rows[4][0], rows[4][6]) == (str(b / "episodes" / "collect-000000.mcap"), "yes")
+    assert [row[0].rpartition("/")[2] for row in rows if "truncated" in row] == ["collect-000002.mcap"]
+    assert "is not an MCAP file" in lines[1]
+    assert "\x1b" not in "".join(lines)
+    assert any("absent.mcap  unreadable" in line for line in lines)
+    assert lines[-1] == "2 unreadable"
+    totals = {line.partition(":")[0]: line for line in lines if " episodes, " in line}
+    assert list(totals) == ["collect", "heldout", "practice", "all"]
+    assert totals["heldout"].startswith("heldout: 1 episodes, 3 steps, 0.0 min")
+    assert totals["all"].startswith("all: 6 episodes")
+
+
+def test_who_waits_is_shown_how_far_it_has_come_and_nobody_else(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [str(run) for run in two]
+    # A file named twice counts once.
+    assert main(["data", "ls", *runs, runs[0]]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "all: 6 episodes" in said.out
+    monkeypatch.setattr(data_sets, "PATIENCE_S", -1.0)
+    assert main(["data", "ls", *runs]) == 0
+    said = capsys.readouterr()
+    assert "reading: 6/6" in said.err
+    assert "reading: 6/6" not in said.out
+    assert main(["data", "merge", *runs, "--out", str(tmp_path / "out")]) == 0
+    assert "copying to out: 0/0" in capsys.readouterr().err
+
+
+def test_ls_of_nothing_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    assert "no episode to list" in refused(capsys, "ls", tmp_path)
+    assert "no episode to list" in refused(capsys, "ls")
+
+
+def test_ls_names_one_that_is_being_written_and_a_simulated_clock(tmp_path: Path, capsys: Capture) -> None:
+    writer = EpisodeWriter(tmp_path / "collect-000000.mcap", ACTION_DIM, None, {"stage": "x"}, room=NO_LIMIT)
+    writer.append(make_step(0))
+    writer.append(make_step(1))
+    deadline = time.monotonic() + 10.0
+    while writer.acknowledged < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert main(["data", "ls", str(tmp_path)]) == 0
+    writer.finish(make_frame(2))
+    said = capsys.readouterr().out
+    assert "being written" in said
+    assert "simulated" in said
+
+
+def test_merge_copies_every_byte_in_order_of_time(two: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
+    a, b = two
+    before = {run: contents(run) for run in two}
+    out = tmp_path / "new" / "both"
+    assert main(["data", "merge", str(a), str(b), "--out", str(out)]) == 0
+    stages = ("collect", "collect", "collect", "practice", "heldout", "collect")
+    merged = contents(out)
+    assert list(merged) == [f"{stage}-{number:06d}.mcap" for number, stage in enumerate(stages)]
+    ordered = [a / "collect-000000", b / "collect-000000", a / "collect-000001", b / "practice-000001"]
+    ordered += [a / "heldout-000002", b / "collect-000002"]
+    assert list(merged.values()) == [before[path.parent][f"{path.name}.mcap"] for path in ordered]
+    assert {run: contents(run) for run in two} == before
+    assert read_episode(out / "episodes" / "collect-000005.mcap").truncated
+    assert RunFolder.open(out).config == RunFolder.open(a).config
+    note = read_origin(out)
+    assert note is not None
+    assert note["complete"]
+    assert note["runs"] == [str(run.resolve()) for run in two]
+    for entry, path in zip(note["episodes"], ordered, strict=True):
+        assert entry["was"] == str(path.parent.resolve() / "episodes" / f"{path.name}.mcap")
+        assert entry["sha256"] == hashlib.sha256(merged[entry["file"]]).hexdigest()
+    assert "has the settings of" in capsys.readouterr().out
+
+
+def test_merging_again_is_no_harm_and_anything_else_in_its_place_is_refused(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    a, b = two
+    out = tmp_path / "out"
+    merge, half = ["merge", a, b, "--out", out], ["split", a, "--share", "0.5", "--out"]
+    assert main(["data", *map(str, merge)]) == 0
+    first = contents(out)
+    assert main(["data", *map(str, merge)]) == 0
+    assert contents(out) == first
+    assert "has another configuration: seed 0 -> 7" in refused(capsys, "merge", b, a, "--out", out)
+    used = begun(tmp_path / "used")
+    log(used, "collect", 50)
+    assert "from other episodes" in refused(capsys, "merge", a, used, "--out", out)
+    (out / "episodes" / "collect-000001.mcap").write_bytes(b"changed")
+    assert "no longer a copy" in refused(capsys, *merge)
+    assert "is a run with episodes already" in refused(capsys, *half, used, tmp_path / "rest")
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "a.tex").write_text("mine")
+    assert "--out" in refused(capsys, "merge", a, b, "--out", thesis)
+    note = json.loads((out / "origin.json").read_text())
+    (out / "origin.json").write_text(json.dumps({**note, "format": 2}))
+    assert "has format 2, and this is 1" in refused(capsys, *merge)
+
+
+def test_runs_that_do_not_belong_together_are_refused(two: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
+    a, b = two
+    out = tmp_path / "out"
+    slower = begun(tmp_path / "slower", "control.policy_rate_hz=5")
+    assert "control.policy_rate_hz is 10.0 and 5.0" in refused(capsys, "merge", a, slower, "--out", out)
+    assert "is named twice" in refused(capsys, "merge", a, b, a, "--out", out)
+    assert "is named twice" in refused(capsys, "merge", a, b, "--out", tmp_path / "b" / ".." / "a")
+    assert "two runs or more" in refused(capsys, "merge", a, "--out", out)
+    assert "there is no run" in refused(capsys, "merge", a, tmp_path / "absent", "--out", out)
+    copy = begun(tmp_path / "copy")
+    (copy / "episodes" / "collect-000000.mcap").write_bytes((a / "episodes" / "collect-000001.mcap").read_bytes())
+    assert "are the same episode" in refused(capsys, "merge", a, copy, "--out", out)
+    three = begun(tmp_path / "three", "control.axes=[x, y, z]")
+    log(three, "collect", 60)
+    other = begun(tmp_path / "other", "control.axes=[x, y, z]")
+    assert "actions of 2 numbers" in refused(capsys, "merge", three, other, "--out", out)
+    empty = [begun(tmp_path / name) for name in ("e", "f")]
+    assert "no episode" in refused(capsys, "merge", *empty, "--out", out)
+    assert not out.exists()
+
+
+def test_a_run_that_is_worked_in_is_refused(two: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
+    a, b = two
+    out = tmp_path / "out"
+    with RunFolder.claim(b, load_config([], ["seed=7"])):
+        assert "another process works in" in refused(capsys, "merge", a, b, "--out", out)
+    path = EpisodeStore(b / "episodes").next_path("collect")
+    writer = EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT)
+    try:
+        assert f"{path} is being written" in refused(capsys, "merge", a, b, "--out", out)
+        assert f"{path} is being written" in refused(capsys, "split", b, "--out", out, tmp_path / "o2")
+    finally:
+        writer.abort("over")
+    assert not out.exists()
+
+
+def test_what_is_no_episode_is_left_out_and_named(two: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
+    a, b = two
+    broken = a / "episodes" / "collect-000009.mcap"
+    broken.write_bytes(b"hello")
+    out = tmp_path / "out"
+    assert main(["data", "merge", str(a), str(b), "--out", str(out)]) == 0
+    assert "left out: " in capsys.readouterr().out
+    note = read_origin(out)
+    assert note is not None
+    assert [entry["was"] for entry in note["left_out"]] == [str(broken.resolve())]
+    assert len(contents(out)) == 6
+
+
+KILL = """
+import os, signal
+from robot_rig.data import set_copy
+real, left = set_copy._copy, [{after}]
+def copy(source, target):
+    left[0] -= 1
+    if left[0] < 0:
+        target.with_name(f".{{target.name}}.partial").write_bytes(b"half")
+        os.kill(os.getpid(), {signal})
+    return real(source, target)
+set_copy._copy = copy
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("after", [0, 3])
+def test_an_interrupted_merge_is_repeated(
+    two: tuple[Path, Path], tmp_path: Path, number: signal.Signals, after: int
+) -> None:
+    a, b = two
+    out = tmp_path / "out"
+    words = ["data", "merge", str(a), str(b), "--out", str(out)]
+    child = start(words, before=KILL.format(after=after, signal=int(number)), prepare="")
+    _, said = child.communicate(timeout=60)
+    assert child.returncode != 0
+    assert "Traceback" not in said
+    assert len(contents(out)) == after
+    note = read_origin(out)
+    assert note is not None
+    assert not note["complete"]
+    kept = {path: os.stat(path).st_mtime_ns for path in EpisodeStore(out / "episodes").paths()}
+    assert main(words) == 0
+    assert len(contents(out)) == 6
+    assert all(os.stat(path).st_mtime_ns == stamp for path, stamp in kept.items())
+    assert not list((out / "episodes").glob(".*"))
+    note = read_origin(out)
+    assert note is not None
+    assert note["complete"]
+
+
+def test_split_draws_whole_episodes_of_each_stage(tmp_path: Path, capsys: Capture) -> None:
+    run = begun(tmp_path / "run")
+    for number in range(8):
+        log(run, "collect" if number < 6 else "heldout", number, steps=1)
+    log(run, "practice", 20, steps=1)
+    sides = tmp_path / "train", tmp_path / "test"
+    words = ["data", "split", str(run), "--out", *map(str, sides), "--share", "0.5", "--seed", "3"]
+    assert main(words) == 0
+    first, rest = (contents(side) for side in sides)
+    assert {**first, **rest} == contents(run)
+    assert not first.keys() & rest.keys()
+    for stage, count in (("collect", 3), ("heldout", 1)):
+        assert sum(name.startswith(stage) for name in first) == count
+    assert "all of practice went to" in capsys.readouterr().out
+    assert RunFolder.open(sides[1]).config == RunFolder.open(run).config
+    note = read_origin(sides[1])
+    assert note is not None
+    assert note["how"] == {"word": "split", "share": 0.5, "seed": 3, "side": "rest"}
+    assert main(words) == 0
+    assert "leaves one side empty" in refused(capsys, "split", run, "--out", *sides, "--share", "1.5")
+    assert "from other episodes" in refused(capsys, "split", run, "--out", *sides, "--share", "0.5", "--seed", "4")
+
+
+def test_a_full_disk_is_told_and_leaves_a_run_to_repeat(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = two
+    out = tmp_path / "out"
+
+    def full(place: Path, needed: int) -> None:
+        real(place, needed + (1 << 60))
+
+    real = set_copy.require_free_space
+    monkeypatch.setattr(set_copy, "require_free_space", full)
+    assert "are needed" in refused(capsys, "merge", a, b, "--out", out)
+    assert not out.exists()
