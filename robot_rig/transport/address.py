@@ -113,7 +113,7 @@ def _read_path(text: str, path: str, form: str) -> str:
     if not parts:
         raise UserError(f"{text[:200]!r} names no folder", next_step=form)
     if ".." in parts:
-        raise UserError(f"{text[:200]!r} leads upwards with ..", next_step="write the folder itself")
+        raise UserError(f"{text[:200]!r} leads upwards (..)", next_step="write the folder itself")
     tidy = "/".join(parts)
     if not _PATH.fullmatch(tidy):
         raise UserError(

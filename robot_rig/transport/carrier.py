@@ -154,7 +154,7 @@ class Carrier:
             if not self._closing.is_set():
                 # A link that carries something before it breaks is a bad one, but none that is lost.
                 self._lost(error, 1 if self.behind >= found else 0)
-            return float(min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** max(0, self._failures - 1)))
+            return self._pause()
         self._well(what)
         if found >= LONG:
             self._say(f"{self.name}: all {found} are there")
@@ -177,9 +177,15 @@ class Carrier:
             self._say(f"the link to {self.name} is back after {away:.0f} s, {what} behind")
         self._failures, self._told = 0, False
 
+    def _pause(self) -> float:
+        """How long to wait before the next try, s."""
+        # No more than that: a night of failures would be a number that no float can hold.
+        doublings = min(max(0, self._failures - 1), 16)
+        return min(LAST_RETRY_S, FIRST_RETRY_S * 2.0**doublings)
+
     def _lost(self, error: Exception, weight: int) -> None:
         """A try has failed for `error`; it counts `weight` times, 0 when it was of some use."""
-        if self._failures == 0:
+        if self._failures == 0 and not self._told:
             self._lost_at = self._clock.now()
         self._failures = self._failures + weight if weight else 0
         if self._failures >= TOLD_AFTER and not self._told:
