@@ -50,7 +50,10 @@ _SUBFOLDERS = ("episodes", "checkpoints", "metrics", "evaluation", "state")
 CONFIG_FILE = "config.yaml"
 """The resolved configuration of a run; an overlay like any other."""
 
-_MARK, _PROGRESS = "run.json", "progress.json"
+MARK_FILE = "run.json"
+"""Written last: where it is, there is a run."""
+
+_PROGRESS = "progress.json"
 _SHOWN_DIFFERENCES = 6
 _NAME = re.compile(r"[a-z0-9_-]{1,60}")
 
@@ -77,7 +80,7 @@ class RunFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             run._release = weakref.finalize(run, os.close, _locked(folder))
-            if not (folder / _MARK).exists():
+            if not (folder / MARK_FILE).exists():
                 _create(folder, config)
             for name in _SUBFOLDERS:
                 (folder / name).mkdir(exist_ok=True)
@@ -208,11 +211,11 @@ def _create(folder: Path, config: Config) -> None:
         )
     write_atomically(folder / CONFIG_FILE, dump_config(config).encode())
     mark = {"format": FORMAT, "config_hash": config.hash(), "preset": config.preset, "versions": versions()}
-    write_atomically(folder / _MARK, json.dumps(mark, indent=1).encode())
+    write_atomically(folder / MARK_FILE, json.dumps(mark, indent=1).encode())
 
 
 def _is_scrap(entry: Path) -> bool:
-    return entry.name.startswith((f".{CONFIG_FILE}.", f".{_MARK}."))
+    return entry.name.startswith((f".{CONFIG_FILE}.", f".{MARK_FILE}."))
 
 
 def _locked(folder: Path) -> int:
@@ -227,9 +230,9 @@ def _locked(folder: Path) -> int:
 
 
 def _mark(folder: Path) -> dict[str, Any]:
-    if not (folder / _MARK).is_file():
+    if not (folder / MARK_FILE).is_file():
         raise UserError(f"there is no run in {folder}", next_step="begin one with `rig demo` or `rig collect`")
-    mark = _json(folder / _MARK)
+    mark = _json(folder / MARK_FILE)
     if mark.get("format") != FORMAT:
         made_by = dict(mark.get("versions") or {}).get("robot_rig", "unknown")
         raise UserError(

@@ -65,6 +65,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.loops": _room(2, "loops", "numpy"),
     "robot_rig.trainer": _room(2, "trainer", "numpy torch"),
     "robot_rig.stages": _room(2, "stages", "numpy"),
+    "robot_rig.transport": _room(2, "transport"),
     "robot_rig.goal_library": _room(2, "goals", ""),
     "robot_rig.metrics": _room(2, "metrics", "numpy tensorboard"),
     "robot_rig.evaluation": _room(2, "evaluation", "numpy scipy torch"),

@@ -53,7 +53,7 @@ def test_every_file_that_is_named_exists() -> None:
         assert (ROOT / path).is_file() or (ROOT / "robot_rig" / path).is_file(), name
 
 
-ROOMS = ("control", "safety", "learning", "data", "loops", "stages", "ros")
+ROOMS = ("control", "safety", "learning", "data", "loops", "stages", "transport", "ros")
 NAMED_ROOMS = ("robot_rig", *(f"robot_rig/{room}" for room in ROOMS))
 
 

@@ -52,8 +52,8 @@ def collect(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
 
 def train(
     run: Path | None = None,
-    data: Path | None = None,
-    out: Path | None = None,
+    data: str | None = None,
+    out: str | None = None,
     follow: bool = False,
     config: Overlays = (),
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
@@ -66,8 +66,9 @@ def train(
 
     Args:
         run: Run folder: log, checkpoints, metrics, exam and report.
-        data: Run folder that the robot's recorder logs into; only read.
-        out: Run folder for what is learnt: checkpoints, metrics, and what is needed to go on after a kill.
+        data: Run folder that the robot's recorder logs into; only read. On another machine: ssh://[user@]host[:port]/DIR.
+        out: Run folder for what is learnt: checkpoints, metrics, and what is needed to go on after a kill. With ssh://
+            it is a local one under runs/mirror, whose checkpoints are brought there.
         follow: Do not end when the log does: new episodes are learnt from as they come, until Ctrl-C.
         config: A preset (rig, rig_paper, ...) or a YAML file laid over the settings; may be given more than once.
         set: One setting, as in --set vae.beta=2; may be given more than once.
@@ -85,7 +86,7 @@ def train(
         )
     from robot_rig.cli.follow import run_following
 
-    chosen = RunOptions(out, config, set, seed, goal_seed)
+    chosen = RunOptions(Path(out), config, set, seed, goal_seed)
     run_following(data, out, config, chosen.settings(), float("inf") if follow else 0.0, Console())
     return 0
 

@@ -1,17 +1,19 @@
 """`rig train --data DIR --out DIR`: the learner apart from the robot, told by its log alone. Called by `cli.commands`.
 
-It takes what the robot leaves it of the machine: lowest priority, the configured number of threads.
+It takes what the robot leaves it of the machine: lowest priority, the configured number of threads. Where the robot is
+another machine, `cli.carriage` has local folders for both.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from robot_rig.cli.carriage import Carriage
 from robot_rig.clock import WallClock
 from robot_rig.config_files import load_config
 from robot_rig.data.store import EpisodeStore
@@ -30,22 +32,34 @@ LOOK_S = 0.5
 
 
 def run_following(
-    data: Path, out: Path, config: Sequence[str], settings: Sequence[str], patience: float, console: Console
+    data: str, out: str, config: Sequence[str], settings: Sequence[str], patience: float, console: Console
 ) -> None:
     """Learn from the run in `data`, into the run folder `out`, until no new episode has come for `patience` s.
 
-    Raises UserError when there is no run in `data` by then, or `out` cannot be worked in.
+    Both are folders, or addresses of folders on another machine (`transport.address`). Raises UserError when there is
+    no run in `data` by then, or `out` cannot be worked in.
     """
     step_back()
     # Signing comes after hours of play; a key that cannot be had is to be known now.
     TrainerKey.own(key_folder())
-    await_run(data, patience, console)
-    chosen = load_config([data / CONFIG_FILE, *config], settings)
-    log = EpisodeStore(RunFolder.open(data).episodes)
-    with RunFolder.claim(out, chosen) as run:
+    with Carriage(data, out, patience, console) as carriage:
+        if patience <= 0.0:
+            carriage.catch_up()
+        await_run(carriage, patience, console)
+        _learn(carriage, config, settings, patience, console)
+        carriage.catch_up()
+
+
+def _learn(
+    carriage: Carriage, config: Sequence[str], settings: Sequence[str], patience: float, console: Console
+) -> None:
+    chosen = load_config([carriage.data / CONFIG_FILE, *config], settings)
+    log = EpisodeStore(RunFolder.open(carriage.data).episodes)
+    with RunFolder.claim(carriage.out, chosen) as run:
         metrics = MetricsLog(run.metrics)
         try:
-            _follow(Following(run, chosen, log, _reports(metrics, console)), log, patience, console)
+            following = Following(run, chosen, log, _reports(metrics, console))
+            _follow(following, log, patience, console, carriage.require_sound)
         finally:
             metrics.close()
 
@@ -61,26 +75,30 @@ def step_back() -> None:
             share.write_text(str(NICENESS))
 
 
-def await_run(data: Path, patience: float, console: Console) -> None:
-    """Return when there is a run in `data`. Raises UserError when there is none in `patience` s."""
+def await_run(carriage: Carriage, patience: float, console: Console) -> None:
+    """Return when there is a run to learn from. Raises UserError when there is none in `patience` s."""
     clock = WallClock()
     deadline = clock.now() + patience
     while True:
+        carriage.require_sound()
         try:
-            RunFolder.open(data)
-        except UserError:
+            RunFolder.open(carriage.data)
+        except UserError as error:
             if clock.now() >= deadline:
-                raise
+                raise carriage.no_run(error) from error
         else:
             return
-        console.print(f"waiting for a run in {data}", highlight=False, soft_wrap=True)
+        console.print(f"waiting for a run in {carriage.named}", highlight=False, soft_wrap=True)
         clock.sleep_until(clock.now() + 10 * LOOK_S)
 
 
-def _follow(following: Following, log: EpisodeStore, patience: float, console: Console) -> None:
+def _follow(
+    following: Following, log: EpisodeStore, patience: float, console: Console, require_sound: Callable[[], None]
+) -> None:
     clock, told = WallClock(), set[str]()
     deadline = clock.now() + patience
     while True:
+        require_sound()
         if following.advance():
             deadline = clock.now() + patience
         elif clock.now() >= deadline:

@@ -153,6 +153,7 @@ def test_without_a_robot_the_launch_ends_with_a_sentence(tmp_path: Path) -> None
         (["reach.launch"], "requires the 'goal' arg to be set"),
         (["capture_goal.launch"], "requires the 'goal' arg to be set"),
         (["teleop.launch", "robot:=yes"], "robot:=yes is none of sim, real, running"),
+        (["practice.launch", "trainer:=yes"], "trainer:=yes is none of here, elsewhere"),
         (["reach.launch", "robot:=running", "goal:=no.png", "run:=nowhere"], "nowhere"),
     ],
 )
@@ -231,6 +232,12 @@ def test_collection_is_told_what_the_play_is_for(stage: str, monkeypatch: pytest
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
     given = ["stage:=heldout"] if stage == "heldout" else []
     assert words_after("--stage", nodes_of("collect", "sim", *given)["rig_collect"]) == [stage]
+
+
+def test_a_trainer_elsewhere_is_not_started_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    here, elsewhere = nodes_of("practice", "sim"), nodes_of("practice", "sim", "trainer:=elsewhere")
+    assert set(here) - set(elsewhere) == {"rig_trainer"}
 
 
 @ALL_FILES

@@ -1,0 +1,192 @@
+"""The robot's log as a local folder: episodes come whole, in the order of the log, and only once they are final.
+
+Called by `cli.carriage`, worked by `carrier`. In the mirror lie config.yaml, run.json and episodes/ as in the robot's
+run, and .incoming/, where files arrive: what is in there nobody reads.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from robot_rig.data.store import NAME
+from robot_rig.disk import unwritable
+from robot_rig.errors import UserError
+from robot_rig.runs import CONFIG_FILE, MARK_FILE
+from robot_rig.stranger_files import INDEX_LIMIT, read_regular
+from robot_rig.transport.address import Address
+from robot_rig.transport.ssh import NO_RSYNC, SECTION, LinkError, Ssh
+
+STAGING = ".incoming"
+PARTIAL = ".partial"
+"""In there: files whose transfer broke off, which the next one goes on with."""
+
+BATCH = 16
+"""Episodes a transfer; a robot's of 5 s has 1 MB."""
+
+FOOTER = bytes([2]) + (20).to_bytes(8, "little")
+"""How the last record of an MCAP file begins: what it is, and its length."""
+
+MAGIC = b"\x89MCAP0\r\n"
+"""How an MCAP file ends; it begins so as well."""
+
+END_BYTES = len(FOOTER) + 20 + len(MAGIC)
+
+_LOOK = f"""
+command -v rsync >/dev/null || exit {NO_RSYNC}
+cd -- PATH 2>/dev/null || exit 0
+echo '{SECTION}'
+sha256sum -- {CONFIG_FILE} {MARK_FILE} 2>/dev/null
+cd episodes 2>/dev/null || exit 0
+names=$(ls -1 | LC_ALL=C sed -n 's/^[a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap$/\\1 &/p' | sort -n | cut -d ' ' -f 2)
+echo '{SECTION}'
+echo "$names"
+last=$(echo "$names" | tail -n 1)
+echo '{SECTION}'
+[ -z "$last" ] || tail -c {END_BYTES} -- "$last" | od -An -v -tx1 | tr -d ' \\n'
+exit 0
+"""
+
+
+class Pull:
+    """Brings the run at `address` into the folder `mirror`; `say` is told what a person should know.
+
+    An episode is final when its file has the end of a finished one, or a later episode has begun: then it never grows
+    again, even if its writer was killed. Raises UserError when another process works on the mirror.
+    """
+
+    unit = "episode"
+
+    def __init__(self, ssh: Ssh, address: Address, mirror: Path, say: Callable[[str], None]) -> None:
+        self._ssh, self._address, self._mirror, self._say = ssh, address, mirror, say
+        self._staging, self._episodes = mirror / STAGING, mirror / "episodes"
+        self._waiting: list[str] = []
+        self._last = ""
+        self._told: set[str] = set()
+        self._run_is_there = False
+        try:
+            for folder in (self._staging, self._episodes):
+                folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._staging, os.O_RDONLY | os.O_DIRECTORY)
+            self._release = weakref.finalize(self, os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for scrap in self._staging.glob(".*.*"):
+                # What an rsync that was killed had open.
+                scrap.unlink()
+            # They have come whole, but perhaps not onto the disk before a power cut: rsync is to look at them first.
+            self._doubtful = {path.name for path in self._staging.iterdir()}
+        except BlockingIOError as error:
+            raise UserError(
+                f"another process fetches {address} into {mirror}",
+                next_step=f"end it, or learn from what it fetches: --data {mirror}",
+            ) from error
+        except OSError as error:
+            raise unwritable(mirror, error) from error
+
+    @property
+    def behind(self) -> int:
+        """Episodes that are final there and not here yet, by the last look."""
+        return len(self._waiting)
+
+    def look(self) -> None:
+        """Ask what there is. Raises as `Ssh.run` does, and UserError when the mirror is of another run."""
+        said = self._ssh.run(_LOOK.replace("PATH", self._address.quoted()))
+        marks, names, end = [*said, "", "", ""][:3]
+        hashes = {line.split()[-1]: line.split()[0] for line in marks.splitlines() if line.strip()}
+        self._run_is_there = {MARK_FILE, CONFIG_FILE} <= set(hashes)
+        if self._run_is_there:
+            self._require_same_run(hashes)
+        self._waiting = self._missing(names.split(), end) if self._run_is_there else []
+
+    def carry(self) -> bool:
+        """Fetch the next few episodes; False when none is waiting. Raises as `Ssh.rsync` does."""
+        if self._run_is_there and not (self._mirror / MARK_FILE).exists():
+            self._fetch((CONFIG_FILE, MARK_FILE), "", self._mirror)
+        batch = self._waiting[:BATCH]
+        if not batch:
+            return False
+        # What is gone by now, or was begun anew under its name, is for the next look to find.
+        left = self._waiting[len(batch) :]
+        try:
+            self._fetch(batch, "episodes", self._episodes)
+        except LinkError:
+            left = [name for name in batch if not (self._episodes / name).exists()] + left
+            raise
+        finally:
+            self._waiting = left
+        return True
+
+    def close(self) -> None:
+        """Let others work on the mirror; may be called twice."""
+        self._release()
+
+    def _missing(self, names: Sequence[str], end: str) -> list[str]:
+        """Of the log's `names`, in its order, what can be fetched; `end`: the last bytes of the last one, in hex."""
+        there = [name for name in names if NAME.fullmatch(name)]
+        self._last = there[-1] if there else ""
+        if not _is_end(end):
+            there = there[:-1]
+        here = set(os.listdir(self._episodes))
+        return [name for name in there if name not in here]
+
+    def _require_same_run(self, hashes: dict[str, str]) -> None:
+        if not (self._mirror / MARK_FILE).exists():
+            return
+        for name in (CONFIG_FILE, MARK_FILE):
+            here = hashlib.sha256(read_regular(self._mirror / name, "run file", INDEX_LIMIT)).hexdigest()
+            if hashes[name] != here:
+                raise UserError(
+                    f"{self._address} is another run than the one that was fetched into {self._mirror} before",
+                    next_step=f"move {self._mirror} away, or name the run that it is of",
+                )
+
+    def _fetch(self, names: Sequence[str], inside: str, target: Path) -> None:
+        """Bring files `names` of the folder `inside` the run, and let them appear in `target` one after the other."""
+        source = self._ssh.remote(self._address, inside)
+        try:
+            # Also what has arrived before: rsync passes over what is the same, and mends what a power cut left half.
+            self._ssh.rsync([f"--partial-dir={PARTIAL}"], source, str(self._staging), names)
+        except LinkError:
+            arrived = iter(names)
+            while (name := next(arrived, "")) and name not in self._doubtful and (self._staging / name).exists():
+                self._expose(name, target)
+            raise
+        self._doubtful.difference_update(names)
+        for name in names:
+            self._expose(name, target)
+
+    def _expose(self, name: str, target: Path) -> None:
+        """Let the file `name` that has arrived appear in `target`, unless it is not what was asked for."""
+        arrived = self._staging / name
+        try:
+            if not arrived.exists():
+                self._tell(name, "is gone, or no regular file")
+            elif name != self._last or _is_end(arrived.read_bytes()[-END_BYTES:].hex()):
+                _flush(arrived)
+                os.rename(arrived, target / name)
+                _flush(target)
+        except OSError as error:
+            raise unwritable(target, error) from error
+
+    def _tell(self, name: str, why: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            self._say(f"passed over: {name} of {self._address} {why}")
+
+
+def _is_end(end: str) -> bool:
+    """Whether the bytes `end`, in hex, are those with which a finished MCAP file ends."""
+    return len(end) == 2 * END_BYTES and end.startswith(FOOTER.hex()) and end.endswith(MAGIC.hex())
+
+
+def _flush(path: Path) -> None:
+    """Make a file's bytes, or a folder's names, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

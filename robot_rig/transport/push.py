@@ -1,0 +1,174 @@
+"""The trainer's checkpoints on the robot: each appears there whole or not at all, in the order they were shipped.
+
+Called by `cli.carriage`, worked by `carrier`. Files arrive in a folder whose name the robot's readers ignore, the
+manifest last; one rename then makes it a checkpoint. What is there is never touched, and nothing older follows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from robot_rig.errors import UserError
+from robot_rig.learning.checkpoint import MANIFEST
+from robot_rig.runs import CONFIG_FILE, MARK_FILE
+from robot_rig.stages.shipping import shipped_in
+from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
+from robot_rig.transport.address import Address
+from robot_rig.transport.ssh import NO_RSYNC, SECTION, EntryRefusedError, LinkError, Ssh
+
+RUN_STAGING = ".run.incoming"
+NOT_OURS = 96
+OWN_ENTRIES = {CONFIG_FILE, MARK_FILE, "checkpoints", RUN_STAGING}
+
+_LOOK = f"""
+command -v rsync >/dev/null || exit {NO_RSYNC}
+mkdir -p -- PATH 2>/dev/null
+cd -- PATH && [ -w . ] || exit {NOT_OURS}
+echo '{SECTION}'
+ls -1A
+echo '{SECTION}'
+ls -1 checkpoints 2>/dev/null
+echo '{SECTION}'
+cat {MARK_FILE} 2>/dev/null
+exit 0
+"""
+
+_BEGIN_RUN = f"""
+set -e
+cd -- PATH
+sync -- {RUN_STAGING}/{CONFIG_FILE} {RUN_STAGING}/{MARK_FILE}
+mkdir -p checkpoints
+mv -f -- {RUN_STAGING}/{CONFIG_FILE} {CONFIG_FILE}
+mv -f -- {RUN_STAGING}/{MARK_FILE} {MARK_FILE}
+rm -rf -- {RUN_STAGING}
+sync -- .
+"""
+
+_APPEAR = """
+set -e
+cd -- PATH/checkpoints
+sync -- ARRIVED/* ARRIVED
+[ -e NAME ] || mv -T -- ARRIVED NAME
+rm -rf -- ARRIVED
+sync -- .
+"""
+
+
+class Push:
+    """Puts the checkpoints of the local run folder `run` into the run folder at `address`, made there when absent.
+
+    `say` is told of each that is there. `run` need not have begun yet.
+    """
+
+    unit = "checkpoint"
+
+    def __init__(self, ssh: Ssh, address: Address, run: Path, say: Callable[[str], None]) -> None:
+        self._ssh, self._address, self._run, self._say = ssh, address, run, say
+        self._newest_there = -1
+        self._run_is_there = self._told = False
+
+    @property
+    def behind(self) -> int:
+        """Checkpoints that are here and newer than all there, by the last look."""
+        return len(self._waiting())
+
+    def look(self) -> None:
+        """Ask what there is. Raises as `Ssh.run` does, and UserError for a folder of something else."""
+        try:
+            said = self._ssh.run(self._script(_LOOK))
+        except LinkError as error:
+            if error.code == NOT_OURS:
+                raise EntryRefusedError(
+                    f"{self._address} cannot be written to", next_step="name a folder of who logs in there"
+                ) from error
+            raise
+        entries, names, mark = [*said, "", "", ""][:3]
+        there = set(entries.splitlines())
+        self._require_own(there, mark)
+        self._run_is_there = {MARK_FILE, "checkpoints"} <= there
+        steps = [int(name.rpartition("-")[2]) for name in names.splitlines() if _is_checkpoint(name)]
+        self._newest_there = max(steps, default=-1)
+
+    def carry(self) -> bool:
+        """Bring the next checkpoint; False when none is waiting. Raises as `Ssh.rsync` does."""
+        if not (self._run / MARK_FILE).exists():
+            return False
+        if not self._run_is_there:
+            names = (CONFIG_FILE, MARK_FILE)
+            self._ssh.rsync([], f"{self._run}/", self._ssh.remote(self._address, RUN_STAGING), names)
+            self._ssh.run(self._script(_BEGIN_RUN))
+            self._run_is_there = True
+        waiting = self._waiting()
+        if not waiting:
+            self._tell_of_newer_ones()
+            return False
+        steps = min(waiting)
+        self._send(waiting[steps])
+        self._newest_there = steps
+        return True
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _tell_of_newer_ones(self) -> None:
+        newest = max(shipped_in(self._run / "checkpoints"), default=self._newest_there)
+        if newest < self._newest_there and not self._told:
+            self._told = True
+            self._say(
+                f"{self._address} holds a checkpoint of {self._newest_there} steps, newer than all in {self._run}: "
+                "none is brought there before one is newer still"
+            )
+
+    def _waiting(self) -> dict[int, Path]:
+        shipped = shipped_in(self._run / "checkpoints")
+        return {steps: path for steps, path in shipped.items() if steps > self._newest_there}
+
+    def _require_own(self, there: set[str], mark: str) -> None:
+        if MARK_FILE not in there:
+            if foreign := sorted(there - OWN_ENTRIES):
+                raise UserError(
+                    f"{self._address} is not empty and is no run of robot-rig (it holds {', '.join(foreign[:3])})",
+                    next_step="choose another folder with --out",
+                )
+            return
+        if not (self._run / MARK_FILE).exists():
+            return
+        here = parse_object(read_regular(self._run / MARK_FILE, "run file", INDEX_LIMIT))
+        if _identity(here) != _identity(_parsed(mark)):
+            raise UserError(
+                f"the run in {self._address} has another configuration, or another format, than {self._run}",
+                next_step="choose another folder with --out, or leave the settings as they were",
+            )
+
+    def _send(self, checkpoint: Path) -> None:
+        name = checkpoint.name
+        arrived = f".{name}.incoming"
+        source, target = f"{checkpoint}/", self._ssh.remote(self._address, f"checkpoints/{arrived}")
+        self._ssh.rsync(["--recursive", "--partial", f"--exclude=/{MANIFEST}"], source, target)
+        # A reader refuses a checkpoint with a file too many, such as a killed rsync leaves.
+        self._ssh.rsync(["--recursive", "--partial", "--delete"], source, target)
+        self._ssh.run(self._script(_APPEAR).replace("ARRIVED", arrived).replace("NAME", name))
+        self._say(f"checkpoint {name} is on {self._address.machine}")
+
+    def _script(self, template: str) -> str:
+        return template.replace("PATH", self._address.quoted())
+
+
+def _is_checkpoint(name: str) -> bool:
+    stem, _, number = name.rpartition("-")
+    return stem == "practice" and len(number) == 6 and number.isdecimal() and number.isascii()
+
+
+def _parsed(mark: str) -> dict[str, Any]:
+    try:
+        return parse_object(mark.encode())
+    except ValueError:
+        return {}
+
+
+def _identity(mark: dict[str, Any]) -> str:
+    """What two run.json of one run have in common, also where the run was begun anew by another version."""
+    return json.dumps([mark.get("format"), mark.get("config_hash")])

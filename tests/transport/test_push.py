@@ -1,0 +1,205 @@
+"""Checkpoints on the robot's disk: whole or not there, once, in order, and byte for byte what was signed."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from robot_rig.errors import UserError
+from robot_rig.keys import Pin, TrainerKey
+from robot_rig.learning.checkpoint import Manifest, read_checkpoint, write_checkpoint
+from robot_rig.runs import RunFolder
+from robot_rig.stages.shipping import shipped_in
+from robot_rig.transport.push import Push
+from robot_rig.transport.ssh import LinkError
+from tests.tiny_run import tiny_config
+from tests.transport.relay import Relay
+from tests.transport.ssh_server import SshServer
+
+NUMBERS = 50_000
+"""Weights of a checkpoint: 200 kB."""
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> TrainerKey:
+    return TrainerKey.own(tmp_path / "keys")
+
+
+def ship(run: Path, steps: int, key: TrainerKey) -> Path:
+    """A checkpoint of noise, which no transfer can shorten."""
+    picture = np.zeros((84, 84, 3), np.uint8)
+    manifest = Manifest("0" * 16, "a" * 16, 4, 2, steps, picture, picture, np.zeros(2, np.float32))
+    weights = torch.rand(NUMBERS, generator=torch.Generator().manual_seed(steps))
+    path = run / "checkpoints" / f"practice-{steps:06d}"
+    write_checkpoint(path, {"actor": {"w": weights}}, manifest, key.sign)
+    return path
+
+
+@pytest.fixture
+def learnt(tmp_path: Path) -> Path:
+    """The trainer's run, without checkpoints yet."""
+    RunFolder.claim(tmp_path / "learnt", tiny_config()).close()
+    return tmp_path / "learnt"
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """Where they are to lie on the robot; not made yet."""
+    return tmp_path / "robot" / "runs" / "learnt"
+
+
+def bring(push: Push) -> None:
+    """A round of the carrier's."""
+    push.look()
+    while push.carry():
+        pass
+
+
+def names(run: Path) -> list[str]:
+    return sorted(path.name for path in (run / "checkpoints").iterdir())
+
+
+def assert_same(one: Path, other: Path) -> None:
+    files = {path.name: path.read_bytes() for path in one.iterdir()}
+    assert {path.name: path.read_bytes() for path in other.iterdir()} == files
+
+
+def test_a_checkpoint_arrives_as_it_was_signed(server: SshServer, learnt: Path, there: Path, key: TrainerKey) -> None:
+    told: list[str] = []
+    push = Push(server.ssh(), server.address(there), learnt, told.append)
+    bring(push)
+    assert RunFolder.open(there).config == tiny_config()
+    assert names(there) == []
+    for steps in (0, 50):
+        ship(learnt, steps, key)
+        bring(push)
+    assert names(there) == names(learnt) == ["practice-000000", "practice-000050"]
+    for name in names(learnt):
+        assert_same(learnt / "checkpoints" / name, there / "checkpoints" / name)
+        read_checkpoint(there / "checkpoints" / name, accepts=Pin.load(key_file(key, there)).accepts)
+    assert [sentence.split()[1] for sentence in told] == names(learnt)
+
+
+def key_file(key: TrainerKey, folder: Path) -> Path:
+    key.public.save(folder.parent / "trainer.pub")
+    return folder.parent / "trainer.pub"
+
+
+def test_nothing_is_there_before_the_learner_has_begun(server: SshServer, tmp_path: Path, there: Path) -> None:
+    push = Push(server.ssh(), server.address(there), tmp_path / "not yet", lambda sentence: None)
+    bring(push)
+    assert push.behind == 0
+    assert list(there.iterdir()) == []
+
+
+def test_nothing_older_ever_follows(server: SshServer, learnt: Path, there: Path, key: TrainerKey) -> None:
+    told: list[str] = []
+    for steps in (0, 50, 100):
+        ship(learnt, steps, key)
+    bring(Push(server.ssh(), server.address(there), learnt, told.append))
+    shutil.rmtree(there / "checkpoints" / "practice-000050")
+    before = (there / "checkpoints" / "practice-000100").stat().st_ino
+    ship(learnt, 70, key)
+    bring(Push(server.ssh(), server.address(there), learnt, told.append))
+    assert names(there) == ["practice-000000", "practice-000100"]
+    ship(learnt, 150, key)
+    bring(Push(server.ssh(), server.address(there), learnt, told.append))
+    assert names(there) == ["practice-000000", "practice-000100", "practice-000150"]
+    assert (there / "checkpoints" / "practice-000100").stat().st_ino == before
+    shutil.rmtree(learnt / "checkpoints" / "practice-000150")
+    for push in [Push(server.ssh(), server.address(there), learnt, told.append)] * 2:
+        bring(push)
+    assert [sentence for sentence in told if "newer than all" in sentence] == told[-1:]
+
+
+class Reader(threading.Thread):
+    """The robot: reads every checkpoint that it sees, all the time, and believes none that is not whole."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder, self._over = folder, threading.Event()
+        self.read, self.refused = 0, list[str]()
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            for path in shipped_in(self._folder).values():
+                try:
+                    read_checkpoint(path)
+                    self.read += 1
+                except UserError as error:
+                    self.refused.append(str(error))
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def test_a_link_that_breaks_all_the_time_shows_no_half_checkpoint(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    for steps in (0, 50):
+        ship(learnt, steps, key)
+    relay = Relay(server.port, delay_s=0.001, drop_after=150_000)
+    push = Push(server.ssh(relay.port), server.address(there, relay.port), learnt, lambda sentence: None)
+    reader, tries = Reader(there / "checkpoints"), 0
+    reader.start()
+    while True:
+        tries += 1
+        assert tries < 30
+        try:
+            bring(push)
+        except LinkError:
+            continue
+        break
+    reader.end()
+    relay.cut()
+    assert relay.dropped > 2
+    assert tries > 2
+    assert reader.refused == []
+    assert reader.read > 0
+    assert names(there) == ["practice-000000", "practice-000050"]
+    for name in names(learnt):
+        assert_same(learnt / "checkpoints" / name, there / "checkpoints" / name)
+
+
+def test_what_a_killed_transfer_left_does_no_damage(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    push = Push(server.ssh(), server.address(there), learnt, lambda sentence: None)
+    bring(push)
+    shipped = ship(learnt, 0, key)
+    arrived = there / "checkpoints" / f".{shipped.name}.incoming"
+    arrived.mkdir()
+    (arrived / ".actor.safetensors.Ab12Cd").write_bytes(b"half")
+    (arrived / "actor.safetensors").write_bytes((shipped / "actor.safetensors").read_bytes()[:1000] + b"x" * 10)
+    bring(push)
+    assert names(there) == [shipped.name]
+    assert_same(shipped, there / "checkpoints" / shipped.name)
+
+
+def test_a_folder_of_something_else_is_left_alone(server: SshServer, learnt: Path, there: Path) -> None:
+    there.mkdir(parents=True)
+    (there / "thesis.txt").write_text("mine")
+    push = Push(server.ssh(), server.address(there), learnt, lambda sentence: None)
+    with pytest.raises(UserError, match=r"is not empty and is no run of robot-rig \(it holds thesis\.txt\)"):
+        push.look()
+    assert [path.name for path in there.iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_with_other_settings_is_left_alone(server: SshServer, learnt: Path, there: Path) -> None:
+    RunFolder.claim(there, tiny_config("vae.beta=3")).close()
+    push = Push(server.ssh(), server.address(there), learnt, lambda sentence: None)
+    with pytest.raises(UserError, match="another configuration"):
+        push.look()
+
+
+def test_a_place_that_cannot_be_written_is_said_at_once(server: SshServer, learnt: Path, there: Path) -> None:
+    there.parent.parent.mkdir(parents=True)
+    there.parent.write_text("a file")
+    with pytest.raises(UserError, match="cannot be written to"):
+        Push(server.ssh(), server.address(there), learnt, lambda sentence: None).look()
