@@ -128,12 +128,12 @@ class CameraNode:
 
 def wire(options: CameraNodeOptions, node: Node) -> None:
     """Build the node and let it run. Raises UserError where another node is the eye already."""
+    config = load_config(options.config, options.set)
     if others := node.others_that_publish(CAMERA_FRAME.name):
         raise UserError(
             f"{', '.join(others)} publishes {CAMERA_FRAME.name} already, and whoever acts would look through both",
             next_step="stop it, or do without this one",
         )
-    config = load_config(options.config, options.set)
     for line in prepare_process(options.priority):
         log.info(line)
     CameraNode(RosCamera(config.camera, options.topic), config.camera, node)
