@@ -67,7 +67,7 @@ class RosCamera:
 
     def _take(self, message: Any) -> None:
         stamp = self._stamps.local(message.header.stamp.to_sec())
-        sender, now = message._connection_header["callerid"], time.monotonic()
+        sender, now = message._connection_header.get("callerid", "somebody"), time.monotonic()
         with self._arrival:
             if sender != self._sender and now - self._heard < ONE_CAMERA_S:
                 self._refused, self._second = "two nodes publish it", sender

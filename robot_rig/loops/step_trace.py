@@ -103,7 +103,7 @@ class StepTrace:
 
         Ask for what is new: to tie all of half an hour together takes as long as a period.
         """
-        commands = sorted(stamp for stamp in self._commands if stamp >= since - SKEW_S)
+        commands = sorted(stamp for stamp in self._commands if stamp >= since - 2 * SKEW_S)
         actions = [action for action in self._actions if action.stamp >= since]
         return [self._step(action, commands) for action in sorted(actions, key=lambda action: action.stamp)]
 

@@ -188,8 +188,15 @@ def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str) -> N
         inbox.frames.put(frame)
         process.new_frame()
 
+    told = ""
+
     def take_arm(report: ArmReport) -> None:
-        inbox.arms.put(arm_view(report, meaning))
+        nonlocal told
+        view = arm_view(report, meaning)
+        if view.objection and view.objection != told:
+            log.error("no episode begins: %s", view.objection)
+        told = view.objection
+        inbox.arms.put(view)
 
     def read_arrived_goal(message: object) -> Goal | Refused:
         return read_goal(message, time.monotonic())

@@ -69,6 +69,7 @@ class TeleopNode:
         self._node, self._terminal = node, terminal
         self._loop = TeleopLoop(config.control.axes)
         self._corners = Corners(config, box)
+        self._meaning = config.control.meaning
         self._scale = config.control.action_scale_m * config.control.policy_rate_hz
         self._publisher = advertise(TELEOP)
         self._report: Mailbox[Any] = Mailbox()
@@ -143,9 +144,17 @@ class TeleopNode:
         """Send what the keys ask for now, if anything."""
         with self._lock:
             action = self._loop.tick(time.monotonic())
-        if action is not None:
+        if action is not None and not self._misunderstood():
             self._publisher.publish(action_message(action, self._node.stamps))
         return action is not None
+
+    def _misunderstood(self) -> str:
+        """How the arm process takes an action, where that is not how the keys give it; else empty."""
+        letter = self._report.newest()
+        report = None if letter is None else read_report(letter.value, self._node.stamps)
+        if report is None or isinstance(report, Refused) or report.meaning in ("", self._meaning):
+            return ""
+        return report.meaning
 
     def _tool(self) -> Floats | None:
         """Where the tool tip is, (3,) m in base, or None while the arm does not report."""
@@ -165,6 +174,8 @@ class TeleopNode:
         mode = "no arm process" if report is None or self._report.age() > STALE_S else "?"
         if mode == "?" and report is not None and not isinstance(report, Refused):
             mode = " ".join([report.mode.value.upper(), *report.why, *report.verdict.reasons])
+        if meaning := self._misunderstood():
+            mode = f"NOT SENT: the arm takes it as {meaning}, the keys as {self._meaning}: use one config"
         where = (
             "-" if tool is None else " ".join(f"{axis} {value:.3f}" for axis, value in zip("xyz", tool, strict=True))
         )

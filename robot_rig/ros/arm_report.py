@@ -106,7 +106,7 @@ def read_report(message: DiagnosticArray, stamps: HostStamps) -> ArmReport | Ref
             at_home=values["at_home"] is True,
             master=str(values["master"])[:200],
             tool=_point(values["tool"]) if "tool" in values else None,
-            meaning=str(values["meaning"])[:200],
+            meaning=str(values.get("meaning", ""))[:200],
         )
     except KeyError as error:
         return Refused(f"a report without {error}")

@@ -58,11 +58,11 @@ def runs_here(uri: str) -> bool:
 
 def _is_own(family: int, address: Any) -> bool:
     """Whether the socket `address` is one of this machine's: no other can be bound to."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind(address)
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True
 
 

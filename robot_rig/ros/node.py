@@ -80,7 +80,7 @@ class Node:
             return [name for name in others if not master.is_gone(name)]
         except MasterSilent as error:
             raise UserError(
-                f"the ROS master does not say what runs: {error}", next_step="start the master anew"
+                f"the ROS master does not say what runs: {error}", next_step="see `rig doctor`, then start this again"
             ) from error
 
     def spin(self) -> None:

@@ -6,6 +6,7 @@ can be seen by a gate that looks at commands only.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -123,11 +124,8 @@ class MotionWatch:
 
         `trailing`: some joint is further than the limit from where its commands lead. `pushed`: some motor gives more
         than the robot's model of itself explains. Time is that of the reports: while none comes, nothing is known, and
-        an arm that was not seen for longer than a report may be old is judged from there on.
+        what an arm did while it was not seen for longer than a report may be old counts neither for nor against it.
         """
-        if self._seen is not None and state.stamp - self._seen.stamp > self._limits.state_age:
-            # Nobody can tell which commands of that silence it has followed, and for how long it stood still.
-            self.rest()
         if self._seen is None:
             self._begin(now, state, sent)
         ticked, self._then = _span(now - self._then), now
@@ -136,6 +134,12 @@ class MotionWatch:
             _lead(self._led, self._expected, sent, ticked, self._delay)
             return ()
         before = state if seen is None else seen
+        if state.stamp - before.stamp > self._limits.state_age:
+            # Nobody can tell which commands of that silence it has followed, and for how long it stood still. What was
+            # known before stays: else silences now and then would hide an arm that is held.
+            self._led[:], self._expected[:] = 0.0, sent
+            before = dataclasses.replace(before, position=state.position)
+            self._pushed.exhausted(state.stamp, lasts=False)
         worst, strain = _compare(
             self._led,
             self._expected,

@@ -37,8 +37,8 @@ REASONS: dict[str, str] = {
         "exposure."
     ),
     "image_refused": (
-        "The camera's pictures have another size or encoding than agreed, or none come. The arm came to rest and the "
-        "camera node has ended. Set the camera right, start the node again, then enable."
+        "The camera's pictures have another size or encoding than agreed, come from two nodes, or none come. The arm "
+        "came to rest and the camera node has ended. Set the camera right, start the node again, then enable."
     ),
     "second_commander": (
         "Another node can command the arm. Its motors were switched off. Stop that node, or confirm it to the arm "

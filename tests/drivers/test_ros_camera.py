@@ -12,7 +12,7 @@ import pytest
 import rospy
 from sensor_msgs.msg import CameraInfo, Image
 
-from drivers.ros_camera import IMAGE_TOPIC, RosCamera
+from drivers.ros_camera import IMAGE_TOPIC, ONE_CAMERA_S, RosCamera
 from robot_rig.config import CameraConfig
 from robot_rig.errors import UserError
 from robot_rig.ros.convert import ros_time
@@ -113,6 +113,7 @@ def test_a_camera_that_is_started_anew_under_another_name_is_looked_through_agai
 ) -> None:
     camera = RosCamera(CONFIG, TOPIC)
     source.silent = True
+    time.sleep(1.5 * ONE_CAMERA_S)
     second = subprocess.Popen(
         [sys.executable, "-c", SECOND, TOPIC], env=ros_master.environment, preexec_fn=die_with_parent
     )

@@ -87,9 +87,10 @@ def test_an_onlooker_hears_what_was_said_while_it_was_away(
         before = len(heard)
         # Holds the interpreter, as a look for garbage does: 50 messages/s come in the meantime.
         ctypes.PyDLL(None).usleep(600_000)
-        assert eventually(lambda: len(heard) > before)
-        # A message may come before the hold and behind it, and two kept on the way.
-        assert (len(heard) - before > 10) == keeps
+        held = len(heard)
+        assert eventually(lambda: len(heard) >= held + 3)
+        # 30 came in the meantime; before, while and behind that a handful is heard in any case.
+        assert (len(heard) - before > 20) == keeps
     finally:
         subscriber.unregister()
         talker.kill()

@@ -147,10 +147,22 @@ def test_an_arm_that_stood_still_while_it_was_silent_is_not_suspected_of_being_h
         place += 0.0 if paused else sent * PERIOD
 
 
-@pytest.mark.parametrize(("silence", "noticed"), [(0.125, ("trailing",)), (0.1875, ())])
-def test_only_a_silence_longer_than_a_report_may_be_old_forgets_what_was_before(
-    silence: float, noticed: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize(("every", "speed"), [(1.0, 0.15), (0.5, 0.3), (0.5, -1.0), (2.0, 0.1)])
+def test_silences_now_and_then_hide_no_arm_that_is_held(every: float, speed: float) -> None:
+    watch, silence, noticed = MotionWatch(LIMITS), 0.17, math.inf
+    for k in range(800):
+        now = k * PERIOD
+        into = now % every
+        seen = now - into if into < silence else now
+        sent = 0.0 if now - seen > LIMITS.state_age else speed
+        if watch.look(now, state(seen, ZERO), only(1, sent)) == ("trailing",):
+            noticed = min(noticed, now)
+    # Without silences it would lead by the limit after limit / speed.
+    assert noticed < 2.5 * LIMITS.trail / abs(speed) + TRAIL_PATIENCE_S + silence
+
+
+@pytest.mark.parametrize("silence", [0.125, 0.1875])
+def test_what_was_known_before_a_silence_still_counts(silence: float) -> None:
     # Binary fractions, so that the silence is the limit to the bit.
     period, sent = 0.0078125, only(2, 0.6)
     watch = MotionWatch(dataclasses.replace(LIMITS, state_age=0.125))
@@ -159,4 +171,13 @@ def test_only_a_silence_longer_than_a_report_may_be_old_forgets_what_was_before(
     for k in range(ticks):
         assert watch.look(k * period, state(k * period, ZERO), sent) == ()
     end = (ticks - 1) * period + silence
-    assert watch.look(end, state(end, ZERO), sent) == noticed
+    assert watch.look(end, state(end, ZERO), sent) == ("trailing",)
+
+
+@pytest.mark.parametrize(("silence", "noticed"), [(0.125, ("pushed",)), (0.1875, ())])
+def test_a_push_has_not_lasted_through_a_silence_longer_than_a_report_may_be_old(
+    silence: float, noticed: tuple[str, ...]
+) -> None:
+    watch = MotionWatch(dataclasses.replace(LIMITS, state_age=0.125))
+    assert watch.look(1.0, state(1.0, ZERO, 2.0 * LIMITS.push), ZERO) == ()
+    assert watch.look(1.0 + silence, state(1.0 + silence, ZERO, 2.0 * LIMITS.push), ZERO) == noticed

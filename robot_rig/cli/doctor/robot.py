@@ -15,7 +15,7 @@ from drivers.sawyer import JOINT_STATES, ROBOT_STATE
 from drivers.sawyer_topics import released_types
 from robot_rig.cli.doctor.findings import Check, Finding, green, red, yellow
 from robot_rig.config import Config
-from robot_rig.datatypes import Mode
+from robot_rig.datatypes import JOINT_NAMES, Mode
 from robot_rig.errors import UserError
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
@@ -61,7 +61,8 @@ def judge_state(state: Any, software: str) -> list[Finding]:
 
 def check_clock() -> list[Finding]:
     """The robot's clock against this machine's."""
-    heard = listen(JOINT_STATES, ARM_STATE.message, LOOK_S)
+    # Other devices report there too, some on clocks of their own.
+    heard = [one for one in listen(JOINT_STATES, ARM_STATE.message, LOOK_S) if JOINT_NAMES[0] in one[1].name]
     if not heard:
         return [yellow("clock", f"{JOINT_STATES} is silent", "switch the robot on, then look again")]
     return judge_clock(

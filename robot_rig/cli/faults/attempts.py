@@ -57,6 +57,7 @@ class Attempts:
             from robot_rig.cli.faults.stage import LiveStage
 
             self._graphs += 1
+            self._revision = versions()["git"]
             folder = self._folder / f"graph-{self._graphs}"
             self._stage = self._stack.enter_context(LiveStage(folder, self._seed))
         return self._stage

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from robot_rig.errors import UserError
 from robot_rig.ros.master import Master as MasterCalls
+from robot_rig.ros.master import MasterState
+from robot_rig.ros.node import Node
+from sim.sim_node import refuse_second_robot
 from tests.live_robot import process_in_graph
 from tests.ros_graph import eventually, start_master
 
 START_S = 60.0
+
+
+def test_no_simulator_joins_another_machines_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real robot that is still starting publishes nothing that would give it away."""
+    monkeypatch.setenv("ROS_MASTER_URI", "http://192.0.2.7:11311")
+    with pytest.raises(UserError, match="another machine's"):
+        refuse_second_robot(Node("/sim_sawyer", MasterState(0.0, 1, "", {})))
 
 
 def test_a_killed_simulator_is_followed_by_another_and_a_living_one_is_not(tmp_path: Path) -> None:
