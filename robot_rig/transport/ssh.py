@@ -30,8 +30,8 @@ NEEDED = {"ssh": "openssh-client", "rsync": "rsync", "setpriv": "util-linux"}
 SECTION = "-- robot-rig --"
 """A script prints this line before each part of its answer; what the login itself prints comes before the first."""
 
-NO_RSYNC, NOT_FOUND, SSH_FAILED = 97, 127, 255
-"""How a script ends that has found no rsync there; how rsync ends then; how both end when ssh itself has failed."""
+NO_RSYNC, SSH_FAILED = 97, 255
+"""How a script ends that has found no rsync there, and how all end when ssh itself has failed."""
 
 VANISHED = 24
 """How rsync ends when a file was removed there while it looked; all others have come."""
@@ -154,7 +154,7 @@ class Ssh:
         return said
 
     def _explain(self, code: int, complained: str) -> LinkError | EntryRefusedError:
-        if code in (NO_RSYNC, NOT_FOUND):
+        if code == NO_RSYNC:
             missing = f"there is no rsync on {self.machine}"
             return EntryRefusedError(missing, next_step="sudo apt-get install rsync there")
         lines = [line.strip() for line in complained.splitlines() if line.strip()]
@@ -196,5 +196,9 @@ def _known_as(machine: Machine) -> str:
 
 
 def _telling(lines: Sequence[str]) -> str:
-    """Of what ssh and rsync complained, the line that says most: the first; what follows is how rsync took it."""
-    return next(iter([*(line for line in lines if line.startswith(OF_SSH)), *lines]), "")
+    """Of what was complained of, the line that says most: the first of ssh, else of rsync, else the last of all."""
+    for beginnings in (OF_SSH, ("rsync:",)):
+        for line in lines:
+            if line.startswith(beginnings):
+                return line
+    return lines[-1] if lines else ""
