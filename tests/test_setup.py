@@ -97,7 +97,10 @@ def fake_apt(tmp_path: Path, installed: str, known: str) -> str:
 
 
 def test_only_what_is_missing_is_wanted(tmp_path: Path) -> None:
-    everything = "python3 python3-venv make git ca-certificates libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 libgl1"
+    everything = (
+        "python3 python3-venv make git ca-certificates openssh-client rsync "
+        "libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 libgl1"
+    )
     path = fake_apt(tmp_path, f"{everything} libglib2.0-0", "")
     lines = (ROOT / "apt.txt").read_text().splitlines()
     optional = [line for line in lines if line.endswith("?") and not line.startswith("#")]
@@ -126,7 +129,7 @@ def test_a_release_gets_the_names_it_has(tmp_path: Path, known: str, chosen: lis
 def test_what_will_be_installed_is_said_before_it_happens(tmp_path: Path) -> None:
     path = fake_apt(
         tmp_path,
-        "python3 python3-venv make git ca-certificates libgl1",
+        "python3 python3-venv make git ca-certificates openssh-client rsync libgl1",
         "libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0 libglib2.0-0",
     )
     result = bash('as_root() { echo "root: $*"; }; install_apt', path=path)

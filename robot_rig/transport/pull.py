@@ -149,7 +149,8 @@ class Pull:
         source = self._ssh.remote(self._address, inside)
         try:
             # Also what has arrived before: rsync passes over what is the same, and mends what a power cut left half.
-            self._ssh.rsync([f"--partial-dir={PARTIAL}"], source, str(self._staging), names)
+            options = [f"--partial-dir={PARTIAL}", "--ignore-missing-args"]
+            self._ssh.rsync(options, source, str(self._staging), names)
         except LinkError:
             arrived = iter(names)
             while (name := next(arrived, "")) and name not in self._doubtful and (self._staging / name).exists():

@@ -5,8 +5,11 @@ Called by `pull` and `push`. The other end needs sshd, rsync and the usual small
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -27,8 +30,8 @@ NEEDED = {"ssh": "openssh-client", "rsync": "rsync", "setpriv": "util-linux"}
 SECTION = "-- robot-rig --"
 """A script prints this line before each part of its answer; what the login itself prints comes before the first."""
 
-NO_RSYNC, NOT_FOUND = 97, 127
-"""How a script ends that has found no rsync there, and rsync itself where there is none at the other end."""
+NO_RSYNC, SSH_FAILED = 97, 255
+"""How a script ends that has found no rsync there, and how all end when ssh itself has failed."""
 
 VANISHED = 24
 """How rsync ends when a file was removed there while it looked; all others have come."""
@@ -102,7 +105,7 @@ class Ssh:
         with self._lock:
             self._stopped = True
             if self._child is not None:
-                self._child.terminate()
+                _end(self._child, signal.SIGTERM)
 
     def _command(self) -> list[str]:
         settings = {
@@ -142,7 +145,7 @@ class Ssh:
             raise LinkError(f"no answer in {limit_s:g} s") from error
         finally:
             if child.poll() is None:
-                child.kill()
+                _end(child, signal.SIGKILL)
                 child.communicate()
             with self._lock:
                 self._child = None
@@ -151,10 +154,16 @@ class Ssh:
         return said
 
     def _explain(self, code: int, complained: str) -> LinkError | EntryRefusedError:
-        login = self.machine.login
-        if code in (NO_RSYNC, NOT_FOUND):
+        if code == NO_RSYNC:
             missing = f"there is no rsync on {self.machine}"
             return EntryRefusedError(missing, next_step="sudo apt-get install rsync there")
+        lines = [line.strip() for line in complained.splitlines() if line.strip()]
+        link = LinkError(_telling(lines)[:SHOWN_CHARS] or f"it ended with code {code}", code)
+        return self._explain_ssh(complained) or link if code == SSH_FAILED else link
+
+    def _explain_ssh(self, complained: str) -> EntryRefusedError | None:
+        """Why ssh was not let in, when it says so."""
+        login = self.machine.login
         if "IDENTIFICATION HAS CHANGED" in complained:
             return EntryRefusedError(
                 f"{self.machine} shows another key than before: it was set up anew, or it is another machine",
@@ -165,14 +174,20 @@ class Ssh:
                 f"this machine does not know {self.machine} yet",
                 next_step=f"run `ssh {login}` once, compare the fingerprint that it shows, and answer yes",
             )
-        if "Permission denied (" in complained and "@" in complained:
+        if "Permission denied (" in complained:
             return EntryRefusedError(
                 f"{self.machine} does not let this machine in without a password",
                 next_step=f"make a key with `ssh-keygen -t ed25519` if you have none, then `ssh-copy-id {login}`; "
                 "a key with a passphrase must be in your ssh-agent (`ssh-add`)",
             )
-        lines = [line.strip() for line in complained.splitlines() if line.strip()]
-        return LinkError(_telling(lines)[:SHOWN_CHARS] or f"it ended with code {code}", code)
+        return None
+
+
+def _end(child: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """Send `how` to `child` and to what it has started: the ssh of an rsync would keep its pipes open."""
+    if child.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, how)
 
 
 def _known_as(machine: Machine) -> str:
@@ -181,5 +196,9 @@ def _known_as(machine: Machine) -> str:
 
 
 def _telling(lines: Sequence[str]) -> str:
-    """Of what ssh and rsync complained, the line that says most: the first; what follows is how rsync took it."""
-    return next(iter([*(line for line in lines if line.startswith(OF_SSH)), *lines]), "")
+    """Of what was complained of, the line that says most: the first of ssh, else of rsync, else the last of all."""
+    for beginnings in (OF_SSH, ("rsync:",)):
+        for line in lines:
+            if line.startswith(beginnings):
+                return line
+    return lines[-1] if lines else ""

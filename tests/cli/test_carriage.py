@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 from robot_rig.cli.main import main
 from robot_rig.data.store import EpisodeStore
 from robot_rig.runs import RunFolder
-from robot_rig.stages.shipping import load_trusted
+from robot_rig.stages.shipping import load_trusted, shipped_in
+from tests.ros_graph import eventually
 from tests.stages.test_follow import CONFIG, whole_log
-from tests.tiny_run import content
+from tests.tiny_run import content, start
 from tests.transport.ssh_server import SshServer
 
 Capture = pytest.CaptureFixture[str]
+LIMIT_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,31 @@ def test_everything_is_learnt_and_every_checkpoint_arrives(
     # The same command again: nothing is left to learn or to carry.
     assert main(arguments) == 0
     assert "is on" not in capsys.readouterr().out
+
+
+@pytest.mark.proof
+def test_a_follower_begins_before_the_robot_and_ends_by_ctrl_c(server: SshServer, robot: Path, tmp_path: Path) -> None:
+    (robot / "played").rename(tmp_path / "played before")
+    out = robot / "learnt" / "checkpoints"
+    mirror = tmp_path / "trainer" / "mirror"
+    mirror.mkdir()
+    # In a process of its own, whose folder is not the trainer's: only the robot's own is local there.
+    where = f"import os; os.chdir({str(mirror)!r})\n"
+    child = start([*words(server, robot / "played", robot / "learnt"), "--follow"], before=where)
+    try:
+        assert eventually(lambda: (mirror / "runs").is_dir() or child.poll() is not None, LIMIT_S)
+        with RunFolder.claim(robot / "played", CONFIG) as run:
+            for path in EpisodeStore(tmp_path / "played before" / "episodes").paths():
+                shutil.copy(path, run.episodes)
+        assert eventually(lambda: (out / "practice-000125").exists() or child.poll() is not None, LIMIT_S)
+        child.send_signal(signal.SIGINT)
+        said, complained = child.communicate(timeout=LIMIT_S)
+    finally:
+        child.kill()
+    assert child.returncode == 130, complained
+    assert f"waiting for a run in ssh://127.0.0.1:{server.port}" in said
+    assert "Traceback" not in complained
+    assert sorted(shipped_in(out)) == [0, 50, 75, 100, 125]
 
 
 def refused(capsys: Capture, arguments: list[str]) -> str:

@@ -57,7 +57,11 @@ class Relay:
             while True:
                 near, _ = listener.accept()
                 self._flowing.wait()
-                far = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    _break(near)
+                    continue
                 self._open += [near, far]
                 left = [self.drop_after]
                 for source, sink in ((near, far), (far, near)):

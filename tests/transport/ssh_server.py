@@ -46,7 +46,9 @@ class SshServer:
         shutil.copy(folder / "key.pub", folder / "authorized_keys")
         self.know()
         lines = [
+            # Only the first SetEnv counts. What a person's shell does at a login is not tested here.
             *settings,
+            f"SetEnv HOME={folder}",
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f"HostKey {folder}/host_key",

@@ -11,6 +11,8 @@ import pytest
 
 from robot_rig.errors import UserError
 from robot_rig.transport.address import Machine
+from robot_rig.transport.pull import Pull
+from robot_rig.transport.push import Push
 from robot_rig.transport.ssh import EntryRefusedError, LinkError, Ssh
 from tests.transport.ssh_server import SshServer, program
 
@@ -21,7 +23,7 @@ def own(tmp_path: Path) -> Iterator[SshServer]:
     (tmp_path / "bin").mkdir()
     for name in ("sh", "nice"):
         (tmp_path / "bin" / name).symlink_to(program(name))
-    made = SshServer(tmp_path, f"SetEnv PATH={tmp_path}/bin")
+    made = SshServer(tmp_path, f"SetEnv PATH={tmp_path}/bin HOME={tmp_path}")
     made.start()
     yield made
     made.kill()
@@ -56,11 +58,10 @@ def test_who_has_no_key_is_told_how_to_make_one(own: SshServer) -> None:
 
 
 def test_a_machine_without_rsync_is_named(own: SshServer, tmp_path: Path) -> None:
-    with pytest.raises(EntryRefusedError, match="there is no rsync on 127"):
-        own.ssh().run("command -v rsync >/dev/null || exit 97")
-    ssh = own.ssh()
-    with pytest.raises(EntryRefusedError, match="there is no rsync on 127"):
-        ssh.rsync([], f"{tmp_path}/", ssh.remote(own.address(tmp_path / "there"), "inside"), ["key"])
+    ssh, address, here = own.ssh(), own.address(tmp_path / "there"), tmp_path / "here"
+    for errand in (Pull(ssh, address, here, print), Push(ssh, address, here, print)):
+        with pytest.raises(EntryRefusedError, match="there is no rsync on 127"):
+            errand.look()
 
 
 def test_a_program_that_is_missing_here_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

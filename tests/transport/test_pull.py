@@ -157,8 +157,7 @@ def test_links_and_other_files_stay_where_they_are(server: SshServer, played: Pa
     for _ in range(2):
         bring(pull)
     assert sorted(path.name for path in (tmp_path / "mirror" / "episodes").iterdir()) == ["collect-000003.mcap"]
-    assert [sentence for sentence in told if "collect-000000" in sentence] == told
-    assert len(told) == 1
+    assert [sentence.split()[2] for sentence in told] == ["collect-000000.mcap", "collect-000002.mcap"]
 
 
 def test_another_run_under_the_old_name_is_refused(pull: Pull, played: Path, tmp_path: Path) -> None:

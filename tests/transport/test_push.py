@@ -126,7 +126,7 @@ class Reader(threading.Thread):
         self.read, self.refused = 0, list[str]()
 
     def run(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(0.005):
             for path in shipped_in(self._folder).values():
                 try:
                     read_checkpoint(path)
