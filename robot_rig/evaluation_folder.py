@@ -71,9 +71,14 @@ class Paper:
     format: int = FORMAT
 
     def differences(self, other: Paper) -> list[str]:
-        """What `other` has otherwise, as "steps 50 -> 25"."""
-        ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return [f"{key} {ours[key]} -> {theirs[key]}" for key in ours if ours[key] != theirs[key]]
+        """What `other` has otherwise, as "steps 50 -> 25", each version by itself."""
+        ours, theirs = self._flat(), other._flat()
+        keys = dict.fromkeys((*ours, *theirs))
+        return [f"{key} {ours.get(key)} -> {theirs.get(key)}" for key in keys if ours.get(key) != theirs.get(key)]
+
+    def _flat(self) -> dict[str, Any]:
+        values = dataclasses.asdict(self)
+        return values | {f"version of {name}": version for name, version in values.pop("versions").items()}
 
 
 class ExamFolder:

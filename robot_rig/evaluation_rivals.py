@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
@@ -124,16 +124,7 @@ def _notes(rivals: Sequence[Rival], ruler: str) -> list[str]:
                 f"{first.letter} was examined under config {first.paper.config} and {other.letter} under "
                 f"{other.paper.config}: what differs between them may be the conditions."
             )
-        versions = first.paper.versions.keys() | other.paper.versions.keys()
-        unlike = _unlike(first.paper.versions, other.paper.versions, sorted(versions))
+        unlike = [one for one in first.paper.differences(other.paper) if one.startswith("version of ")]
         if unlike:
             notes.append(f"{first.letter} and {other.letter} ran on unlike software: {', '.join(unlike)}.")
     return notes
-
-
-def _unlike(ours: Mapping[str, str], theirs: Mapping[str, str], names: Sequence[str]) -> list[str]:
-    return [
-        f"{name} {ours.get(name, 'absent')} and {theirs.get(name, 'absent')}"
-        for name in names
-        if ours.get(name) != theirs.get(name)
-    ]

@@ -11,7 +11,7 @@ from robot_rig.report_exam import MEASURED_AS, SPREAD_COLUMNS, SUCCESS_COLUMNS, 
 from robot_rig.report_plots import goal_by_goal
 
 PAIR_COLUMNS = ("pair", "closer", "further", "equal", "median difference", "95 % interval", "Wilcoxon")
-SUCCESS_PAIR_COLUMNS = ("only A reached", "only the other", "McNemar")
+SUCCESS_PAIR_COLUMNS = ("both reached", "only A", "only the other", "neither", "McNemar")
 
 
 def render_comparison(found: Comparison) -> str:
@@ -65,4 +65,4 @@ def pair_cells(contest: Contest, unit: Unit) -> list[str]:
     if contest.successes is None:
         return cells
     both = contest.successes
-    return [*cells, str(both.only_a), str(both.only_b), show_p(both.p)]
+    return [*cells, *(str(n) for n in (both.both, both.only_a, both.only_b, both.neither)), show_p(both.p)]

@@ -96,19 +96,29 @@ def run_exam(wanted: Wanted, console: Console) -> int:
 
 def show(found: Mapping[str, Score], paper: Paper, console: Console) -> None:
     """Print a table of every ruler that was laid on, and what the guard did."""
+    title = escape(paper.checkpoint)
     for ruler in found[CHECKPOINT].spreads:
-        columns = SPREAD_COLUMNS + (SUCCESS_COLUMNS if ruler == TOOL else ())
-        table = Table(title=f"{escape(paper.checkpoint)}: final distance, {RULERS[ruler].name}")
-        for column in columns:
-            table.add_column(column, justify="left" if column == columns[0] else "right")
-        for name, one in found.items():
-            success = [] if ruler != TOOL or one.success is None else success_cells(one.success, one.n, paper.rate_hz)
-            table.add_row(name, *spread_cells(one, ruler), *success)
-        console.print(table)
-    if found[CHECKPOINT].success is None:
+        rows = {name: spread_cells(one, ruler) for name, one in found.items()}
+        print_table(f"{title}: final distance, {RULERS[ruler].name}", SPREAD_COLUMNS, rows, console)
+    reached = {name: one.success for name, one in found.items() if one.success is not None}
+    if reached:
+        rows = {name: success_cells(success, paper.n, paper.rate_hz) for name, success in reached.items()}
+        within = f"{title}: within {100 * paper.success_m:g} cm"
+        print_table(within, (SPREAD_COLUMNS[0], *SUCCESS_COLUMNS), rows, console)
+    else:
         console.print(NO_TRUTH, highlight=False, soft_wrap=True)
     one = found[CHECKPOINT]
     console.print(f"guard: {one.held} of {one.steps} steps stopped, {one.scaled} slowed", highlight=False)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]], console: Console) -> None:
+    """Print `rows`, name -> the other cells, all of them texts, under `columns`."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right")
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    console.print(table)
 
 
 def line(found: Mapping[str, Score], paper: Paper, wall_s: float, path: Path) -> str:

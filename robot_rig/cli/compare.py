@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from robot_rig.cli.checkpoint_exam import EXAMS
+from robot_rig.cli.checkpoint_exam import EXAMS, print_table
 from robot_rig.disk import unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation_attempts import RULERS, TOOL
@@ -34,14 +33,16 @@ def run_compare(folders: Sequence[Path], report: Path | None, console: Console) 
     with console.status("report"):
         write_atomically(path, render_comparison(found).encode())
     unit = RULERS[found.ruler]
-    table = Table(title=f"Final distance at the same {len(found.ids)} goals")
-    for column in PAIR_COLUMNS + (SUCCESS_PAIR_COLUMNS if found.ruler == TOOL else ()):
-        table.add_column(column, justify="left" if column == PAIR_COLUMNS[0] else "right")
-    for contest in found.contests:
-        table.add_row(*pair_cells(contest, unit))
     for rival in found.rivals:
         console.print(rival.label, highlight=False, markup=False, soft_wrap=True)
-    console.print(table)
+    cells = {name: rest for name, *rest in (pair_cells(contest, unit) for contest in found.contests)}
+    # Apart, because the columns of both are more than a terminal has room for.
+    last = len(PAIR_COLUMNS) - 1
+    title = f"at the same {len(found.ids)} goals"
+    print_table(f"Final distance {title}", PAIR_COLUMNS, {name: rest[:last] for name, rest in cells.items()}, console)
+    if found.ruler == TOOL:
+        columns = (PAIR_COLUMNS[0], *SUCCESS_PAIR_COLUMNS)
+        print_table(f"Success {title}", columns, {name: rest[last:] for name, rest in cells.items()}, console)
     for said in (*found.notes, *(contest.said for contest in found.contests)):
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     console.print(f"report: {path}", highlight=False, markup=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from robot_rig.evaluation_files import load_evaluation
 from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, RANDOM, ExamFolder
 from sim.exam import SimExam
 from tests.cli.conftest import Demo
+from tests.test_report import Page
 
 Capture = pytest.CaptureFixture[str]
 SHIPPED = "checkpoints/practice-000050"
@@ -49,6 +50,8 @@ def self_contained(path: Path) -> str:
     loaded = re.findall(r"""(?:src|href|poster)\s*=\s*["']([^"']*)""", text) + re.findall(r"url\(([^)]*)\)", text)
     assert [address[:60] for address in loaded if not address.strip("\"'").startswith(("data:", "#"))] == []
     assert "<script" not in text
+    page = Page(text)
+    assert page.open == []
     return text
 
 
