@@ -63,7 +63,12 @@ def chosen_cases(evaluation: Evaluation) -> dict[str, int]:
 
     With fewer than eight goals, all of them.
     """
-    order = [int(i) for i in np.argsort(evaluation.final_m, kind="stable")]
+    return chosen_of(evaluation.final_m)
+
+
+def chosen_of(finals: Floats) -> dict[str, int]:
+    """The same by final distances (N,) of any one ruler."""
+    order = [int(i) for i in np.argsort(finals, kind="stable")]
     n, middle = len(order), (len(order) - 1) // 2
     ranks = sorted({*range(min(2, n)), middle, min(middle + 1, n - 1), *range(max(0, n - 4), n)} if n > 8 else range(n))
     return {_rank_name(rank, n): order[rank] for rank in ranks}

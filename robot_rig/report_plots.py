@@ -113,17 +113,36 @@ def learning_curve(points: Sequence[CurvePoint], do_nothing_m: float | None, suc
     return _svg(figure, "learning_curve")
 
 
-@rc_context(STYLE)
 def cumulative(evaluations: Mapping[str, Evaluation], success_m: float) -> str:
     """Share of goals that ended within each distance, one step line for each evaluation."""
+    return ended_within({name: one.final_m * 100 for name, one in evaluations.items()}, "cm", success_m)
+
+
+@rc_context(STYLE)
+def ended_within(finals: Mapping[str, Floats], unit: str, success_m: float | None) -> str:
+    """The same of final distances (N,) in `unit`, by names of `COLOURS`; without a radius where there is no success."""
     figure, axes = _axes()
-    for name, evaluation in evaluations.items():
-        axes.ecdf(evaluation.final_m * 100, color=COLOURS[name], linestyle=LINES[name], label=name)
-    _success_line(axes.axvline, success_m)
+    for name, distances in finals.items():
+        axes.ecdf(distances, color=COLOURS[name], linestyle=LINES[name], label=name)
+    if success_m is not None:
+        _success_line(axes.axvline, success_m)
     axes.yaxis.set_major_formatter(ticker.PercentFormatter(1, symbol=" %"))
-    axes.set(xlabel="final distance (cm)", ylabel="goals that ended closer", xlim=(0, None), ylim=(0, 1.02))
+    axes.set(xlabel=f"final distance ({unit})", ylabel="goals that ended closer", xlim=(0, None), ylim=(0, 1.02))
     axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.01))
     return _svg(figure, "cumulative")
+
+
+@rc_context(STYLE)
+def goal_by_goal(first: tuple[str, Floats], others: Sequence[tuple[str, Floats]], unit: str) -> str:
+    """A dot for each goal: final distance (N,) in `unit` of `first` across, of each other up, a panel for each."""
+    figure = Figure(figsize=(4.4 * len(others), 4.2), layout="constrained")
+    furthest = 1.04 * max(float(distances.max()) for _, distances in (first, *others)) or 1.0
+    for axes, (name, distances) in zip(figure.subplots(1, len(others), squeeze=False)[0], others, strict=True):
+        axes.plot([0, furthest], [0, furthest], color=COLOURS["ink"], linewidth=0.8, alpha=0.7)
+        axes.scatter(first[1], distances, s=26, color=COLOURS["after practice"], edgecolors=COLOURS["page"], zorder=3)
+        axes.set(xlabel=f"{first[0]}, final distance ({unit})", ylabel=f"{name}, final distance ({unit})")
+        axes.set(xlim=(0, furthest), ylim=(0, furthest), aspect="equal")
+    return _svg(figure, "goal_by_goal")
 
 
 @rc_context(STYLE)

@@ -14,9 +14,10 @@ import numpy as np
 
 from robot_rig.config import Config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
-from robot_rig.datatypes import Floats, Goal, Source
+from robot_rig.datatypes import Bytes, Floats, Goal, Source
 from robot_rig.errors import UserError
 from robot_rig.evaluation import GoalCase, Rollout
+from robot_rig.evaluation_attempts import OUTCOMES, Question, Walk
 from robot_rig.interfaces import Policy
 from robot_rig.loops.play import play
 from robot_rig.loops.policy_loop import PolicyLoop
@@ -77,19 +78,32 @@ class SimExam:
 
     def run(self, policy: Policy, case: GoalCase, steps: int) -> Rollout:
         """Let `policy` act for `steps` steps from home towards `case.image`, measuring after each."""
+        frames, places, _ = self._walk(policy, case.id, case.image, steps)
+        away = np.linalg.norm(places - case.xy_m, axis=1)
+        return Rollout(case.image, frames, away, case.xy_m, places[-1])
+
+    def attempt(self, policy: Policy, question: Question, steps: int) -> Walk:
+        """The same with what the guard made of each step; of a bare picture there is no truth to measure from."""
+        frames, places, outcomes = self._walk(policy, question.id, question.image, steps)
+        if question.xy_m is None:
+            return Walk(frames, outcomes, None)
+        return Walk(frames, outcomes, np.linalg.norm(places - question.xy_m, axis=1))
+
+    def _walk(self, policy: Policy, id: str, image: Bytes, steps: int) -> tuple[Bytes, Floats, Bytes]:
+        """Frames (T+1, 84, 84, 3), where the tool truly was at each (T+1, 2) m, and the steps' outcomes (T,)."""
         rig = self._rig
         rig.load_state(self._start)
-        rig.retake(crc32(case.id.encode()))
-        goal = Goal(case.image, case.id, rig.now(), calibration_id="", source="evaluation")
+        rig.retake(crc32(id.encode()))
+        goal = Goal(image, id, rig.now(), calibration_id="", source="evaluation")
         control = self._config.control
         loop = PolicyLoop(self._config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
-        frames, places = [], [self._truth()]
+        frames, places, outcomes = [], [self._truth()], []
         for step in play(rig, loop, policy, goal, Source.POLICY, steps):
             frames.append(step.frame.rgb)
             places.append(self._truth())
+            outcomes.append(OUTCOMES.index(step.executed.outcome))
         frames.append(rig.look().rgb)
-        away = np.linalg.norm(np.stack(places) - case.xy_m, axis=1)
-        return Rollout(case.image, np.stack(frames), away, case.xy_m, places[-1])
+        return np.stack(frames), np.stack(places), np.array(outcomes, np.uint8)
 
     def close(self) -> None:
         """Release the simulated arm; may be called twice."""

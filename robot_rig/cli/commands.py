@@ -100,19 +100,6 @@ def practice(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     return 0
 
 
-def evaluate(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
-    """Examine the frozen policy on goal pictures it has never seen (stage 4), with the baselines beside it."""
-    from robot_rig.cli.session import Session
-    from robot_rig.cli.verdict import Verdict
-
-    console = Console()
-    with Session(options.begun(), console) as session:
-        verdict = Verdict(session.run, session.config, session.examine())
-        verdict.show(console)
-        print(verdict.line("eval", session.wall_s()["eval"]))
-    return 0
-
-
 def report(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
     """Write the run's report, one HTML file that opens anywhere (stage 5)."""
     from robot_rig.cli.session import Session

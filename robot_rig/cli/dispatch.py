@@ -13,7 +13,7 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import commands, robot_commands
+from robot_rig.cli import commands, exam_commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
@@ -46,7 +46,8 @@ STAGES: Mapping[str, Callable[..., int]] = {
     "collect": commands.collect,
     "train": commands.train,
     "practice": commands.practice,
-    "eval": commands.evaluate,
+    "eval": exam_commands.evaluate,
+    "compare": exam_commands.compare,
     "report": commands.report,
     "reach": commands.reach,
     "rollback": commands.rollback,
@@ -81,6 +82,8 @@ LESSON = """\
 
   [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
 
+  [bold]rig eval --checkpoint FOLDER[/bold]   one checkpoint, on goals that you choose
+  [bold]rig compare EXAM EXAM[/bold]   which of them ended closer, goal by goal, or that these goals cannot tell
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
   [bold]rig data ls RUN[/bold]              its episodes, with totals; also merge, split: runs put together, drawn apart

@@ -20,8 +20,14 @@ def reconstruct(encoder: Encoder, pictures: Bytes) -> Bytes:
 
 def goal_distance(policy: LatentPolicy, picture: Bytes, goal: Bytes) -> float:
     """|| e(s) - e(g) ||_A of two pictures uint8 (84, 84, 3): the negative reward of being there (R4, R19)."""
-    latents = policy.encoder.encode(np.stack([picture, goal]))[0]
-    return policy.space.distance(latents[:1], latents[1:]).item()
+    return float(goal_distances(policy, picture[None], goal)[0])
+
+
+def goal_distances(policy: LatentPolicy, pictures: Bytes, goal: Bytes) -> Floats:
+    """The same of each of `pictures` uint8 (N, 84, 84, 3) and one `goal`: float64 (N,)."""
+    latents = policy.encoder.encode(np.concatenate([pictures, goal[None]]))[0]
+    distances: Floats = policy.space.distance(latents[:-1], latents[-1:]).double().numpy()
+    return distances
 
 
 def traverse(policy: LatentPolicy, pictures: Bytes, deviations: Floats) -> Bytes:

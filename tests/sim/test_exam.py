@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from robot_rig.config import Config, EvalConfig, SimConfig
+from robot_rig.datatypes import Frame, Outcome
 from robot_rig.errors import UserError
 from robot_rig.evaluation import DoNothing, GoalCase, evaluate
+from robot_rig.evaluation_attempts import OUTCOMES, Question
 from robot_rig.learning.policy import RandomPolicy
 from sim.exam import SimExam
 
@@ -96,6 +98,31 @@ def test_a_rollout_measures_the_motion_that_was_made(exam: SimExam) -> None:
     assert rollout.tool_xy_m.tolist() == exam._rig.world.tool_position()[:2].tolist()
     assert rollout.goal.tobytes() == case.image.tobytes()
     assert np.ptp(rollout.distance_m) > 0.005
+
+
+def test_an_attempt_is_the_same_walk_and_knows_no_place_that_the_goal_does_not(exam: SimExam) -> None:
+    case = exam.goals[0]
+    rollout = exam.run(RandomPolicy(0.15, 2.0, 2, 3), case, 8)
+    known = exam.attempt(RandomPolicy(0.15, 2.0, 2, 3), Question.of(case), 8)
+    bare = exam.attempt(RandomPolicy(0.15, 2.0, 2, 3), Question(case.id, case.image), 8)
+    assert known.tool_m is not None
+    assert known.tool_m.tolist() == rollout.distance_m.tolist()
+    assert bare.tool_m is None
+    assert rollout.frames.tobytes() == known.frames.tobytes() == bare.frames.tobytes()
+    assert known.outcomes.shape == (8,)
+
+
+def test_what_the_guard_made_of_a_step_is_seen(exam: SimExam) -> None:
+    class Outward(DoNothing):
+        """Full speed away from the base, through the wall of the box."""
+
+        def act(self, frame: Frame, under_way: np.ndarray | None = None) -> np.ndarray:
+            return np.array([1.0, 0.0], np.float32)
+
+    walk = exam.attempt(Outward(2), Question.of(exam.goals[0]), 30)
+    assert (walk.outcomes > OUTCOMES.index(Outcome.PASSED)).any(), "the wall slows it"
+    still = exam.attempt(DoNothing(2), Question.of(exam.goals[0]), 5)
+    assert (still.outcomes == OUTCOMES.index(Outcome.PASSED)).all()
 
 
 def test_every_rollout_starts_from_the_same_rest(exam: SimExam) -> None:

@@ -1,0 +1,178 @@
+"""The page of one checkpoint's exam: a self-contained HTML file with numbers, films and what it does not show.
+
+Called by `rig eval --checkpoint`. Distances of unlike rulers stand in tables of their own; see `evaluation_attempts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from robot_rig.datatypes import Bytes
+from robot_rig.evaluation_attempts import (
+    LATENT,
+    PIXEL,
+    RULERS,
+    TOOL,
+    Attempt,
+    Score,
+    Success,
+    finals,
+)
+from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, POLICIES, RANDOM, ExamFolder, Paper
+from robot_rig.report import Clip
+from robot_rig.report_film import Film, chosen_of, data_uri, encode_mp4, encode_picture, three_panes
+from robot_rig.report_plots import ended_within
+
+ENLARGEMENT = 2
+LINE_NAMES = {CHECKPOINT: "after practice", DO_NOTHING: "do nothing", RANDOM: "random policy"}
+"""Whose colour and line each has in the figures."""
+
+MEASURED_AS = {
+    TOOL: "tool tip to goal in xy at the last step, measured by the examiner",
+    LATENT: "in the latent metric of the checkpoint itself",
+    PIXEL: "as the mean difference of the pictures",
+}
+NO_TRUTH = (
+    "These goals are bare pictures: nobody knows where the tool was when they were taken, so there is no distance in "
+    "cm and no success. The distances are between pictures, and between their latents."
+)
+SECTIONS = {
+    TOOL: ("In centimetres", "Tool tip to goal in xy. The worst decile is the mean of the worst tenth."),
+    LATENT: (
+        "In latent units",
+        "The checkpoint's own metric, also for the baselines. Another encoder has other units: no two are compared.",
+    ),
+    PIXEL: (
+        "In grey levels",
+        "Mean absolute difference between picture and goal picture, of 255. It knows nothing of the arm: a shadow "
+        "counts as much.",
+    ),
+}
+SPREAD_COLUMNS = ("policy", "at home, median", "median", "mean", "p90", "worst decile", "worst")
+SUCCESS_COLUMNS = ("success", "95 % interval", "steps to reach, median", "p90", "time to reach, median")
+
+
+def main_ruler(score: Score) -> str:
+    """What the headline is measured in: the tool's place where it is known, else the policy's own metric."""
+    return TOOL if TOOL in score.spreads else LATENT
+
+
+def success_sentence(success: Success | None, n: int) -> str:
+    """How many goals were reached, or why nobody can say."""
+    if success is None:
+        return NO_TRUTH
+    said = (
+        f"{success.reached} of {n} goals ended within {success.within_m * 100:g} cm "
+        f"(95 % Wilson interval {success.low:.0%} to {success.high:.0%})"
+    )
+    if success.steps_median is None:
+        return f"{said}."
+    return f"{said}, where the arm was for good after {success.steps_median:g} steps in the median."
+
+
+def render_exam(
+    folder: ExamFolder, scores: Mapping[str, Score], decode: Callable[[Bytes], Bytes], config_text: str
+) -> str:
+    """The page of a `folder` that has every answer; `decode` gives what the encoder makes of (N, 84, 84, 3)."""
+    attempts = {name: folder.attempts(name) for name in POLICIES}
+    ruler = main_ruler(scores[CHECKPOINT])
+    unit, spread = RULERS[ruler], scores[CHECKPOINT].spreads[ruler]
+    return page("report_exam.html.j2").render(
+        title=f"Exam of {folder.paper.checkpoint}",
+        paper=folder.paper,
+        headline=f"{unit.show(spread.median)} {unit.name}",
+        measured_as=MEASURED_AS[ruler],
+        success=success_sentence(scores[CHECKPOINT].success, folder.paper.n),
+        sections=list(_sections(folder.paper, scores, attempts)),
+        guard_columns=("policy", "steps", "stopped", "slowed"),
+        guard=[(name, one.steps, one.held, one.scaled) for name, one in scores.items()],
+        clips=list(_clips(folder, attempts[CHECKPOINT], ruler, decode)),
+        goal_columns=("goal", *(f"{name} ({unit.name})" for name in POLICIES)),
+        goals=_goals(folder, attempts, ruler),
+        limits=list(_limits(scores[CHECKPOINT])),
+        config_text=config_text,
+    )
+
+
+def page(template: str) -> Template:
+    """The template of this name, which escapes what comes from outside."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template(template)
+
+
+def spread_cells(score: Score, ruler: str) -> list[str]:
+    """The cells of `SPREAD_COLUMNS` behind the name."""
+    return [RULERS[ruler].show(value) for value in score.spreads[ruler]]
+
+
+def success_cells(success: Success, n: int, rate_hz: float) -> list[str]:
+    """The cells of `SUCCESS_COLUMNS`."""
+    cells = [f"{success.reached} of {n}", f"{success.low:.0%} to {success.high:.0%}"]
+    if success.steps_median is None or success.steps_p90 is None:
+        return [*cells, "–", "–", "–"]
+    return [
+        *cells,
+        f"{success.steps_median:g}",
+        f"{success.steps_p90:g}",
+        f"{success.steps_median / rate_hz:.1f} s",
+    ]
+
+
+def _sections(
+    paper: Paper, scores: Mapping[str, Score], attempts: Mapping[str, Sequence[Attempt]]
+) -> Iterator[tuple[str, str, str, tuple[str, ...], list[list[str]], Markup]]:
+    """(id, heading, words, columns, rows, figure) of every ruler that was laid on."""
+    for ruler in scores[CHECKPOINT].spreads:
+        heading, words = SECTIONS[ruler]
+        columns: tuple[str, ...] = SPREAD_COLUMNS
+        rows = [[name, *spread_cells(one, ruler)] for name, one in scores.items()]
+        if ruler == TOOL:
+            columns += SUCCESS_COLUMNS
+            for row, one in zip(rows, scores.values(), strict=True):
+                row += success_cells(one.success, one.n, paper.rate_hz) if one.success is not None else []
+        ended = {LINE_NAMES[name]: finals(tries, ruler) * RULERS[ruler].factor for name, tries in attempts.items()}
+        figure = ended_within(ended, RULERS[ruler].name, paper.success_m if ruler == TOOL else None)
+        yield f"by-{ruler}", heading, words, columns, rows, Markup(figure)
+
+
+def _clips(
+    folder: ExamFolder, attempts: Sequence[Attempt], ruler: str, decode: Callable[[Bytes], Bytes]
+) -> Iterator[Clip]:
+    unit = RULERS[ruler]
+    for title, index in chosen_of(finals(attempts, ruler)).items():
+        question, away = folder.questions[index], attempts[index].distances[ruler]
+        decoded = decode(question.image[None])[0]
+        film = Film(question.image, decoded, folder.frames(CHECKPOINT, index), away)
+        frames = three_panes(film, ENLARGEMENT)
+        yield Clip(
+            video=data_uri("video/mp4", encode_mp4(frames, folder.paper.rate_hz)),
+            poster=data_uri("image/jpeg", encode_picture(frames[-1], "jpeg")),
+            width=frames.shape[2],
+            height=frames.shape[1],
+            title=title,
+            caption=f"{question.id}: {unit.show(away[0])} {unit.name} at the start, {unit.show(away[-1])} at the end.",
+            panes=(),
+        )
+
+
+def _goals(folder: ExamFolder, attempts: Mapping[str, Sequence[Attempt]], ruler: str) -> list[list[str]]:
+    ended = {name: finals(tries, ruler) for name, tries in attempts.items()}
+    return [
+        [folder.questions[i].id, *(RULERS[ruler].show(values[i]) for values in ended.values())]
+        for i in np.argsort(-ended[CHECKPOINT], kind="stable")
+    ]
+
+
+def _limits(score: Score) -> Iterator[str]:
+    if TOOL not in score.spreads:
+        yield NO_TRUTH
+    yield "The final distance is taken at the last step, wherever the arm was before."
+    yield "One checkpoint on one set of goals: the interval is about goals, not about trainings with other seeds."
+    yield "The arm, its camera and its servo are simulated; nothing here was measured on a robot."
