@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from robot_rig.cli.options import Overlays, RunOptions
+from robot_rig.cli.options import ExportFormat, Overlays, RunOptions
 from robot_rig.errors import UserError
 
 
@@ -167,6 +167,54 @@ def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
     for made in view(path, out if out is not None else path.parent):
         print(made)
     return 0
+
+
+def data_export(paths: tyro.conf.Positional[tuple[Path, ...]], format: ExportFormat, out: Path) -> int:
+    """Write episodes for other tools: a LeRobot dataset (v3.0) of all, or a ROS 1 bag of each.
+
+    Args:
+        paths: Run folders, folders of episodes, or episode files.
+        format: What to write.
+        out: The new folder; for one bag its name may be given, ending in .bag.
+    """
+    from robot_rig.cli.data_exchange import export_bags, export_lerobot
+
+    export = export_bags if format == "rosbag" else export_lerobot
+    return export(paths, out, Console())
+
+
+def data_import(
+    bags: tyro.conf.Positional[tuple[Path, ...]],
+    out: Path,
+    picture: str | None = None,
+    action: str | None = None,
+    limit: float | None = None,
+    stage: str = "collect",
+    config: Overlays = (),
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+) -> int:
+    """Log ROS 1 bags as episodes of a run: our own bit for bit, others from a camera topic and a Joy topic of actions.
+
+    Args:
+        bags: Bags, each an episode.
+        out: Run folder, new or made by an import before.
+        picture: Camera topic, where a bag has several.
+        action: Topic of the actions (sensor_msgs/Joy, axes in -1 .. 1), where a bag has several.
+        limit: How far a picture may lie from its action, s; half a policy period when not given.
+        stage: As what another's bag counts: collect (to learn from) or heldout (to check with).
+        config: A preset (rig, rig_paper, ...) or a YAML file laid over the defaults; may be given more than once.
+        set: One setting, as in --set camera.width_px=320; may be given more than once.
+    """
+    from robot_rig.cli.data_exchange import import_bags
+    from robot_rig.data.foreign_bag import Sought
+
+    settings = RunOptions(out, config, set).load()
+    rate = settings.control.policy_rate_hz
+    limit_s = 0.5 / rate if limit is None else limit
+    if not bags or not 0.0 < limit_s < 3600.0:
+        raise UserError("no bag to import, or no sensible --limit", next_step="name a bag, and a limit above 0 s")
+    sought = Sought(picture, action, len(settings.control.axes), limit_s, rate, stage)
+    return import_bags(bags, out, settings, sought, Console())
 
 
 def keys_init() -> int:

@@ -17,7 +17,13 @@ from robot_rig.cli import commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
-    "data": {"check": commands.data_check, "lag": commands.data_lag, "view": commands.data_view},
+    "data": {
+        "check": commands.data_check,
+        "lag": commands.data_lag,
+        "view": commands.data_view,
+        "export": commands.data_export,
+        "import": commands.data_import,
+    },
     "keys": {
         "init": commands.keys_init,
         "show": commands.keys_show,
@@ -76,6 +82,7 @@ LESSON = """\
 
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
+  [bold]rig data export RUN[/bold]          to LeRobot or rosbag; [bold]rig data import BAG[/bold]: from rosbag
   [bold]rig keys init[/bold]            whose checkpoints move the arm; [bold]rig rollback RUN[/bold]: the one before
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop
