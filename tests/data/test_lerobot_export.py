@@ -59,7 +59,8 @@ def test_every_number_is_there_bit_for_bit(tmp_path: Path) -> None:
     root, found, episodes = exported(tmp_path)
     assert (found.steps, found.with_goal, found.fps, found.action_dim) == (24, 2, 10, 2)
     table = pq.read_table(root / "data/chunk-000/file-000.parquet")
-    assert str(table.schema.field("action").type) == "fixed_size_list<element: float>[2]"
+    kind = table.schema.field("action").type
+    assert (kind.list_size, str(kind.value_type)) == (2, "float")
     data = table.to_pydict()
     for key, name in (("action", "executed_action"), ("wished_action", "action")):
         want = np.concatenate([getattr(episode, name) for episode in episodes])
