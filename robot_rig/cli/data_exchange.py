@@ -105,10 +105,14 @@ def import_bags(
                         next_step="name the directions that they move along, as in --set control.axes=[x,y]",
                     )
                 target = store.next_path(episode.stage)
-                with stage_bar(console, path.name, episode.steps) as advance:
-                    steps = log_episode(episode, target, lambda done, show=advance: show(done, ""))
+                steps = _log(episode, target, path.name, console)
             console.print(f"{path}: {steps} steps to {target}", markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _log(episode: BagEpisode, target: Path, name: str, console: Console) -> int:
+    with stage_bar(console, name, episode.steps) as advance:
+        return log_episode(episode, target, lambda done: advance(done, ""))
 
 
 def _episode(bag: Bag, path: Path, config: Config, sought: Sought) -> BagEpisode:

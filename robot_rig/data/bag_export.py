@@ -72,4 +72,4 @@ def _about(log: Salvaged) -> str:
         "damage": log.damage,
         "meta": dict(log.meta),
     }
-    return json.dumps(said, sort_keys=True)
+    return json.dumps(said)

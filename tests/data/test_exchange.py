@@ -69,10 +69,7 @@ def test_an_episode_comes_back_bit_for_bit(tmp_path: Path, goal: Any) -> None:
     first = write_log(tmp_path / "first.mcap", 6, goal, meta)
     write_bag(salvage(first), tmp_path / "a.bag")
     assert imported(tmp_path / "a.bag", tmp_path / "second.mcap") == 6
-    before, after = salvage(first), salvage(tmp_path / "second.mcap")
-    assert (before.meta, before.action_dim, before.offset_ns) == (after.meta, after.action_dim, after.offset_ns)
-    assert after.damage == ""
-    assert logged_messages(first) == logged_messages(tmp_path / "second.mcap")
+    assert first.read_bytes() == (tmp_path / "second.mcap").read_bytes()
     old, new = read_episode(first), read_episode(tmp_path / "second.mcap")
     for name in ("frames", "action", "executed_action", "stamps"):
         assert getattr(old, name).tobytes() == getattr(new, name).tobytes(), name
