@@ -301,3 +301,26 @@ def test_pairing_is_nearest_or_nothing() -> None:
                 assert distance[chosen] == distance.min()
             else:
                 assert chosen == -1
+
+
+def test_a_flipped_bit_is_refused_or_leaves_an_episode(tmp_path: Path) -> None:
+    write_bag(salvage(write_log(tmp_path / "first.mcap", 2, GOAL)), tmp_path / "a.bag")
+    whole, random, refused = (tmp_path / "a.bag").read_bytes(), np.random.default_rng(8), 0
+    # What the bag says of itself, and the records behind a step's action: elsewhere lie pixels and long definitions.
+    begins = [at for mark in (b'{"format"', b"random") for at in range(len(whole)) if whole.startswith(mark, at)]
+    places = [at + after for at in begins for after in range(160)]
+    for trial in range(60):
+        damaged = bytearray(whole)
+        damaged[random.choice(places)] ^= 1 << random.integers(8)
+        (tmp_path / "b.bag").write_bytes(damaged)
+        log = tmp_path / f"{trial}.mcap"
+        try:
+            with open_bag(tmp_path / "b.bag") as opened:
+                episode = own_episode(opened)
+                if episode is not None:
+                    log_episode(episode, log, lambda _: None)
+                    read_episode(log)
+        except UserError:
+            refused += 1
+            assert not log.exists()
+    assert refused >= 10
