@@ -1,4 +1,4 @@
-"""Files that survive a crash, and what to say of a disk that is full. Called by runs, stages and checkpoints."""
+"""Files that survive a crash, and what to say of a disk that is full. For runs, stages, checkpoints and exports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from robot_rig.errors import UserError
@@ -36,15 +37,46 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise unwritable(path, error) from error
+
+
+@contextlib.contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A name beside `path` for a new file or folder, which takes the name `path` once it is whole and on disk.
+
+    Raises UserError when `path` exists, for it is never overwritten, and when the disk is full or cannot be written;
+    whatever ends the work early, nothing of it stays.
+    """
+    if path.exists() or path.is_symlink():
+        raise UserError(f"{path} exists already", next_step="nothing is overwritten: move it, or choose another --out")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield fresh
+        for entry in (*fresh.rglob("*"), fresh):
+            _sync(entry)
+        fresh.rename(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if fresh.is_dir():
+            shutil.rmtree(fresh, ignore_errors=True)
+        else:
+            fresh.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Make what was written to a file, or the names in a folder, durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def unwritable(path: Path, error: OSError) -> UserError:

@@ -47,7 +47,14 @@ def read_checked(path: Path, size: tuple[int, int]) -> bytes:
 
     Raises UserError when it is missing, not a regular file, too large, not such a picture, or damaged.
     """
-    content = read_regular(path, "picture", MAX_BYTES)
+    return checked(path, read_regular(path, "picture", MAX_BYTES), size)
+
+
+def checked(path: Path, content: bytes, size: tuple[int, int]) -> bytes:
+    """`content`, the bytes of an 8-bit RGB PNG or JPEG of `size` (width, height) px, safe to decode.
+
+    `path` is how a person knows it. Raises UserError for anything else.
+    """
     if content.startswith(PNG_SIGNATURE):
         return _checked_png(path, content, size)
     if content.startswith(JPEG_SIGNATURE):

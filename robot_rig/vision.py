@@ -17,13 +17,14 @@ from robot_rig.config import CameraConfig
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Frame, RawFrame
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
-from robot_rig.picture_files import MAX_SIDE_PX, read_checked
+from robot_rig.picture_files import MAX_SIDE_PX, checked, read_checked
 
 # OpenCV reads its limit once, when it is imported.
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_SIDE_PX * MAX_SIDE_PX)
 
 import cv2
 
+RAW_ENCODINGS = ("rgb8", "bgr8")
 FIFTH = 5
 """The default window is exactly five times the policy's picture."""
 
@@ -98,14 +99,42 @@ def load_goal_picture(path: str | os.PathLike[str]) -> Bytes:
 
     Raises UserError, and touches little memory, for anything else: see `picture_files`.
     """
-    content = read_checked(Path(path), (IMAGE_SIZE, IMAGE_SIZE))
+    return _decoded(path, read_checked(Path(path), (IMAGE_SIZE, IMAGE_SIZE)), (IMAGE_SIZE, IMAGE_SIZE))
+
+
+def decode_picture(name: str, content: bytes, size: tuple[int, int]) -> Bytes:
+    """The picture uint8 (H, W, 3), RGB, of the PNG or JPEG bytes `content` of a stranger, called `name`.
+
+    `size` is (W, H). Raises UserError, and touches little memory, for anything else: see `picture_files`.
+    """
+    return _decoded(name, checked(Path(name), content, size), size)
+
+
+def _decoded(name: str | os.PathLike[str], content: bytes, size: tuple[int, int]) -> Bytes:
     try:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         decoded = None
-    if decoded is None or decoded.shape != (IMAGE_SIZE, IMAGE_SIZE, 3):
-        raise UserError(f"the picture {path} is corrupt and cannot be decoded", next_step="save or copy it again")
+    if decoded is None or decoded.shape != (size[1], size[0], 3):
+        raise UserError(f"the picture {name} is corrupt and cannot be decoded", next_step="save or copy it again")
     return _uint8(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def unpack_picture(name: str, encoding: str, size: tuple[int, int], row_bytes: int, data: Bytes) -> Bytes:
+    """The picture uint8 (H, W, 3), RGB, in the bytes `data` of a raw one called `name`, whose rows may be padded.
+
+    `size` is (W, H). Raises UserError for another encoding than rgb8 and bgr8, and for bytes that are not as many.
+    """
+    width, height = size
+    if encoding not in RAW_ENCODINGS:
+        raise UserError(f"{name} is encoded as {encoding[:32]!r}", choices=RAW_ENCODINGS, next_step="record it so")
+    if min(size) < 1 or row_bytes < 3 * width or len(data) != row_bytes * height:
+        raise UserError(
+            f"{name} says {width}x{height} px, {row_bytes} bytes a row, and has {len(data)} bytes",
+            next_step="record it again",
+        )
+    rgb = data.reshape(height, row_bytes)[:, : 3 * width].reshape(height, width, 3)
+    return rgb if encoding == "rgb8" else _uint8(cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB))
 
 
 def save_picture(path: str | os.PathLike[str], rgb: Bytes) -> None:

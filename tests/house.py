@@ -62,6 +62,8 @@ ROOMS: dict[str, Room] = {
     "robot_rig.safety": _room(1, "safety", "numpy", siblings=True),
     "robot_rig.learning": _room(1, "learning", "numpy torch safetensors onnx onnxruntime", siblings=True),
     "robot_rig.data": _room(1, "data", "numpy mcap rosbags zstandard lz4", siblings=True),
+    "robot_rig.data.lerobot_export": _room(1, "data", "numpy pyarrow", siblings=True),
+    "robot_rig.data.lerobot_video": _room(1, "data", "av", siblings=True),
     "robot_rig.loops": _room(2, "loops", "numpy"),
     "robot_rig.trainer": _room(2, "trainer", "numpy torch"),
     "robot_rig.stages": _room(2, "stages", "numpy"),

@@ -134,62 +134,6 @@ def config(options: Annotated[RunOptions, tyro.conf.arg(name="")] = RunOptions(P
     return 0
 
 
-def data_check(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
-    """Is the log whole? Steps, damage, doubled or dark frames, gaps and rates of each file; exit code 1 if not."""
-    from robot_rig.cli.data import check
-
-    return check(paths)
-
-
-def data_ls(paths: tyro.conf.Positional[tuple[Path, ...]]) -> int:
-    """Which episodes are there? Stage, date, length, goal and actor of each in run folders, folders, files; totals."""
-    from robot_rig.cli.data_sets import ls
-
-    return ls(paths, Console())
-
-
-def data_merge(runs: tyro.conf.Positional[tuple[Path, ...]], out: Path) -> int:
-    """Put the episodes of several runs into one new run, in order of time; refused where they do not fit together.
-
-    Args:
-        runs: Run folders; the new run has the settings of the first.
-        out: The new run folder. Repeated after a Ctrl-C, this goes on.
-    """
-    from robot_rig.cli.data_sets import merge
-
-    return merge(runs, out, Console())
-
-
-def data_split(run: tyro.conf.Positional[Path], out: tuple[Path, Path], share: float = 0.9, seed: int = 0) -> int:
-    """Draw a run apart into two new ones, whole episodes, each stage in the same share.
-
-    Args:
-        run: Run folder.
-        out: The two new run folders. Repeated after a Ctrl-C, this goes on.
-        share: Share of each stage's episodes that goes to the first.
-        seed: Seed of the drawing.
-    """
-    from robot_rig.cli.data_sets import split
-
-    return split(run, out, share, seed, Console())
-
-
-def data_lag(run: tyro.conf.Positional[Path]) -> int:
-    """How far does the arm trail its actions? Measured in the play that the run folder RUN holds; for control.lag_s."""
-    from robot_rig.cli.data import lag
-
-    return lag(run)
-
-
-def data_view(path: tyro.conf.Positional[Path], out: Path | None = None) -> int:
-    """Draw an episode: a contact sheet (PNG) and a film (MP4), beside the log or in the folder --out."""
-    from robot_rig.cli.data import view
-
-    for made in view(path, out if out is not None else path.parent):
-        print(made)
-    return 0
-
-
 def keys_init() -> int:
     """Make this machine's key, with which it signs checkpoints, where there is none; a robot on it believes it."""
     from robot_rig.cli.keys import init

@@ -13,17 +13,19 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import commands, exam_commands, robot_commands
+from robot_rig.cli import commands, data_commands, exam_commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
     "data": {
-        "ls": commands.data_ls,
-        "check": commands.data_check,
-        "view": commands.data_view,
-        "lag": commands.data_lag,
-        "merge": commands.data_merge,
-        "split": commands.data_split,
+        "ls": data_commands.data_ls,
+        "check": data_commands.data_check,
+        "view": data_commands.data_view,
+        "lag": data_commands.data_lag,
+        "merge": data_commands.data_merge,
+        "split": data_commands.data_split,
+        "export": data_commands.data_export,
+        "import": data_commands.data_import,
     },
     "keys": {
         "init": commands.keys_init,
@@ -87,6 +89,7 @@ LESSON = """\
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
   [bold]rig data ls RUN[/bold]              its episodes, with totals; also merge, split: runs put together, drawn apart
+  [bold]rig data export RUN[/bold]          to LeRobot or rosbag; [bold]rig data import BAG[/bold]: from rosbag
   [bold]rig keys init[/bold]            whose checkpoints move the arm; [bold]rig rollback RUN[/bold]: the one before
   [bold]rig config[/bold]               every setting, with unit and range; change one with --set vae.beta=2
   [bold]rig bench sim[/bold]            how fast the simulator is against a bare loop

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -15,6 +15,8 @@ from robot_rig.runs import CONFIG_FILE, RunFolder
 
 Overlays = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(aliases=["--preset"])]
 """Presets and YAML files, one behind each --config or --preset, laid over one another in order."""
+
+ExportFormat = Literal["lerobot", "rosbag"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What an episode file holds: one table of topics, and each record as the standard ROS 1 message it is stored in.
 
-Called by `data.log`, which writes these messages, and `data.salvage`, which reads them; nobody else knows a message.
+Called by `data.log`, which writes these messages, `data.salvage`, which reads them, and `data.bag_export` and
+`data.bag_import`, which carry them to other places; nobody else knows a message.
 An MCAP file of profile ros1 with the full definitions, so Foxglove and any ROS tool open it without our code.
 
 A step is five messages in one chunk. Stamps are kept to the nanosecond, as epoch; all other numbers bit for bit.
@@ -73,7 +74,7 @@ STATUS = Topic("/rig/arm/status", "diagnostic_msgs/DiagnosticArray")
 GOAL = Topic("/rig/goal", "sensor_msgs/Image", latched=True)
 
 TOPICS = (FRAME, ACTION, EXECUTED, STATE, STATUS, GOAL)
-STEP_TOPICS = frozenset(topic.name for topic in (FRAME, ACTION, EXECUTED, STATE, STATUS))
+STEP_TOPICS = (FRAME, ACTION, EXECUTED, STATE, STATUS)
 
 DIAGNOSTIC_LEVEL = {Outcome.PASSED: 0, Outcome.SCALED: 1, Outcome.HELD: 1, Outcome.LATCHED: 2}
 """DiagnosticStatus: 0 OK, 1 WARN, 2 ERROR."""
@@ -139,6 +140,11 @@ def _picture_message(topic: Topic, time_ns: int, step: int, seq: int, rgb: Bytes
     return _message(topic, time_ns, step, image)
 
 
+def text_message(topic: Topic, time_ns: int, text: str) -> LogMessage:
+    """A std_msgs/String, which has no header."""
+    return _message(topic, time_ns, 0, _make("std_msgs/msg/String", text))
+
+
 def goal_message(rgb: Bytes, time_ns: int) -> LogMessage:
     """The goal picture uint8 (84, 84, 3), logged once, with the first frame (R7)."""
     return _picture_message(GOAL, time_ns, 0, 0, rgb)
@@ -188,19 +194,28 @@ def _read(topic: Topic, data: bytes) -> Any:
     return store().deserialize_ros1(data, topic.store_type)
 
 
-def read_picture(topic: Topic, data: bytes) -> tuple[Any, Bytes]:
-    """The header and the uint8 (84, 84, 3) picture of a FRAME or GOAL message; ValueError for another format."""
-    image = _read(topic, data)
+def picture_in(topic: Topic, image: Any) -> Bytes:
+    """The uint8 (84, 84, 3) picture in a FRAME or GOAL message; ValueError for another format."""
     layout = (image.height, image.width, image.encoding, image.step)
     if layout != (IMAGE_SIZE, IMAGE_SIZE, "rgb8", 3 * IMAGE_SIZE):
         raise ValueError(f"{topic.name} is not an 84x84 rgb8 picture but {layout}")
-    return image.header, image.data.reshape(IMAGE_SHAPE)
+    picture: Bytes = image.data.reshape(IMAGE_SHAPE)
+    return picture
+
+
+def read_goal(data: bytes) -> Bytes:
+    """The picture uint8 (84, 84, 3) in a GOAL message."""
+    return picture_in(GOAL, _read(GOAL, data))
+
+
+def frame_in(image: Any, offset_ns: int) -> Frame:
+    """The frame in a FRAME message that is taken apart already."""
+    return Frame(image.header.seq, _stamp(image.header, offset_ns), picture_in(FRAME, image))
 
 
 def read_frame(data: bytes, offset_ns: int) -> Frame:
     """The frame in a FRAME message."""
-    header, rgb = read_picture(FRAME, data)
-    return Frame(header.seq, _stamp(header, offset_ns), rgb)
+    return frame_in(_read(FRAME, data), offset_ns)
 
 
 def read_step(parts: Mapping[str, bytes], offset_ns: int) -> Step:
@@ -208,11 +223,14 @@ def read_step(parts: Mapping[str, bytes], offset_ns: int) -> Step:
 
     `Action.frame_stamp` is the frame's own stamp.
     """
-    frame = read_frame(parts[FRAME.name], offset_ns)
-    wish = _read(ACTION, parts[ACTION.name])
-    done = _read(EXECUTED, parts[EXECUTED.name])
-    state = _read(STATE, parts[STATE.name])
-    (status,) = _read(STATUS, parts[STATUS.name]).status
+    return step_in({topic.name: _read(topic, parts[topic.name]) for topic in STEP_TOPICS}, offset_ns)
+
+
+def step_in(parts: Mapping[str, Any], offset_ns: int) -> Step:
+    """The step in five messages that are taken apart already; see `read_step`."""
+    frame = frame_in(parts[FRAME.name], offset_ns)
+    wish, done, state = parts[ACTION.name], parts[EXECUTED.name], parts[STATE.name]
+    (status,) = parts[STATUS.name].status
     (answered,) = wish.buttons
     stamp = _stamp(wish.header, offset_ns)
     action = Action(wish.header.seq, stamp, wish.axes, Source(wish.header.frame_id), int(answered), frame.stamp)

@@ -129,7 +129,7 @@ def _from_index(file: BinaryIO, size: int) -> _Extent | None:
         if isinstance(record, Statistics):
             counts = {topics.get(id, ""): count for id, count in record.channel_message_counts.items()}
     frames, actions = counts.get(schema.FRAME.name, 0), counts.get(schema.ACTION.name, 0)
-    whole = {counts.get(name, 0) for name in schema.STEP_TOPICS - {schema.FRAME.name}} == {actions}
+    whole = {counts.get(topic.name, 0) for topic in schema.STEP_TOPICS if topic is not schema.FRAME} == {actions}
     if not whole or frames - actions not in (0, 1) or not 0 < frames == len(chunks) <= schema.MAX_STEPS + 1:
         return None
     # A chunk holds one step, which begins with its frame; the closing frame has one to itself.

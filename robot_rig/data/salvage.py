@@ -50,11 +50,13 @@ class Salvaged:
     """What could be read of a log, in full detail.
 
     goal uint8 (84, 84, 3) or None; `closing` is the frame after the last step, None when the episode was not finished;
-    `damage` is empty for a flawless file, else it says what is missing or wrong.
+    `damage` is empty for a flawless file, else it says what is missing or wrong; `offset_ns` is the epoch of the zero
+    of the stamps.
     """
 
     meta: Mapping[str, str]
     action_dim: int
+    offset_ns: int
     goal: Bytes | None
     steps: tuple[Step, ...]
     closing: Frame | None
@@ -194,7 +196,7 @@ class _Reading:
         except DAMAGE as error:
             damage = self._lost(" ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__)
         said = {key: value for key, value in meta.items() if key not in schema.RESERVED_META}
-        return Salvaged(said, self._action_dim, self._goal, tuple(self._steps), self._closing, damage)
+        return Salvaged(said, self._action_dim, self._offset_ns, self._goal, tuple(self._steps), self._closing, damage)
 
     def _take(self, record: McapRecord) -> None:
         if isinstance(record, Chunk):
@@ -223,7 +225,7 @@ class _Reading:
         if self._closing is not None or {message.sequence for message in parts.values()} != {len(self._steps)}:
             raise ValueError(f"step {len(self._steps)} is missing")
         if goal is not None:
-            self._goal = schema.read_picture(schema.GOAL, goal)[1]
+            self._goal = schema.read_goal(goal)
         if set(data) == {schema.FRAME.name}:
             self._closing = schema.read_frame(data[schema.FRAME.name], self._offset_ns)
         else:
