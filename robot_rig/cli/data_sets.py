@@ -18,7 +18,7 @@ from robot_rig.config import Config
 from robot_rig.data.outline import Outline
 from robot_rig.data.set_copy import ORIGIN, assemble, held_still, outlines, refuse_twins
 from robot_rig.data.sets import LeftOut, Origin, draw, in_one_row, refuse_differences, refuse_other_actions
-from robot_rig.data.store import NAME, EpisodeStore, number_of, stage_of
+from robot_rig.data.store import NAME, EpisodeStore, logs_below, number_of, stage_of
 from robot_rig.errors import UserError
 from robot_rig.runs import RunFolder
 
@@ -131,7 +131,7 @@ def _files(path: Path) -> list[Path]:
     """The episode files that `path` means, in the order they were begun."""
     if not path.is_dir():
         return [path]
-    return sorted(path.rglob("*.mcap"), key=lambda file: (file.parent, _number(file), file.name))
+    return sorted(logs_below(path), key=lambda file: (file.parent, _number(file), file.name))
 
 
 def _number(file: Path) -> int:
