@@ -20,6 +20,7 @@ from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.set_copy import read_origin
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
+from robot_rig.disk import require_free_space
 from robot_rig.runs import RunFolder
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step, picture
 from tests.tiny_run import start
@@ -371,7 +372,7 @@ def test_a_full_disk_is_told_and_leaves_a_run_to_repeat(
     def full(place: Path, needed: int) -> None:
         real(place, needed + (1 << 60))
 
-    real = set_copy.require_free_space
+    real = require_free_space
     monkeypatch.setattr(set_copy, "require_free_space", full)
     assert "are needed" in refused(capsys, "merge", a, b, "--out", out)
     assert not out.exists()
@@ -403,7 +404,7 @@ def test_split_begins_neither_side_where_one_cannot_be(
     assert "is a run already" in refused(capsys, *split, new, taken)
     assert not new.exists()
     total = sum(map(len, contents(run).values()))
-    real = set_copy.require_free_space
+    real = require_free_space
 
     def nearly_full(place: Path, needed: int) -> None:
         real(place, needed if needed < total else 1 << 60)
