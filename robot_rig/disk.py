@@ -14,15 +14,26 @@ from robot_rig.errors import UserError
 
 def require_free_space(path: str | Path, needed: int) -> None:
     """Raise UserError unless the disk that holds (or will hold) `path` has `needed` bytes free."""
-    place = Path(path).absolute()
-    while not place.exists():
-        place = place.parent
+    place = _standing(path)
     free = shutil.disk_usage(place).free
     if free < needed:
         raise UserError(
             f"{free >> 20} MiB are free in {place} and {-(-needed >> 20)} MiB are needed",
             next_step="make room, or put the run on another disk with --run",
         )
+
+
+def disk_of(path: str | Path) -> int:
+    """The number of the disk that holds (or will hold) `path`: the same for two paths that share its room."""
+    return _standing(path).stat().st_dev
+
+
+def _standing(path: str | Path) -> Path:
+    """`path`, or the nearest folder above it that there is."""
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    return place
 
 
 def write_atomically(path: Path, data: bytes) -> None:

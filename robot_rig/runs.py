@@ -11,15 +11,11 @@ Every file is replaced atomically: a reader, or a resume after a power cut, sees
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import importlib.metadata
 import io
 import json
 import os
-import platform
 import re
-import subprocess
 import weakref
 import zipfile
 from collections.abc import Callable, Mapping
@@ -37,11 +33,10 @@ from robot_rig.config_files import dump_config, load_config
 from robot_rig.disk import unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular
+from robot_rig.versions import versions
 
 FORMAT = 1
 """Raised when a folder of today could not be continued by the code of tomorrow."""
-
-RECORDED_PACKAGES = ("torch", "numpy", "mujoco", "opencv-python", "pydantic", "mcap", "scipy")
 
 EXAM = "evaluation"
 """The one section that a later command may change: nothing that was learnt depends on it."""
@@ -53,6 +48,10 @@ CONFIG_FILE = "config.yaml"
 MARK_FILE = "run.json"
 """Written last: where it is, there is a run."""
 
+ORIGIN_FILE = "origin.json"
+"""Where it is and no mark, the run is still being made from others."""
+
+_SCRAPS = (f".{CONFIG_FILE}.", f".{MARK_FILE}.")
 _PROGRESS = "progress.json"
 _SHOWN_DIFFERENCES = 6
 _NAME = re.compile(r"[a-z0-9_-]{1,60}")
@@ -73,6 +72,22 @@ class RunFolder:
         Raises UserError for a folder of something else, of another format, of another configuration (its `evaluation`
         section may differ), for one that another process works in, and for a disk that cannot be written.
         """
+        run = cls.prepare(path, config)
+        try:
+            if not (run.path / MARK_FILE).exists():
+                _refuse_foreign(run.path)
+        except OSError as error:
+            raise unwritable(run.path, error) from error
+        run.mark()
+        _refuse_other_config(run.path, _recorded_config(run.path), config)
+        return run
+
+    @classmethod
+    def prepare(cls, path: str | Path, config: Config) -> RunFolder:
+        """The folder `path`, made when it is absent, held as by `claim`, and no run until `mark`: to be filled before.
+
+        What is in it the caller judges. Raises UserError where another process works in it, or the disk refuses.
+        """
         folder = Path(path)
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder} is a file, and a run is a folder", next_step="choose a folder with --run")
@@ -80,14 +95,22 @@ class RunFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             run._release = weakref.finalize(run, os.close, _locked(folder))
-            if not (folder / MARK_FILE).exists():
-                _create(folder, config)
-            for name in _SUBFOLDERS:
-                (folder / name).mkdir(exist_ok=True)
         except OSError as error:
             raise unwritable(folder, error) from error
-        _refuse_other_config(folder, _recorded_config(folder), config)
         return run
+
+    def mark(self) -> None:
+        """Make the folder a run, durably, with all its subfolders; a run it stays. Raises UserError as `prepare`."""
+        try:
+            if not (self.path / MARK_FILE).exists():
+                write_atomically(self.path / CONFIG_FILE, dump_config(self.config).encode())
+                mark = {"format": FORMAT, "config_hash": self.config.hash(), "preset": self.config.preset}
+                text = json.dumps({**mark, "versions": versions()}, indent=1)
+                write_atomically(self.path / MARK_FILE, text.encode())
+            for name in _SUBFOLDERS:
+                (self.path / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -182,40 +205,24 @@ class RunFolder:
         return found
 
 
-def versions() -> dict[str, str]:
-    """What is running now: Python, robot-rig, the recorded packages (without importing them) and the git revision."""
-    found = {"robot_rig": __version__, "python": platform.python_version(), "git": _revision()}
-    for name in RECORDED_PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-def _revision() -> str:
-    checkout = Path(__file__).resolve().parent.parent
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return result.stdout.strip() or "unknown"
-
-
-def _create(folder: Path, config: Config) -> None:
+def _refuse_foreign(folder: Path) -> None:
+    _refuse_half_made(folder)
     # A creation that was cut short leaves these two at most; anything else is somebody's.
-    foreign = [entry.name for entry in folder.iterdir() if entry.name != CONFIG_FILE and not _is_scrap(entry)]
+    names = [entry.name for entry in folder.iterdir()]
+    foreign = [name for name in names if name != CONFIG_FILE and not name.startswith(_SCRAPS)]
     if foreign:
         raise UserError(
             f"{folder} is not empty and is no run of robot-rig (it holds {', '.join(sorted(foreign)[:3])})",
             next_step="choose another folder with --run",
         )
-    write_atomically(folder / CONFIG_FILE, dump_config(config).encode())
-    mark = {"format": FORMAT, "config_hash": config.hash(), "preset": config.preset, "versions": versions()}
-    write_atomically(folder / MARK_FILE, json.dumps(mark, indent=1).encode())
 
 
-def _is_scrap(entry: Path) -> bool:
-    return entry.name.startswith((f".{CONFIG_FILE}.", f".{MARK_FILE}."))
+def _refuse_half_made(folder: Path) -> None:
+    if (folder / ORIGIN_FILE).exists():
+        raise UserError(
+            f"{folder} is no run yet: a `rig data merge` or `rig data split` into it was interrupted",
+            next_step=f"give that command again, it goes on (its runs are named in {folder / ORIGIN_FILE})",
+        )
 
 
 def _locked(folder: Path) -> int:
@@ -231,6 +238,7 @@ def _locked(folder: Path) -> int:
 
 def _mark(folder: Path) -> dict[str, Any]:
     if not (folder / MARK_FILE).is_file():
+        _refuse_half_made(folder)
         raise UserError(f"there is no run in {folder}", next_step="begin one with `rig demo` or `rig collect`")
     mark = _json(folder / MARK_FILE)
     if mark.get("format") != FORMAT:

@@ -56,6 +56,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.stranger_files": _room(0, "contracts"),
     "robot_rig.array_files": _room(0, "contracts", "numpy"),
     "robot_rig.runs": _room(0, "contracts", "numpy"),
+    "robot_rig.versions": _room(0, "contracts"),
     "robot_rig.vision": _room(1, "vision", "numpy cv2", siblings=True),
     "robot_rig.picture_files": _room(1, "vision", "numpy", siblings=True),
     "robot_rig.control": _room(1, "control", "numpy", siblings=True),

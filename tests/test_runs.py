@@ -21,7 +21,8 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.disk import require_free_space, write_atomically
 from robot_rig.errors import UserError
-from robot_rig.runs import FORMAT, RunFolder, versions
+from robot_rig.runs import FORMAT, RunFolder
+from robot_rig.versions import versions
 
 CONFIG = Config()
 OTHER = load_config([], ["vae.beta=2", "seed=5"])
@@ -47,7 +48,8 @@ def test_reading_a_run_gives_the_configuration_it_was_begun_with(tmp_path: Path)
 
 
 def test_the_versions_are_found_without_loading_the_packages() -> None:
-    code = "import robot_rig.runs as r, sys; r.versions(); assert not {'torch', 'mujoco', 'cv2'} & set(sys.modules)"
+    code = "import robot_rig.runs, robot_rig.versions as r, sys; r.versions()"
+    code += "; assert not {'torch', 'mujoco', 'cv2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

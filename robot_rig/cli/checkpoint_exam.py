@@ -29,10 +29,11 @@ from robot_rig.goal_library import GoalLibrary
 from robot_rig.learning.checkpoint import MANIFEST
 from robot_rig.learning.views import reconstruct
 from robot_rig.report_exam import NO_TRUTH, SPREAD_COLUMNS, SUCCESS_COLUMNS, render_exam, spread_cells, success_cells
-from robot_rig.runs import CONFIG_FILE, RunFolder, versions
+from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.appraise import appraise, told
 from robot_rig.stages.shipping import Shipment, load_checkpoint
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
+from robot_rig.versions import versions
 from sim.exam import SimExam, require_exam
 
 EXAMS = Path("runs/exams")

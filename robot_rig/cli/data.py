@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from robot_rig.config_files import load_config
-from robot_rig.data.check import Finding, inspect, survey
+from robot_rig.data.check import Finding, inspect, lost_in_all, survey
 from robot_rig.data.lag import arm_lag
 from robot_rig.data.log import read_episode
 from robot_rig.data.salvage import salvage
@@ -29,7 +29,8 @@ FILM_ENLARGEMENT = 3
 
 
 def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
-    """Print a table of the episode files in `paths` (files or folders) and what is wrong with each.
+    """Print a table of the episode files in `paths` (files or folders) and what is wrong with each, and with all of
+    them together.
 
     `rate_hz` is the rate that the steps should have. Returns the exit code: 0 when all is well, else 1. Raises
     UserError when there is nothing to look at, or a file named here is missing or no episode.
@@ -51,9 +52,12 @@ def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
     wrong = [finding for finding in findings if finding.faults]
     for finding in wrong:
         console.print(f"{finding.path}: {'; '.join(finding.faults)}", markup=False, highlight=False, soft_wrap=True)
+    lost = lost_in_all(findings)
+    if lost:
+        console.print(f"all together: {lost}", highlight=False, soft_wrap=True)
     steps = sum(finding.steps for finding in findings)
     console.print(f"{len(findings)} episodes, {steps} steps, {len(wrong)} with faults", highlight=False)
-    return 1 if wrong else 0
+    return 1 if wrong or lost else 0
 
 
 def lag(run: Path) -> int:

@@ -16,11 +16,11 @@ from rich.console import Console
 from robot_rig.cli.progress import Advance, stage_bar
 from robot_rig.config import Config
 from robot_rig.data.outline import Outline
-from robot_rig.data.set_copy import ORIGIN, assemble, held_still, outlines, refuse_twins
+from robot_rig.data.set_copy import assemble, held_still, outlines, refuse_taken, refuse_twins, require_room
 from robot_rig.data.sets import LeftOut, Origin, draw, in_one_row, refuse_differences, refuse_other_actions
-from robot_rig.data.store import NAME, EpisodeStore, number_of, stage_of
+from robot_rig.data.store import NAME, EpisodeStore, logs_below, number_of, stage_of
 from robot_rig.errors import UserError
-from robot_rig.runs import RunFolder
+from robot_rig.runs import ORIGIN_FILE, RunFolder
 
 PATIENCE_S = 1.0
 """From here on a person is shown how far it has come."""
@@ -94,8 +94,15 @@ def split(run: Path, out: tuple[Path, Path], share: float, seed: int, console: C
         refuse_other_actions(folder.config, episodes)
         sides = draw([episode.path for episode in episodes], share, seed)
         how = {"word": "split", "share": share, "seed": seed}
-        for place, side, placements in zip(out, ("first", "rest"), sides, strict=True):
-            origin = Origin({**how, "side": side}, (run,), tuple(placements), tuple(left_out))
+        origins = [
+            (place, Origin({**how, "side": side}, (run,), tuple(placements), tuple(left_out)))
+            for place, side, placements in zip(out, ("first", "rest"), sides, strict=True)
+        ]
+        # Both places before the first copy: what cannot be done whole is not begun.
+        for place, origin in origins:
+            refuse_taken(place, origin)
+        require_room(origins)
+        for place, origin in origins:
             _write(place, folder.config, origin, console)
         stages = [{stage_of(placement.source) for placement in placements} for placements in sides]
         for stage in sorted(stages[0] ^ stages[1]):
@@ -116,7 +123,7 @@ def _write(out: Path, config: Config, origin: Origin, console: Console) -> None:
     for left in origin.left_out:
         _say(console, f"left out: {left.why}")
     count = len(origin.placements)
-    _say(console, f"{out}: {count} episodes, {size / 1e6:.1f} MB; {out / ORIGIN} says where each is from")
+    _say(console, f"{out}: {count} episodes, {size / 1e6:.1f} MB; {out / ORIGIN_FILE} says where each is from")
 
 
 def _refuse_same(folders: Sequence[Path]) -> None:
@@ -131,7 +138,7 @@ def _files(path: Path) -> list[Path]:
     """The episode files that `path` means, in the order they were begun."""
     if not path.is_dir():
         return [path]
-    return sorted(path.rglob("*.mcap"), key=lambda file: (file.parent, _number(file), file.name))
+    return sorted(logs_below(path), key=lambda file: (file.parent, _number(file), file.name))
 
 
 def _number(file: Path) -> int:

@@ -1,7 +1,7 @@
 """A new run folder from episodes of others, byte for byte, which a Ctrl-C or a power cut leaves fit to be repeated.
 
-Called by `rig data merge` and `split`. A note in the new run, `origin.json`, says before the first copy what is to be
-there, and after the last one that it is.
+Called by `rig data merge` and `split`. A note in the new folder, `origin.json`, says before the first copy what is to
+be there, and after the last one that it is. Only then is the folder marked as a run: nobody learns from a half.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import filecmp
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from robot_rig.data.durable_file import being_written, sync_folder
 from robot_rig.data.outline import Outline, outline
 from robot_rig.data.sets import ORIGIN_FORMAT, LeftOut, Origin, twins
 from robot_rig.data.store import EpisodeStore
-from robot_rig.disk import require_free_space, unwritable, write_atomically
+from robot_rig.disk import disk_of, require_free_space, unwritable, write_atomically
 from robot_rig.errors import UserError
-from robot_rig.runs import RunFolder
+from robot_rig.runs import CONFIG_FILE, MARK_FILE, ORIGIN_FILE, RunFolder
 from robot_rig.stranger_files import BLOCK_BYTES, open_regular, parse_object, read_regular, sha256_of
 
-ORIGIN = "origin.json"
+EPISODES = "episodes"
 NOTE_LIMIT = 64 * 2**20
 """Bytes of a note: a hundred thousand episodes of long paths."""
 
@@ -72,30 +72,75 @@ def assemble(
 ) -> dict[str, Any]:
     """Make the run `out` of `config` from the episodes that `origin` names; returns its note.
 
-    What an interrupted attempt has copied is kept. `progress` is told the bytes so far. Raises UserError when `out` is
-    something else already, or the disk refuses.
+    What an interrupted attempt has copied is kept, and `out` is no run before all is there. `progress` is told the
+    bytes so far. Raises UserError when `out` is something else already, or the disk refuses.
     """
-    size = sum(placement.source.stat().st_size for placement in origin.placements)
-    require_free_space(out, size)
-    with _claimed(out, config) as run:
-        _refuse_other_contents(run, origin)
-        note = run.path / ORIGIN
+    require_room([(out, origin)])
+    with _held(out, config) as run:
+        refuse_taken(out, origin)
+        path, earlier = run.path / ORIGIN_FILE, read_origin(run.path)
+        was_complete = earlier is not None and earlier.get("complete") is True
         sha256: dict[str, str] = {}
         done = 0
-        _write_note(note, origin.note(sha256))
+        if not was_complete:
+            _write_note(path, origin.note(sha256))
+        EpisodeStore(run.episodes)
         for source, name in origin.placements:
             sha256[name] = _kept(source, run.episodes / name) or _copy(source, run.episodes / name)
             done += source.stat().st_size
             progress(done)
         sync_folder(run.episodes)
-        complete = origin.note(sha256)
-        _write_note(note, complete)
-    return complete
+        note = origin.note(sha256)
+        if not was_complete:
+            _write_note(path, note)
+        run.mark()
+    return note
+
+
+def require_room(wanted: Iterable[tuple[Path, Origin]]) -> None:
+    """Raise UserError unless each disk has room for all copies in `wanted` (place, origin) that are still to be made
+    on it."""
+    needed: dict[int, tuple[Path, int]] = {}
+    for out, origin in wanted:
+        missing = [source for source, name in origin.placements if not (out / EPISODES / name).exists()]
+        place, before = needed.get(disk_of(out), (out, 0))
+        needed[disk_of(out)] = place, before + sum(source.stat().st_size for source in missing)
+    for place, size in needed.values():
+        require_free_space(place, size)
+
+
+def refuse_taken(out: Path, origin: Origin) -> None:
+    """Raise UserError unless `out` is absent, empty, or what an attempt at the very same `origin` has left."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"{out} is a file, and a run is a folder", next_step=OTHER_OUT)
+    note = read_origin(out)
+    if note is not None and note.get("plan") != origin.plan():
+        raise UserError(
+            f"{out} was begun from other episodes, or by another word (see its {ORIGIN_FILE})",
+            next_step=f"{OTHER_OUT}, or delete it if an interrupted attempt left it",
+        )
+    if (out / MARK_FILE).exists():
+        # In a run that this once made, more may have happened since; in any other, copies would join what was learnt.
+        if note is None:
+            raise UserError(f"{out} is a run already", next_step=OTHER_OUT)
+    elif foreign := _foreign(out, set() if note is None else {name for _, name in origin.placements}):
+        raise UserError(f"{out} holds something else already: {', '.join(foreign[:3])}", next_step=OTHER_OUT)
+
+
+def _foreign(out: Path, planned: Set[str]) -> list[str]:
+    """What no attempt at making a run of the `planned` episodes has put into the folder `out`."""
+    own = {CONFIG_FILE, ORIGIN_FILE, EPISODES} if planned else {CONFIG_FILE}
+    scraps = tuple(f".{name}." for name in (CONFIG_FILE, MARK_FILE, ORIGIN_FILE))
+    entries = [entry.name for entry in out.iterdir() if entry.name not in own and not entry.name.startswith(scraps)]
+    extra = {log.name for log in (out / EPISODES).glob("[!.]*.mcap")} - planned if planned else set()
+    return sorted([*entries, *(f"{EPISODES}/{name}" for name in extra)])
 
 
 def read_origin(run: Path) -> dict[str, Any] | None:
     """The note of the run folder `run`, None where it has none. Raises UserError for a damaged or another version's."""
-    path = run / ORIGIN
+    path = run / ORIGIN_FILE
     if not path.exists():
         return None
     try:
@@ -107,24 +152,12 @@ def read_origin(run: Path) -> dict[str, Any] | None:
     return note
 
 
-def _claimed(out: Path, config: Config) -> RunFolder:
+def _held(out: Path, config: Config) -> RunFolder:
+    begin = RunFolder.claim if (out / MARK_FILE).exists() else RunFolder.prepare
     try:
-        return RunFolder.claim(out, config)
+        return begin(out, config)
     except UserError as error:
         raise UserError(error.problem, next_step=OTHER_OUT) from error
-
-
-def _refuse_other_contents(run: RunFolder, origin: Origin) -> None:
-    """Only an empty run, or what an attempt at the very same has left, is gone on with."""
-    note = read_origin(run.path)
-    if note is None:
-        if EpisodeStore(run.episodes).paths():
-            raise UserError(f"{run.path} is a run with episodes already", next_step=OTHER_OUT)
-    elif note.get("plan") != origin.plan():
-        raise UserError(
-            f"{run.path} was begun from other episodes, or by another word (see its {ORIGIN})",
-            next_step=f"{OTHER_OUT}, or delete it if an interrupted attempt left it",
-        )
 
 
 def _write_note(path: Path, note: dict[str, Any]) -> None:

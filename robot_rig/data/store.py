@@ -74,6 +74,16 @@ class EpisodeStore:
                 yield episode
 
 
+def logs_below(folder: Path) -> list[Path]:
+    """Every .mcap file in and below `folder`, whatever it is called, in no order.
+
+    What is hidden (a dot before the file's name or that of a folder between) is left out: there files arrive, half of
+    each, before they are moved to where they are meant.
+    """
+    found = folder.rglob("*.mcap")
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
 def stage_of(path: Path) -> str:
     """The stage in the name of an episode of a store."""
     return path.stem.rpartition("-")[0]

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.set_copy import read_origin
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
+from robot_rig.disk import require_free_space
 from robot_rig.runs import RunFolder
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step, picture
 from tests.tiny_run import start
@@ -64,8 +66,13 @@ def contents(run: Path) -> dict[str, bytes]:
 
 
 def refused(capsys: Capture, *arguments: object) -> str:
+    return said_of(["data", *map(str, arguments)], capsys)
+
+
+def said_of(words: list[str], capsys: Capture) -> str:
+    """The one line with which the command is refused."""
     capsys.readouterr()
-    assert main(["data", *map(str, arguments)]) == 2
+    assert main(words) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1, lines
     return lines[0]
@@ -178,14 +185,52 @@ def test_merging_again_is_no_harm_and_anything_else_in_its_place_is_refused(
     assert "from other episodes" in refused(capsys, "merge", a, used, "--out", out)
     (out / "episodes" / "collect-000001.mcap").write_bytes(b"changed")
     assert "no longer a copy" in refused(capsys, *merge)
-    assert "is a run with episodes already" in refused(capsys, *half, used, tmp_path / "rest")
+    assert "is a run already" in refused(capsys, *half, used, tmp_path / "rest")
     thesis = tmp_path / "thesis"
     thesis.mkdir()
     (thesis / "a.tex").write_text("mine")
-    assert "--out" in refused(capsys, "merge", a, b, "--out", thesis)
+    assert "a.tex" in refused(capsys, "merge", a, b, "--out", thesis)
+    assert "is a file" in refused(capsys, "merge", a, b, "--out", thesis / "a.tex")
     note = json.loads((out / "origin.json").read_text())
     (out / "origin.json").write_text(json.dumps({**note, "format": 2}))
     assert "has format 2, and this is 1" in refused(capsys, *merge)
+
+
+def add_progress(run: RunFolder) -> None:
+    run.record("train", updates=10)
+
+
+def add_checkpoint(run: RunFolder) -> None:
+    (run.checkpoints / "practice-000000").mkdir()
+
+
+def add_nothing(run: RunFolder) -> None:
+    pass
+
+
+@pytest.mark.parametrize("add", [add_progress, add_checkpoint, add_nothing])
+def test_a_run_of_something_else_gets_no_copies(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, add: Callable[[RunFolder], None]
+) -> None:
+    """Even an empty one: while they are copied, it would be learnt from by half."""
+    other = begun(tmp_path / "other")
+    add(RunFolder.open(other))
+    before = sorted(path.relative_to(other) for path in other.rglob("*"))
+    assert "is a run already" in refused(capsys, "merge", *two, "--out", other)
+    assert sorted(path.relative_to(other) for path in other.rglob("*")) == before
+
+
+def test_merging_again_leaves_alone_what_has_happened_in_the_run_since(two: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["data", "merge", *map(str, two), "--out", str(out)]
+    assert main(words) == 0
+    log(out, "practice", 70)
+    add_progress(RunFolder.open(out))
+    note = os.stat(out / "origin.json").st_ino
+    assert main(words) == 0
+    assert os.stat(out / "origin.json").st_ino == note, "what is complete is at no moment said not to be"
+    assert RunFolder.open(out).progress("train") == {"updates": 10}
+    assert len(contents(out)) == 7
 
 
 def test_runs_that_do_not_belong_together_are_refused(two: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
@@ -254,7 +299,7 @@ set_copy._copy = copy
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("after", [0, 3])
 def test_an_interrupted_merge_is_repeated(
-    two: tuple[Path, Path], tmp_path: Path, number: signal.Signals, after: int
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, number: signal.Signals, after: int
 ) -> None:
     a, b = two
     out = tmp_path / "out"
@@ -267,6 +312,9 @@ def test_an_interrupted_merge_is_repeated(
     note = read_origin(out)
     assert note is not None
     assert not note["complete"]
+    assert "Give that command again" in said_of(["train", "--run", str(out)], capsys)
+    assert "Give that command again" in said_of(["collect", "--run", str(out)], capsys)
+    assert "Give that command again" in refused(capsys, "merge", a, out, "--out", tmp_path / "both")
     kept = {path: os.stat(path).st_mtime_ns for path in EpisodeStore(out / "episodes").paths()}
     assert main(words) == 0
     assert len(contents(out)) == 6
@@ -275,6 +323,21 @@ def test_an_interrupted_merge_is_repeated(
     note = read_origin(out)
     assert note is not None
     assert note["complete"]
+    assert RunFolder.open(out).config == RunFolder.open(a).config
+
+
+def test_what_lies_in_a_half_made_run_and_is_not_of_it_is_named(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "out"
+    merge = ["merge", *map(str, two), "--out", str(out)]
+    assert main(["data", *merge]) == 0
+    (out / "run.json").unlink()
+    log(out, "practice", 70)
+    said = refused(capsys, *merge)
+    assert "holds something else already: " in said
+    assert "episodes/practice-000006.mcap" in said
+    assert not (out / "run.json").exists()
 
 
 def test_split_draws_whole_episodes_of_each_stage(tmp_path: Path, capsys: Capture) -> None:
@@ -309,7 +372,43 @@ def test_a_full_disk_is_told_and_leaves_a_run_to_repeat(
     def full(place: Path, needed: int) -> None:
         real(place, needed + (1 << 60))
 
-    real = set_copy.require_free_space
+    real = require_free_space
     monkeypatch.setattr(set_copy, "require_free_space", full)
     assert "are needed" in refused(capsys, "merge", a, b, "--out", out)
     assert not out.exists()
+
+
+def test_only_what_is_not_there_yet_needs_room(
+    two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that had room for all but the last copy takes the repetition once that one fits."""
+    wanted: list[int] = []
+    monkeypatch.setattr(set_copy, "require_free_space", lambda _, needed: wanted.append(needed))
+    out = tmp_path / "out"
+    words = ["data", "merge", *map(str, two), "--out", str(out)]
+    assert main(words) == 0
+    last = out / "episodes" / "collect-000005.mcap"
+    size = last.stat().st_size
+    assert main(words) == 0
+    last.unlink()
+    assert main(words) == 0
+    assert wanted == [sum(map(len, contents(out).values())), 0, size]
+
+
+def test_split_begins_neither_side_where_one_cannot_be(
+    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, taken = two
+    new = tmp_path / "new"
+    split = ["split", run, "--share", "0.5", "--out"]
+    assert "is a run already" in refused(capsys, *split, new, taken)
+    assert not new.exists()
+    total = sum(map(len, contents(run).values()))
+    real = require_free_space
+
+    def nearly_full(place: Path, needed: int) -> None:
+        real(place, needed if needed < total else 1 << 60)
+
+    monkeypatch.setattr(set_copy, "require_free_space", nearly_full)
+    assert "are needed" in refused(capsys, *split, new, tmp_path / "rest")
+    assert not new.exists()

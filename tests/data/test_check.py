@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from robot_rig.cli import data as data_cli
-from robot_rig.data.check import Finding, brightness_jumps, inspect
+from robot_rig.data.check import Finding, brightness_jumps, inspect, lost_in_all, survey
 from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
 from robot_rig.errors import UserError
@@ -90,32 +90,91 @@ def test_the_threshold_of_brightness_is_where_it_says(light: float, is_told: boo
     assert bool(brightness_jumps(frames)) == is_told
 
 
+def test_an_arm_over_a_dark_table_is_no_change_of_light() -> None:
+    """What is lit is the arm, and wherever it goes, most of what is lit has changed."""
+    frames = np.full((8, 84, 84, 3), 4, np.uint8)
+    for n, frame in enumerate(frames):
+        frame[:, max(0, 15 * n - 28) : 15 * n] = 200
+    assert brightness_jumps(frames) == {}
+    # Half lit, half of it changing: a lamp at the edge, or an arm.
+    table = np.stack([np.full((84, 84, 3), 60, np.uint8)] * 2)
+    table[1, :48] = 120
+    assert brightness_jumps(table) == {}
+    table[1, :72] = 120
+    assert brightness_jumps(table).keys() == {1}
+
+
 def test_what_cannot_be_judged_is_no_change_of_light() -> None:
     white, dark = np.full_like(BLACK, 250), np.full_like(BLACK, 12)
     assert brightness_jumps(np.stack([white, np.full_like(BLACK, 255), BLACK, dark, white])) == {}
 
 
-def test_pictures_that_are_missing_are_counted_and_many_are_a_fault(tmp_path: Path) -> None:
-    def found(name: str, numbers: list[int], stamps: list[float]) -> Finding:
-        path = write_pictures(tmp_path / f"{name}.mcap", [scene(n % 84, noise=n) for n in numbers], stamps, numbers)
-        return inspect(path, 10.0)
+def numbered(path: Path, numbers: list[int], stamps: list[float]) -> Finding:
+    """What is found in a log of pictures with these numbers."""
+    return inspect(write_pictures(path, [scene(n % 84, noise=n) for n in numbers], stamps, numbers), 10.0)
 
+
+def test_pictures_that_are_missing_are_counted(tmp_path: Path) -> None:
     thirds = [3 * n for n in range(21)]
     # Every third of 30 a second, and now and then its neighbour, which lies nearer to the beat.
     near = [n + (n % 7 == 0) for n in thirds]
-    assert found("near", near, [n / 30 for n in near]).dropped == 0
-    # Six pictures that had numbers did not arrive: one in ten.
-    jumped = [n + (6 if n > 30 else 0) for n in thirds]
-    lost = found("jumped", jumped, at(10, 21))
-    assert (lost.dropped, lost.faults) == (5, ("dropped: 5 pictures of the camera are missing",))
+    sound = numbered(tmp_path / "near.mcap", near, [n / 30 for n in near])
+    assert (sound.dropped, sound.pictures, sound.faults) == (0, near[-1] - near[0], ())
+    # Of a camera of 60 Hz the two that lay nearest to the beat are missing, four times; the neighbour may be a choice.
+    sixths = np.cumsum([0] + [8 if n % 5 == 2 else 6 for n in range(20)]).tolist()
+    assert numbered(tmp_path / "sixths.mcap", sixths, [n / 60 for n in sixths]).dropped == 4
     # Lost before they were numbered: the numbers go on, the time does not.
     stamps = np.cumsum([0.0] + [4 / 30 if n % 4 == 0 else 0.1 for n in range(20)]).tolist()
-    late = found("late", thirds, stamps)
-    assert (late.dropped, late.faults) == (5, ("dropped: 5 pictures of the camera are missing",))
-    one = found("one", [n + (n > 10) for n in range(21)], at(10, 21))
-    assert (one.dropped, one.faults) == (1, ())
-    anew = found("anew", [*range(50, 60), *range(1, 12)], at(10, 21))
-    assert (anew.dropped, anew.faults) == (0, ("renumbered: the camera began to count anew 1 times",))
+    late = numbered(tmp_path / "late.mcap", thirds, stamps)
+    assert (late.dropped, late.pictures) == (5, 65)
+
+
+def test_what_the_policy_passed_over_is_a_gap_and_no_loss(tmp_path: Path) -> None:
+    """A camera that delivers all of its pictures to a policy that misses four beats."""
+    numbers = np.cumsum([0] + [6 if n % 5 == 2 else 3 for n in range(20)]).tolist()
+    found = numbered(tmp_path / "beats.mcap", numbers, [n / 30 for n in numbers])
+    assert (found.dropped, found.pictures, found.gaps) == (0, 48, 4)
+    assert found.faults == ("gaps: 4 steps took more than 1.5 periods",)
+
+
+def test_loss_is_judged_over_all_files_and_only_beyond_chance(tmp_path: Path) -> None:
+    def played(name: str, share: float) -> list[Finding]:
+        chance = np.random.default_rng(5)
+        lost = np.minimum(chance.geometric(1.0 - share, (20, 50)) - 1, 1)
+        numbers = [np.cumsum([0, *(1 + row)]).tolist() for row in lost]
+        return [numbered(tmp_path / f"{name}{n}.mcap", row, at(10, 51)) for n, row in enumerate(numbers)]
+
+    sound, bad = played("sound", 0.02), played("bad", 0.12)
+    assert max(finding.dropped for finding in sound) > 2, "there are episodes that are unlucky"
+    assert [finding.faults for finding in [*sound, *bad]] == [()] * 40
+    assert [lost_in_all([finding]) for finding in sound] == [""] * 20
+    assert lost_in_all(sound) == ""
+    lost, due = sum(finding.dropped for finding in bad), sum(finding.pictures for finding in bad)
+    assert lost_in_all(bad) == f"dropped: {lost} of {due} pictures of the camera are missing"
+    assert lost_in_all([]) == ""
+    assert data_cli.check([finding.path for finding in sound]) == 0
+    assert data_cli.check([finding.path for finding in bad]) == 1
+
+
+def test_a_camera_that_counts_anew_is_told_and_loses_nothing_by_it(tmp_path: Path) -> None:
+    anew = numbered(tmp_path / "anew.mcap", [*range(50, 60), 1, 2, *range(4, 13)], at(10, 21))
+    assert (anew.dropped, anew.pictures) == (1, 20)
+    assert anew.faults == ("renumbered: the camera began to count anew 1 times",)
+    # From 5 to 5: the last number says nothing of how many there were.
+    back = numbered(tmp_path / "back.mcap", [*range(5, 15), *range(1, 3), 4, 5], at(10, 14))
+    assert back.faults == ("renumbered: the camera began to count anew 1 times",)
+
+
+def test_what_is_still_arriving_is_no_episode_yet(tmp_path: Path) -> None:
+    (tmp_path / "episodes").mkdir()
+    good = write_log(tmp_path / "episodes" / "collect-000000.mcap", 3)
+    for folder in (".incoming", ".incoming/.partial", "episodes/.incoming"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "collect-000001.mcap").write_bytes(good.read_bytes()[:9000])
+    (tmp_path / "episodes" / "._collect-000000.mcap").write_bytes(b"what a file manager adds")
+    assert [finding.path for finding in survey(tmp_path, 10.0)] == [good]
+    # Who names the hidden folder means it.
+    assert len(survey(tmp_path / ".incoming", 10.0)) == 1
 
 
 def test_the_table_lists_every_file_and_the_exit_code_tells(

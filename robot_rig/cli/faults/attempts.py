@@ -14,7 +14,7 @@ from rich.console import Console
 from robot_rig.cli.faults.results import Attempt, Results, RowResult
 from robot_rig.cli.live.ending import ended_in_order
 from robot_rig.errors import UserError
-from robot_rig.runs import versions
+from robot_rig.versions import versions
 from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
 from sim.faults.rows import NotPermittedError, Row

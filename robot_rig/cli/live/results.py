@@ -17,8 +17,9 @@ from robot_rig.evaluation_files import save_evaluation
 from robot_rig.learning.views import reconstruct
 from robot_rig.report_film import Film, thirds, write_film
 from robot_rig.report_live import LiveData, write_live_report
-from robot_rig.runs import RunFolder, versions
+from robot_rig.runs import RunFolder
 from robot_rig.stages.shipping import checkpoints, load_policy
+from robot_rig.versions import versions
 
 SUCCESS_M = 0.02
 
