@@ -1,6 +1,6 @@
 """A run's folder: what was configured, how far each stage has come, and where its files lie. Called by stages and cli.
 
-    RUN/run.json       format, hash of the configuration, versions of everything; written last, so it marks a run
+    RUN/run.json       format, identity, hash of the configuration, versions; written last, so it marks a run
     RUN/config.yaml    the resolved configuration
     RUN/progress.json  counters of each stage
     RUN/state/*.npz    what a stage needs to go on where it stopped
@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import re
+import secrets
 import subprocess
 import weakref
 import zipfile
@@ -210,7 +211,14 @@ def _create(folder: Path, config: Config) -> None:
             next_step="choose another folder with --run",
         )
     write_atomically(folder / CONFIG_FILE, dump_config(config).encode())
-    mark = {"format": FORMAT, "config_hash": config.hash(), "preset": config.preset, "versions": versions()}
+    mark = {
+        "format": FORMAT,
+        # A run that is begun anew with the same settings is another one.
+        "id": secrets.token_hex(8),
+        "config_hash": config.hash(),
+        "preset": config.preset,
+        "versions": versions(),
+    }
     write_atomically(folder / MARK_FILE, json.dumps(mark, indent=1).encode())
 
 
