@@ -176,9 +176,10 @@ class Ssh:
             return EntryRefusedError(missing, next_step="sudo apt-get install rsync there")
         lines = [line.strip() for line in complained.splitlines() if line.strip()]
         why = _telling(lines)[:SHOWN_CHARS] or f"it ended with code {code}"
-        if signs := [line for line in lines if any(sign in line for sign in OF_DISK)]:
-            full = f"the disk of {writes} takes nothing more: {signs[0][:SHOWN_CHARS]}"
-            return DiskError(full, next_step="make room there, and run this again")
+        for sign in OF_DISK:
+            if sign in complained:
+                full = f"the disk of {writes} takes nothing more ({sign})"
+                return DiskError(full, next_step="make room there, and run this again")
         link = (SomeFailedError if code == SOME_FAILED else LinkError)(why, code)
         return self._explain_ssh(complained) or link if code == SSH_FAILED else link
 
