@@ -97,7 +97,9 @@ class Ssh:
         """
         # By stdin: so it matters not which shell logs in there.
         command = [*self._command(), "--", self.machine.host, f"{YIELDING} sh -s"]
-        said = self._call(command, f"export LC_ALL=C\n{script}".encode(), ANSWER_S, str(self.machine)).decode(errors="replace")
+        said = self._call(command, f"export LC_ALL=C\n{script}".encode(), ANSWER_S, str(self.machine)).decode(
+            errors="replace"
+        )
         return said.split(f"{SECTION}\n")[1:]
 
     def rsync(self, arguments: Sequence[str], source: str, target: str, names: Sequence[str] = ()) -> None:

@@ -175,9 +175,7 @@ def test_another_run_under_the_old_name_is_refused(pull: Pull, played: Path, tmp
     assert RunFolder.open(tmp_path / "mirror").config == tiny_config()
 
 
-def test_a_run_that_was_begun_anew_with_the_same_settings_is_refused(
-    pull: Pull, played: Path, tmp_path: Path
-) -> None:
+def test_a_run_that_was_begun_anew_with_the_same_settings_is_refused(pull: Pull, played: Path, tmp_path: Path) -> None:
     write_log(played / "episodes" / "collect-000000.mcap", 2)
     bring(pull)
     shutil.rmtree(played)
