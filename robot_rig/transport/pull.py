@@ -46,8 +46,8 @@ cd -- PATH 2>/dev/null || exit 0
 echo '{SECTION}'
 sha256sum -- {CONFIG_FILE} {MARK_FILE} 2>/dev/null
 cd episodes 2>/dev/null || exit 0
-pattern='\\([0-9]*\\) \\([a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap\\)'
-found=$(find . -maxdepth 1 -name '*.mcap*' -printf '%s %f\\n' | sed -n "s/^$pattern\\$/\\3 \\1 \\2/p" | sort -k 1,1n -k 3,3)
+sorted='s/^\\([0-9]*\\) \\([a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap\\)$/\\3 \\1 \\2/p'
+found=$(find . -maxdepth 1 -name '*.mcap*' -printf '%s %f\\n' | sed -n "$sorted" | sort -k 1,1n -k 3,3)
 echo '{SECTION}'
 echo "$found" | cut -d ' ' -f 2,3
 last=$(echo "$found" | tail -n 1 | cut -d ' ' -f 3)
@@ -82,8 +82,8 @@ class Pull:
             self._release = weakref.finalize(self, os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for scrap in self._staging.iterdir():
-                # What an rsync that was killed had open; and what had come whole, but perhaps not onto the disk before a
-                # power cut: then it is zeros under the right size and time, and rsync would take it for the same.
+                # What an rsync that was killed had open; and what had come whole, but perhaps not onto the disk before
+                # a power cut: then it is zeros under the right size and time, and rsync would take it for the same.
                 if not scrap.is_dir():
                     scrap.unlink()
         except BlockingIOError as error:

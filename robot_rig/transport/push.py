@@ -163,8 +163,8 @@ class Push:
             )
         if mine != its:
             raise UserError(
-                f"{self._address} holds another run than {self._run}, with the same settings: another trainer's, or one "
-                "that was begun before this one",
+                f"{self._address} holds another run than {self._run}, with the same settings: another trainer's, or "
+                "one that was begun before this one",
                 next_step="choose another folder with --out, or move that one away there",
             )
 

@@ -38,7 +38,7 @@ SOME_FAILED = 23
 """How rsync ends when it could not copy some files; all others have come, and the link is sound."""
 
 OF_DISK = ("No space left on device", "Disk quota exceeded", "Read-only file system")
-"""What programs complain of when a disk takes nothing more. How they end does not say it: rsync's 11 has other causes."""
+"""What programs complain of when a disk takes nothing more; rsync's code 11 has other causes as well."""
 
 VANISHED = 24
 """How rsync ends when a file was removed there while it looked; all others have come."""
