@@ -1,6 +1,6 @@
 """A run's folder: what was configured, how far each stage has come, and where its files lie. Called by stages and cli.
 
-    RUN/run.json       format, hash of the configuration, versions of everything; written last, so it marks a run
+    RUN/run.json       format, identity, hash of the configuration, versions; written last, so it marks a run
     RUN/config.yaml    the resolved configuration
     RUN/progress.json  counters of each stage
     RUN/state/*.npz    what a stage needs to go on where it stopped
@@ -16,6 +16,7 @@ import io
 import json
 import os
 import re
+import secrets
 import weakref
 import zipfile
 from collections.abc import Callable, Mapping
@@ -104,9 +105,10 @@ class RunFolder:
         try:
             if not (self.path / MARK_FILE).exists():
                 write_atomically(self.path / CONFIG_FILE, dump_config(self.config).encode())
-                mark = {"format": FORMAT, "config_hash": self.config.hash(), "preset": self.config.preset}
-                text = json.dumps({**mark, "versions": versions()}, indent=1)
-                write_atomically(self.path / MARK_FILE, text.encode())
+                # By its id, a run that is begun anew with the same settings is another one.
+                told = {"format": FORMAT, "id": secrets.token_hex(8), "config_hash": self.config.hash()}
+                mark = {**told, "preset": self.config.preset, "versions": versions()}
+                write_atomically(self.path / MARK_FILE, json.dumps(mark, indent=1).encode())
             for name in _SUBFOLDERS:
                 (self.path / name).mkdir(exist_ok=True)
         except OSError as error:

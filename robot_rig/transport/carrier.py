@@ -12,7 +12,7 @@ from typing import Protocol
 
 from robot_rig.clock import WallClock
 from robot_rig.errors import UserError
-from robot_rig.transport.ssh import EntryRefusedError, LinkError, Ssh
+from robot_rig.transport.ssh import DiskError, EntryRefusedError, LinkError, SomeFailedError, Ssh
 
 LOOK_S = 5.0
 """How often the other machine is asked: an episode takes about as long."""
@@ -33,7 +33,7 @@ class Errand(Protocol):
     """What is carried: `pull.Pull` and `push.Push` are two.
 
     `look` asks the other end; `carry` moves a piece of what is behind and says whether there was one. Both raise
-    LinkError and EntryRefusedError, after which they may be called again, and UserError for good.
+    LinkError, EntryRefusedError and DiskError, after which they may be called again, and UserError for good.
     """
 
     unit: str
@@ -66,7 +66,8 @@ class Carrier:
         self._thread = threading.Thread(target=self._run, name=f"carrier {self.name}", daemon=True)
         self._closing, self._wake, self._turn = threading.Event(), threading.Event(), threading.Lock()
         self._begun = self._done = 0
-        self._failures, self._lost_at, self._told = 0, 0.0, False
+        self._failures, self._lost_at, self._told, self._patience = 0, 0.0, False, 0.0
+        self._lacking = ""
         self._failure: UserError | None = None
 
     @property
@@ -77,8 +78,10 @@ class Carrier:
     def meet(self, patience: float) -> None:
         """Look once, on the caller's thread. Raises UserError for what a person must mend.
 
-        A machine that cannot be reached is no error for who has the `patience` (s) to wait for it.
+        A machine that cannot be reached is no error for who has the `patience` (s) to wait for it; nor is, later on, a
+        disk that is full.
         """
+        self._patience = patience
         try:
             self._look()
         except LinkError as error:
@@ -150,10 +153,13 @@ class Carrier:
                 self._well(what)
                 if self._closing.is_set():
                     return 0.0
-        except (LinkError, EntryRefusedError) as error:
+        except (LinkError, EntryRefusedError, DiskError) as error:
+            if isinstance(error, DiskError) and self._patience <= 0.0:
+                raise
             if not self._closing.is_set():
                 # A link that carries something before it breaks is a bad one, but none that is lost.
-                self._lost(error, 1 if self.behind >= found else 0)
+                useful = isinstance(error, SomeFailedError) or self.behind < found
+                self._lost(error, 0 if useful else 1)
             return self._pause()
         self._well(what)
         if found >= LONG:
@@ -174,7 +180,7 @@ class Carrier:
         """Something was carried; `what` was behind before."""
         if self._told:
             away = self._clock.now() - self._lost_at
-            self._say(f"the link to {self.name} is back after {away:.0f} s, {what} behind")
+            self._say(f"{self._lacking} is back after {away:.0f} s, {what} behind")
         self._failures, self._told = 0, False
 
     def _pause(self) -> float:
@@ -190,4 +196,9 @@ class Carrier:
         self._failures = self._failures + weight if weight else 0
         if self._failures >= TOLD_AFTER and not self._told:
             self._told = True
-            self._say(f"the link to {self.name} is lost ({error}); it is tried again until it is back")
+            if isinstance(error, DiskError):
+                self._lacking = "room on the disk"
+                self._say(f"{error.problem}; it is tried again until there is room")
+            else:
+                self._lacking = f"the link to {self.name}"
+                self._say(f"{self._lacking} is lost ({error}); it is tried again until it is back")

@@ -10,7 +10,8 @@ import fcntl
 import hashlib
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from robot_rig.data.store import NAME
@@ -19,7 +20,7 @@ from robot_rig.errors import UserError
 from robot_rig.runs import CONFIG_FILE, MARK_FILE
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
 from robot_rig.transport.address import Address
-from robot_rig.transport.ssh import NO_RSYNC, SECTION, LinkError, Ssh
+from robot_rig.transport.ssh import NO_RSYNC, SECTION, DiskError, LinkError, SomeFailedError, Ssh
 
 STAGING = ".incoming"
 PARTIAL = ".partial"
@@ -34,6 +35,9 @@ FOOTER = bytes([2]) + (20).to_bytes(8, "little")
 MAGIC = b"\x89MCAP0\r\n"
 """How an MCAP file ends; it begins so as well."""
 
+TRIES = 3
+"""How often the other machine may fail to read an episode before it is passed over."""
+
 END_BYTES = len(FOOTER) + 20 + len(MAGIC)
 
 _LOOK = f"""
@@ -42,10 +46,11 @@ cd -- PATH 2>/dev/null || exit 0
 echo '{SECTION}'
 sha256sum -- {CONFIG_FILE} {MARK_FILE} 2>/dev/null
 cd episodes 2>/dev/null || exit 0
-names=$(ls -1 | LC_ALL=C sed -n 's/^[a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap$/\\1 &/p' | sort -n | cut -d ' ' -f 2)
+sorted='s/^\\([0-9]*\\) \\([a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap\\)$/\\3 \\1 \\2/p'
+found=$(find . -maxdepth 1 -name '*.mcap*' -printf '%s %f\\n' | sed -n "$sorted" | sort -k 1,1n -k 3,3)
 echo '{SECTION}'
-echo "$names"
-last=$(echo "$names" | tail -n 1)
+echo "$found" | cut -d ' ' -f 2,3
+last=$(echo "$found" | tail -n 1 | cut -d ' ' -f 3)
 echo '{SECTION}'
 [ -z "$last" ] || tail -c {END_BYTES} -- "$last" | od -An -v -tx1 | tr -d ' \\n'
 exit 0
@@ -56,7 +61,8 @@ class Pull:
     """Brings the run at `address` into the folder `mirror`; `say` is told what a person should know.
 
     An episode is final when its file has the end of a finished one, or a later episode has begun: then it never grows
-    again, even if its writer was killed. Raises UserError when another process works on the mirror.
+    again, even if its writer was killed. One that cannot be read there is passed over until the next command, for what
+    comes after it must not wait for ever. Raises UserError when another process works on the mirror.
     """
 
     unit = "episode"
@@ -68,17 +74,18 @@ class Pull:
         self._last = ""
         self._told: set[str] = set()
         self._run_is_there = False
+        self._failures: Counter[str] = Counter()
         try:
             for folder in (self._staging, self._episodes):
                 folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._staging, os.O_RDONLY | os.O_DIRECTORY)
             self._release = weakref.finalize(self, os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for scrap in self._staging.glob(".*.*"):
-                # What an rsync that was killed had open.
-                scrap.unlink()
-            # They have come whole, but perhaps not onto the disk before a power cut: rsync is to look at them first.
-            self._doubtful = {path.name for path in self._staging.iterdir()}
+            for scrap in self._staging.iterdir():
+                # What an rsync that was killed had open; and what had come whole, but perhaps not onto the disk before
+                # a power cut: then it is zeros under the right size and time, and rsync would take it for the same.
+                if not scrap.is_dir():
+                    scrap.unlink()
         except BlockingIOError as error:
             raise UserError(
                 f"another process fetches {address} into {mirror}",
@@ -93,14 +100,17 @@ class Pull:
         return len(self._waiting)
 
     def look(self) -> None:
-        """Ask what there is. Raises as `Ssh.run` does, and UserError when the mirror is of another run."""
+        """Ask what there is. Raises as `Ssh.run` does, and UserError when the mirror is of another run, or has an
+        episode that is another one there.
+        """
         said = self._ssh.run(_LOOK.replace("PATH", self._address.quoted()))
         marks, names, end = [*said, "", "", ""][:3]
         hashes = {line.split()[-1]: line.split()[0] for line in marks.splitlines() if line.strip()}
         self._run_is_there = {MARK_FILE, CONFIG_FILE} <= set(hashes)
         if self._run_is_there:
             self._require_same_run(hashes)
-        self._waiting = self._missing(names.split(), end) if self._run_is_there else []
+        sizes = {name: int(size) for size, name in (line.split() for line in names.splitlines() if line)}
+        self._waiting = self._missing(sizes, end) if self._run_is_there else []
 
     def carry(self) -> bool:
         """Fetch the next few episodes; False when none is waiting. Raises as `Ssh.rsync` does."""
@@ -113,7 +123,7 @@ class Pull:
         left = self._waiting[len(batch) :]
         try:
             self._fetch(batch, "episodes", self._episodes)
-        except LinkError:
+        except (LinkError, DiskError):
             left = [name for name in batch if not (self._episodes / name).exists()] + left
             raise
         finally:
@@ -124,14 +134,24 @@ class Pull:
         """Let others work on the mirror; may be called twice."""
         self._release()
 
-    def _missing(self, names: Sequence[str], end: str) -> list[str]:
-        """Of the log's `names`, in its order, what can be fetched; `end`: the last bytes of the last one, in hex."""
-        there = [name for name in names if NAME.fullmatch(name)]
+    def _missing(self, sizes: Mapping[str, int], end: str) -> list[str]:
+        """Of the log's names, in its order, what can be fetched.
+
+        `sizes` are by name, in bytes; `end`: the last bytes of the last one, in hex.
+        """
+        here = {entry.name: entry.stat().st_size for entry in os.scandir(self._episodes)}
+        there = [name for name in sizes if NAME.fullmatch(name)]
+        for name in there:
+            if sizes[name] != here.get(name, sizes[name]):
+                raise UserError(
+                    f"{name} of {self._address} is not the one that was fetched into {self._mirror} before: it has "
+                    f"{sizes[name]} bytes there and {here[name]} here, so its number was used again",
+                    next_step=f"move {self._mirror} away, and learn into another --out",
+                )
         self._last = there[-1] if there else ""
         if not _is_end(end):
             there = there[:-1]
-        here = set(os.listdir(self._episodes))
-        return [name for name in there if name not in here]
+        return [name for name in there if name not in here and self._failures[name] < TRIES]
 
     def _require_same_run(self, hashes: dict[str, str]) -> None:
         if not (self._mirror / MARK_FILE).exists():
@@ -151,12 +171,14 @@ class Pull:
             # Also what has arrived before: rsync passes over what is the same, and mends what a power cut left half.
             options = [f"--partial-dir={PARTIAL}", "--ignore-missing-args"]
             self._ssh.rsync(options, source, str(self._staging), names)
-        except LinkError:
+        except LinkError as error:
+            if isinstance(error, SomeFailedError):
+                self._count_failures(names, error)
             arrived = iter(names)
-            while (name := next(arrived, "")) and name not in self._doubtful and (self._staging / name).exists():
-                self._expose(name, target)
+            while (name := next(arrived, "")) and ((self._staging / name).exists() or self._failures[name] >= TRIES):
+                if self._failures[name] < TRIES:
+                    self._expose(name, target)
             raise
-        self._doubtful.difference_update(names)
         for name in names:
             self._expose(name, target)
 
@@ -164,7 +186,7 @@ class Pull:
         """Let the file `name` that has arrived appear in `target`, unless it is not what was asked for."""
         arrived = self._staging / name
         try:
-            if not arrived.exists():
+            if not arrived.is_file():
                 self._tell(name, "is gone, or no regular file")
             elif name != self._last or _is_end(arrived.read_bytes()[-END_BYTES:].hex()):
                 _flush(arrived)
@@ -172,6 +194,16 @@ class Pull:
                 _flush(target)
         except OSError as error:
             raise unwritable(target, error) from error
+
+    def _count_failures(self, names: Sequence[str], error: SomeFailedError) -> None:
+        """Hold it against those of the fetched `names` that have not come. Raises DiskError when the fault is here."""
+        if not os.access(self._staging, os.W_OK):
+            raise DiskError(f"cannot write {self._staging}: {error}", next_step="see to the disk of this machine")
+        for name in names:
+            if not (self._staging / name).exists():
+                self._failures[name] += 1
+                if self._failures[name] >= TRIES:
+                    self._tell(name, f"could not be read there, {TRIES} times ({error})")
 
     def _tell(self, name: str, why: str) -> None:
         if name not in self._told:

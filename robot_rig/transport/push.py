@@ -1,27 +1,36 @@
 """The trainer's checkpoints on the robot: each appears there whole or not at all, in the order they were shipped.
 
-Called by `cli.carriage`, worked by `carrier`. Files arrive in a folder whose name the robot's readers ignore, the
-manifest last; one rename then makes it a checkpoint. What is there is never touched, and nothing older follows.
+Called by `cli.carriage`, worked by `carrier`. Files arrive in a folder of this process's own whose name the robot's
+readers ignore; when all of them are there what they are here, one rename makes it a checkpoint. What is there is never
+touched, and nothing older follows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from robot_rig.errors import UserError
-from robot_rig.learning.checkpoint import MANIFEST
 from robot_rig.runs import CONFIG_FILE, MARK_FILE
 from robot_rig.stages.shipping import shipped_in
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 from robot_rig.transport.address import Address
 from robot_rig.transport.ssh import NO_RSYNC, SECTION, EntryRefusedError, LinkError, Ssh
 
-RUN_STAGING = ".run.incoming"
-NOT_OURS = 96
-OWN_ENTRIES = {CONFIG_FILE, MARK_FILE, "checkpoints", RUN_STAGING}
+NOT_OURS, NOT_WHOLE = 96, 95
+OWN_ENTRIES = {CONFIG_FILE, MARK_FILE, "checkpoints"}
+RUN_STAGING = re.compile(r"[.]run([.][0-9a-f]+)?[.]incoming")
+
+STALE_MIN = 60
+"""After so many minutes without a new file, what a process was bringing is taken for that of one that is dead."""
+
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+"""Names of files of a checkpoint."""
 
 _LOOK = f"""
 command -v rsync >/dev/null || exit {NO_RSYNC}
@@ -39,20 +48,27 @@ exit 0
 _BEGIN_RUN = f"""
 set -e
 cd -- PATH
-sync -- {RUN_STAGING}/{CONFIG_FILE} {RUN_STAGING}/{MARK_FILE}
+sync -- ARRIVED/{CONFIG_FILE} ARRIVED/{MARK_FILE}
 mkdir -p checkpoints
-mv -f -- {RUN_STAGING}/{CONFIG_FILE} {CONFIG_FILE}
-mv -f -- {RUN_STAGING}/{MARK_FILE} {MARK_FILE}
-rm -rf -- {RUN_STAGING}
+if [ ! -e {MARK_FILE} ]; then
+mv -f -- ARRIVED/{CONFIG_FILE} {CONFIG_FILE}
+mv -f -- ARRIVED/{MARK_FILE} {MARK_FILE}
+fi
+rm -rf -- ARRIVED
+find . -maxdepth 1 -name '.run*.incoming' -mmin +{STALE_MIN} -exec rm -rf -- {{}} +
 sync -- .
 """
 
-_APPEAR = """
+_APPEAR = f"""
 set -e
 cd -- PATH/checkpoints
+(cd -- ARRIVED && sha256sum --check --status) <<'DIGESTS' || {{ rm -rf -- ARRIVED; exit {NOT_WHOLE}; }}
+SUMS
+DIGESTS
 sync -- ARRIVED/* ARRIVED
 [ -e NAME ] || mv -T -- ARRIVED NAME
 rm -rf -- ARRIVED
+find . -maxdepth 1 -name '.practice-*.incoming' -mmin +{STALE_MIN} -exec rm -rf -- {{}} +
 sync -- .
 """
 
@@ -69,6 +85,7 @@ class Push:
         self._ssh, self._address, self._run, self._say = ssh, address, run, say
         self._newest_there = -1
         self._run_is_there = self._told = False
+        self._token = secrets.token_hex(4)
 
     @property
     def behind(self) -> int:
@@ -97,10 +114,11 @@ class Push:
         if not (self._run / MARK_FILE).exists():
             return False
         if not self._run_is_there:
-            names = (CONFIG_FILE, MARK_FILE)
-            self._ssh.rsync([], f"{self._run}/", self._ssh.remote(self._address, RUN_STAGING), names)
-            self._ssh.run(self._script(_BEGIN_RUN))
-            self._run_is_there = True
+            names, arrived = (CONFIG_FILE, MARK_FILE), f".run.{self._token}.incoming"
+            self._ssh.rsync(["--omit-dir-times"], f"{self._run}/", self._ssh.remote(self._address, arrived), names)
+            self._ssh.run(self._script(_BEGIN_RUN, ARRIVED=arrived))
+            # Another trainer may have been faster.
+            self.look()
         waiting = self._waiting()
         if not waiting:
             self._tell_of_newer_ones()
@@ -128,7 +146,7 @@ class Push:
 
     def _require_own(self, there: set[str], mark: str) -> None:
         if MARK_FILE not in there:
-            if foreign := sorted(there - OWN_ENTRIES):
+            if foreign := sorted(name for name in there - OWN_ENTRIES if not RUN_STAGING.fullmatch(name)):
                 raise UserError(
                     f"{self._address} is not empty and is no run of robot-rig (it holds {', '.join(foreign[:3])})",
                     next_step="choose another folder with --out",
@@ -137,24 +155,41 @@ class Push:
         if not (self._run / MARK_FILE).exists():
             return
         here = parse_object(read_regular(self._run / MARK_FILE, "run file", INDEX_LIMIT))
-        if _identity(here) != _identity(_parsed(mark)):
+        mine, its = _identity(here), _identity(_parsed(mark))
+        if mine[:2] != its[:2]:
             raise UserError(
                 f"the run in {self._address} has another configuration, or another format, than {self._run}",
                 next_step="choose another folder with --out, or leave the settings as they were",
             )
+        if mine != its:
+            raise UserError(
+                f"{self._address} holds another run than {self._run}, with the same settings: another trainer's, or "
+                "one that was begun before this one",
+                next_step="choose another folder with --out, or move that one away there",
+            )
 
     def _send(self, checkpoint: Path) -> None:
         name = checkpoint.name
-        arrived = f".{name}.incoming"
+        arrived = f".{name}.{self._token}.incoming"
         source, target = f"{checkpoint}/", self._ssh.remote(self._address, f"checkpoints/{arrived}")
-        self._ssh.rsync(["--recursive", "--partial", f"--exclude=/{MANIFEST}"], source, target)
-        # A reader refuses a checkpoint with a file too many, such as a killed rsync leaves.
-        self._ssh.rsync(["--recursive", "--partial", "--delete"], source, target)
-        self._ssh.run(self._script(_APPEAR).replace("ARRIVED", arrived).replace("NAME", name))
+        # The folder's time is when something came last. A reader refuses a checkpoint with a file too many, such as a
+        # transfer that was killed leaves.
+        self._ssh.rsync(["--recursive", "--omit-dir-times", "--partial", "--delete"], source, target)
+        files = sorted(path for path in checkpoint.iterdir() if _FILE.fullmatch(path.name))
+        sums = "\n".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files)
+        try:
+            self._ssh.run(self._script(_APPEAR, ARRIVED=arrived, NAME=name, SUMS=sums))
+        except LinkError as error:
+            if error.code == NOT_WHOLE:
+                raise LinkError(f"{name} did not arrive there as it is here") from error
+            raise
         self._say(f"checkpoint {name} is on {self._address.machine}")
 
-    def _script(self, template: str) -> str:
-        return template.replace("PATH", self._address.quoted())
+    def _script(self, template: str, **words: str) -> str:
+        """The `template` with `words`, and PATH, in the place of their names."""
+        filled = {"PATH": self._address.quoted(), **words}
+        # At once: a folder there may be called as one of them is.
+        return re.sub("|".join(filled), lambda found: filled[found[0]], template)
 
 
 def _is_checkpoint(name: str) -> bool:
@@ -169,6 +204,6 @@ def _parsed(mark: str) -> dict[str, Any]:
         return {}
 
 
-def _identity(mark: dict[str, Any]) -> str:
-    """What two run.json of one run have in common, also where the run was begun anew by another version."""
-    return json.dumps([mark.get("format"), mark.get("config_hash")])
+def _identity(mark: dict[str, Any]) -> list[str]:
+    """What two run.json of one run have in common; runs of before there was an `id` have none."""
+    return [json.dumps(mark.get(key)) for key in ("format", "config_hash", "id")]

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from robot_rig.errors import UserError
 from robot_rig.transport.address import Address, Machine
@@ -32,6 +33,12 @@ SECTION = "-- robot-rig --"
 
 NO_RSYNC, SSH_FAILED = 97, 255
 """How a script ends that has found no rsync there, and how all end when ssh itself has failed."""
+
+SOME_FAILED = 23
+"""How rsync ends when it could not copy some files; all others have come, and the link is sound."""
+
+OF_DISK = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+"""What programs complain of when a disk takes nothing more; rsync's code 11 has other causes as well."""
 
 VANISHED = 24
 """How rsync ends when a file was removed there while it looked; all others have come."""
@@ -53,6 +60,14 @@ class LinkError(Exception):
     def __init__(self, why: str, code: int | None = None) -> None:
         super().__init__(why)
         self.code = code
+
+
+class SomeFailedError(LinkError):
+    """Some of the files could not be copied, and all others have come: no fault of the link."""
+
+
+class DiskError(UserError):
+    """A disk, here or there, is full or takes nothing more: a person can mend that, waiting perhaps."""
 
 
 class EntryRefusedError(UserError):
@@ -78,22 +93,26 @@ class Ssh:
     def run(self, script: str) -> list[str]:
         """The sections of what `script`, for sh, prints there.
 
-        Raises LinkError, or EntryRefusedError, when it does not end well.
+        Raises LinkError, EntryRefusedError or DiskError when it does not end well.
         """
         # By stdin: so it matters not which shell logs in there.
         command = [*self._command(), "--", self.machine.host, f"{YIELDING} sh -s"]
-        said = self._call(command, script.encode(), ANSWER_S).decode(errors="replace")
+        said = self._call(command, f"export LC_ALL=C\n{script}".encode(), ANSWER_S, str(self.machine)).decode(
+            errors="replace"
+        )
         return said.split(f"{SECTION}\n")[1:]
 
     def rsync(self, arguments: Sequence[str], source: str, target: str, names: Sequence[str] = ()) -> None:
         """Copy from `source` to `target`, one of which `remote` has made; only the files `names`, where there are any.
 
-        What has broken off goes on from there when it is called again. Raises as `run` does.
+        What has broken off goes on from there when it is called again. Raises as `run` does, and SomeFailedError.
         """
         rsync = ["rsync", "--times", f"--timeout={SILENCE_S}", "--protect-args", f"--rsync-path={YIELDING} rsync"]
         shell = f"--rsh={shlex.join(self._command())}"
         listed = ["--files-from=-", "--from0"] if names else []
-        self._call([*rsync, shell, *listed, *arguments, "--", source, target], "\0".join(names).encode(), None)
+        command = [*rsync, shell, *listed, *arguments, "--", source, target]
+        writes = "this machine" if Path(target).is_dir() else str(self.machine)
+        self._call(command, "\0".join(names).encode(), None, writes)
 
     def remote(self, address: Address, inside: str) -> str:
         """The folder `inside` that of `address`, as rsync wants it."""
@@ -126,8 +145,8 @@ class Ssh:
         command += ["-p", str(self.machine.port)] if self.machine.port else []
         return [*command, "-l", self.machine.user] if self.machine.user else command
 
-    def _call(self, command: Sequence[str], given: bytes, limit_s: float | None) -> bytes:
-        """The output of `command`, which the kernel ends with this process."""
+    def _call(self, command: Sequence[str], given: bytes, limit_s: float | None, writes: str) -> bytes:
+        """The output of `command`, which the kernel ends with this process; `writes`: on whose disk it does."""
         with self._lock:
             if self._stopped:
                 raise LinkError("it is being ended")
@@ -150,15 +169,20 @@ class Ssh:
             with self._lock:
                 self._child = None
         if child.returncode not in (0, VANISHED if command[0] == "rsync" else 0):
-            raise self._explain(child.returncode, complained.decode(errors="replace"))
+            raise self._explain(child.returncode, complained.decode(errors="replace"), writes)
         return said
 
-    def _explain(self, code: int, complained: str) -> LinkError | EntryRefusedError:
+    def _explain(self, code: int, complained: str, writes: str) -> LinkError | EntryRefusedError | DiskError:
         if code == NO_RSYNC:
             missing = f"there is no rsync on {self.machine}"
             return EntryRefusedError(missing, next_step="sudo apt-get install rsync there")
         lines = [line.strip() for line in complained.splitlines() if line.strip()]
-        link = LinkError(_telling(lines)[:SHOWN_CHARS] or f"it ended with code {code}", code)
+        why = _telling(lines)[:SHOWN_CHARS] or f"it ended with code {code}"
+        for sign in OF_DISK:
+            if sign in complained:
+                full = f"the disk of {writes} takes nothing more ({sign})"
+                return DiskError(full, next_step="make room there, and run this again")
+        link = (SomeFailedError if code == SOME_FAILED else LinkError)(why, code)
         return self._explain_ssh(complained) or link if code == SSH_FAILED else link
 
     def _explain_ssh(self, complained: str) -> EntryRefusedError | None:

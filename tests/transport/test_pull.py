@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,15 @@ from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
 from robot_rig.runs import RunFolder
+from robot_rig.transport import carrier as carrying
 from robot_rig.transport import pull as pulling
+from robot_rig.transport.carrier import Carrier
 from robot_rig.transport.pull import MAGIC, Pull
+from robot_rig.transport.ssh import LinkError
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step, write_log
+from tests.ros_graph import eventually
 from tests.tiny_run import tiny_config
-from tests.transport.ssh_server import SshServer
+from tests.transport.ssh_server import SshServer, program
 
 
 def under_way(path: Path, steps: int = 3) -> EpisodeWriter:
@@ -169,6 +175,27 @@ def test_another_run_under_the_old_name_is_refused(pull: Pull, played: Path, tmp
     assert RunFolder.open(tmp_path / "mirror").config == tiny_config()
 
 
+def test_a_run_that_was_begun_anew_with_the_same_settings_is_refused(pull: Pull, played: Path, tmp_path: Path) -> None:
+    write_log(played / "episodes" / "collect-000000.mcap", 2)
+    bring(pull)
+    shutil.rmtree(played)
+    RunFolder.claim(played, tiny_config()).close()
+    with pytest.raises(UserError, match="another run than the one that was fetched"):
+        bring(pull)
+
+
+def test_a_number_that_was_used_again_is_refused(pull: Pull, played: Path, tmp_path: Path) -> None:
+    path = played / "episodes" / "collect-000000.mcap"
+    before = write_log(path, 2).read_bytes()
+    bring(pull)
+    path.unlink()
+    bring(pull)
+    write_log(path, 3)
+    with pytest.raises(UserError, match=rf"{path.name} of .* was used again\. Move .*mirror away"):
+        bring(pull)
+    assert (tmp_path / "mirror" / "episodes" / path.name).read_bytes() == before
+
+
 def test_one_process_works_on_a_mirror(pull: Pull, server: SshServer, played: Path, tmp_path: Path) -> None:
     again = (server.ssh(), server.address(played), tmp_path / "mirror", lambda sentence: None)
     with pytest.raises(UserError, match="another process fetches"):
@@ -181,10 +208,55 @@ def test_what_a_power_cut_left_is_looked_at_again(pull: Pull, server: SshServer,
     mirror, name = tmp_path / "mirror", "collect-000000.mcap"
     write_log(played / "episodes" / name, 2)
     pull.close()
-    for scrap in (name, f".{name}.Ab12Cd"):
-        (mirror / ".incoming" / scrap).write_bytes(bytes(1000))
+    there = (played / "episodes" / name).stat()
+    (mirror / ".incoming" / ".partial").mkdir(exist_ok=True)
+    for scrap in (name, f".{name}.Ab12Cd", f".partial/{name}"):
+        # The names and sizes were on the disk, the content was not.
+        (mirror / ".incoming" / scrap).write_bytes(bytes(there.st_size))
+        os.utime(mirror / ".incoming" / scrap, ns=(there.st_atime_ns, there.st_mtime_ns))
     again = Pull(server.ssh(), server.address(played), mirror, lambda sentence: None)
     bring(again)
     assert_same(played, mirror)
     assert held(mirror) == [name]
-    assert list((mirror / ".incoming").iterdir()) == []
+    assert [path.name for path in (mirror / ".incoming").rglob("*") if path.is_file()] == []
+
+
+@pytest.fixture
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """A machine on which even root must have the right to read a file."""
+    folder = tmp_path_factory.mktemp("strict")
+    meek = f"{program('setpriv')} --bounding-set=-dac_override,-dac_read_search" if os.geteuid() == 0 else ""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "nice").write_text(f'#!/bin/sh\nexec {meek} {program("nice")} "$@"\n')
+    (folder / "bin" / "nice").chmod(0o755)
+    made = SshServer(folder, f"SetEnv PATH={folder}/bin:{os.environ['PATH']} HOME={folder}")
+    made.start()
+    yield made
+    made.kill()
+
+
+def test_an_episode_that_cannot_be_read_there_holds_up_nothing_for_ever(
+    strict: SshServer, played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying, "FIRST_RETRY_S", 0.1)
+    names = [f"collect-{number:06d}.mcap" for number in range(4)]
+    for name in names:
+        write_log(played / "episodes" / name, 1)
+    (played / "episodes" / names[1]).chmod(0)
+    told: list[str] = []
+    ssh = strict.ssh()
+    pull = Pull(ssh, strict.address(played), tmp_path / "mirror", told.append)
+    pull.look()
+    with pytest.raises(LinkError, match="Permission denied"):
+        pull.carry()
+    assert held(tmp_path / "mirror") == names[:1], "what comes after it waits a while"
+    carrier = Carrier(ssh, [pull], told.append)
+    try:
+        carrier.start()
+        assert eventually(carrier.ask(), 20.0)
+    finally:
+        carrier.close()
+    assert held(tmp_path / "mirror") == [names[0], *names[2:]]
+    (sentence,) = told
+    assert sentence.startswith(f"passed over: {names[1]} of ")
+    assert "3 times" in sentence

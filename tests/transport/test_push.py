@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +19,8 @@ from robot_rig.keys import Pin, TrainerKey
 from robot_rig.learning.checkpoint import Manifest, read_checkpoint, write_checkpoint
 from robot_rig.runs import RunFolder
 from robot_rig.stages.shipping import shipped_in
-from robot_rig.transport.push import Push
-from robot_rig.transport.ssh import LinkError
+from robot_rig.transport.push import STALE_MIN, Push
+from robot_rig.transport.ssh import LinkError, Ssh
 from tests.tiny_run import tiny_config
 from tests.transport.relay import Relay
 from tests.transport.ssh_server import SshServer
@@ -50,7 +54,7 @@ def learnt(tmp_path: Path) -> Path:
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
     """Where they are to lie on the robot; not made yet."""
-    return tmp_path / "robot" / "runs" / "learnt"
+    return tmp_path / "robot" / "runs" / "NAME-of-ARRIVED"
 
 
 def bring(push: Push) -> None:
@@ -173,13 +177,89 @@ def test_what_a_killed_transfer_left_does_no_damage(
     push = Push(server.ssh(), server.address(there), learnt, lambda sentence: None)
     bring(push)
     shipped = ship(learnt, 0, key)
-    arrived = there / "checkpoints" / f".{shipped.name}.incoming"
-    arrived.mkdir()
-    (arrived / ".actor.safetensors.Ab12Cd").write_bytes(b"half")
-    (arrived / "actor.safetensors").write_bytes((shipped / "actor.safetensors").read_bytes()[:1000] + b"x" * 10)
+    left = [there / "checkpoints" / f".{shipped.name}.{token}incoming" for token in ("", "0a.", "0b.")]
+    for arrived in left:
+        arrived.mkdir()
+        (arrived / ".actor.safetensors.Ab12Cd").write_bytes(b"half")
+        (arrived / "actor.safetensors").write_bytes((shipped / "actor.safetensors").read_bytes()[:1000] + b"x" * 10)
+    long_ago = time.time() - 2 * 60 * STALE_MIN
+    for arrived in left[:2]:
+        os.utime(arrived, (long_ago, long_ago))
+    bring(push)
+    assert names(there) == sorted([left[2].name, shipped.name]), "what may be another's work stays, what is old goes"
+    assert_same(shipped, there / "checkpoints" / shipped.name)
+
+
+class Meddling(Ssh):
+    """Calls `before` once, when all of a checkpoint has arrived and is to appear."""
+
+    def __init__(self, server: SshServer, before: Callable[[], object]) -> None:
+        super().__init__(server.machine(), server.options)
+        self._before = [before]
+
+    def run(self, script: str) -> list[str]:
+        if "mv -T" in script and self._before:
+            self._before.pop()()
+        return super().run(script)
+
+
+def test_what_arrived_otherwise_than_it_is_here_does_not_appear(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    shipped = ship(learnt, 0, key)
+
+    def flip() -> None:
+        (arrived,) = (there / "checkpoints").glob(".practice*/actor.safetensors")
+        before = arrived.stat()
+        content = arrived.read_bytes()
+        arrived.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        os.utime(arrived, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    push = Push(Meddling(server, flip), server.address(there), learnt, lambda sentence: None)
+    with pytest.raises(LinkError, match="did not arrive there as it is here"):
+        bring(push)
+    assert names(there) == []
     bring(push)
     assert names(there) == [shipped.name]
     assert_same(shipped, there / "checkpoints" / shipped.name)
+
+
+def test_two_processes_that_bring_the_same_do_not_meet(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    shipped = ship(learnt, 0, key)
+    one, other = (
+        Push(ssh, server.address(there), learnt, lambda sentence: None)
+        for ssh in (Meddling(server, lambda: bring(other)), server.ssh())
+    )
+    bring(one)
+    assert names(there) == [shipped.name]
+    assert_same(shipped, there / "checkpoints" / shipped.name)
+
+
+def test_a_second_trainer_with_the_same_settings_is_refused(
+    server: SshServer, learnt: Path, there: Path, tmp_path: Path, key: TrainerKey
+) -> None:
+    ship(learnt, 0, key)
+    bring(Push(server.ssh(), server.address(there), learnt, lambda sentence: None))
+    RunFolder.claim(tmp_path / "second", tiny_config()).close()
+    ship(tmp_path / "second", 50, key)
+    with pytest.raises(UserError, match="holds another run than"):
+        bring(Push(server.ssh(), server.address(there), tmp_path / "second", lambda sentence: None))
+    assert names(there) == ["practice-000000"]
+
+
+def test_runs_of_before_there_were_identities_go_on(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    mark = json.loads((learnt / "run.json").read_text())
+    del mark["id"]
+    (learnt / "run.json").write_text(json.dumps(mark))
+    for steps in (0, 50):
+        ship(learnt, steps, key)
+        bring(Push(server.ssh(), server.address(there), learnt, lambda sentence: None))
+    assert RunFolder.open(there).config == tiny_config()
+    assert names(there) == ["practice-000000", "practice-000050"]
 
 
 def test_a_folder_of_something_else_is_left_alone(server: SshServer, learnt: Path, there: Path) -> None:
