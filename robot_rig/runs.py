@@ -1,6 +1,6 @@
 """A run's folder: what was configured, how far each stage has come, and where its files lie. Called by stages and cli.
 
-    RUN/run.json       format, identity, hash of the configuration, versions; written last, so it marks a run
+    RUN/run.json       format, id (begun anew, it differs), hash of the configuration, versions; written last, so it marks a run
     RUN/config.yaml    the resolved configuration
     RUN/progress.json  counters of each stage
     RUN/state/*.npz    what a stage needs to go on where it stopped
@@ -105,7 +105,6 @@ class RunFolder:
         try:
             if not (self.path / MARK_FILE).exists():
                 write_atomically(self.path / CONFIG_FILE, dump_config(self.config).encode())
-                # By its id, a run that is begun anew with the same settings is another one.
                 told = {"format": FORMAT, "id": secrets.token_hex(8), "config_hash": self.config.hash()}
                 mark = {**told, "preset": self.config.preset, "versions": versions()}
                 write_atomically(self.path / MARK_FILE, json.dumps(mark, indent=1).encode())
