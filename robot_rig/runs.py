@@ -1,6 +1,6 @@
 """A run's folder: what was configured, how far each stage has come, and where its files lie. Called by stages and cli.
 
-    RUN/run.json       format, id (begun anew, it differs), hash of the configuration, versions; written last, so it marks a run
+    RUN/run.json       format, id (another when begun anew), config's hash, versions; written last, so it marks a run
     RUN/config.yaml    the resolved configuration
     RUN/progress.json  counters of each stage
     RUN/state/*.npz    what a stage needs to go on where it stopped
