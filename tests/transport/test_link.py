@@ -154,6 +154,7 @@ def test_a_cut_in_mid_transfer_loses_nothing(trip: Callable[[Relay | None], Trip
     assert relay.carried < 1.3 * ALL_BYTES, "what had come was sent again"
 
 
+@pytest.mark.proof
 def test_a_cable_that_is_out_is_noticed_though_nobody_says_so(
     trip: Callable[[Relay | None], Trip], server: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
