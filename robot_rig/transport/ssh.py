@@ -46,6 +46,10 @@ VANISHED = 24
 YIELDING = "nice -n 19"
 """The robot's own work comes first there as well."""
 
+TO_ITS_LAST_WORD = ("sh", "-c", 'trap "" USR1; exec "$0" "$@"')
+"""Before the ssh of an rsync: a failing rsync ends its ssh with SIGUSR1, mostly but not always after what the other
+end complained of has come through."""
+
 SHOWN_CHARS = 200
 OF_SSH = ("ssh:", "kex_exchange", "Connection ", "Timeout", "client_loop")
 """How lines begin in which ssh says why a connection did not come about or broke off."""
@@ -108,7 +112,7 @@ class Ssh:
         What has broken off goes on from there when it is called again. Raises as `run` does, and SomeFailedError.
         """
         rsync = ["rsync", "--times", f"--timeout={SILENCE_S}", "--protect-args", f"--rsync-path={YIELDING} rsync"]
-        shell = f"--rsh={shlex.join(self._command())}"
+        shell = f"--rsh={shlex.join([*TO_ITS_LAST_WORD, *self._command()])}"
         listed = ["--files-from=-", "--from0"] if names else []
         command = [*rsync, shell, *listed, *arguments, "--", source, target]
         writes = "this machine" if Path(target).is_dir() else str(self.machine)
