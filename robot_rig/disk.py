@@ -48,7 +48,7 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             fresh.unlink(missing_ok=True)
@@ -69,9 +69,9 @@ def appearing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield fresh
         for entry in (*fresh.rglob("*"), fresh):
-            _sync(entry)
+            sync(entry)
         fresh.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
@@ -81,8 +81,8 @@ def appearing(path: Path) -> Iterator[Path]:
             fresh.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    """Make what was written to a file, or the names in a folder, durable."""
+def sync(path: Path) -> None:
+    """Make what was written to a file, or the names in a folder, survive a power cut. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

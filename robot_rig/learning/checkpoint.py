@@ -31,7 +31,7 @@ from torch import Tensor
 
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal
-from robot_rig.disk import unwritable
+from robot_rig.disk import sync, unwritable
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.tensor_files import MAX_BYTES, look_through
@@ -128,9 +128,9 @@ def write_checkpoint(
         if sign is not None:
             _write(partial / SIGNATURE, sign(text))
         _write(partial / MANIFEST, text)
-        _flush(partial)
+        sync(partial)
         os.rename(partial, folder)
-        _flush(folder.parent)
+        sync(folder.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise UserError(
@@ -240,7 +240,7 @@ def sign_checkpoint(folder: Path, sign: Sign) -> None:
     try:
         _write(fresh, sign(text))
         os.replace(fresh, folder / SIGNATURE)
-        _flush(folder)
+        sync(folder)
     except OSError as error:
         raise unwritable(folder / SIGNATURE, error) from error
 
@@ -281,12 +281,3 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    """Make the folder's own entries survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

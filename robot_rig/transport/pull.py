@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from robot_rig.data.store import NAME
-from robot_rig.disk import unwritable
+from robot_rig.disk import sync, unwritable
 from robot_rig.errors import UserError
 from robot_rig.runs import CONFIG_FILE, MARK_FILE
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
@@ -189,9 +189,9 @@ class Pull:
             if not arrived.is_file():
                 self._tell(name, "is gone, or no regular file")
             elif name != self._last or _is_end(arrived.read_bytes()[-END_BYTES:].hex()):
-                _flush(arrived)
+                sync(arrived)
                 os.rename(arrived, target / name)
-                _flush(target)
+                sync(target)
         except OSError as error:
             raise unwritable(target, error) from error
 
@@ -214,12 +214,3 @@ class Pull:
 def _is_end(end: str) -> bool:
     """Whether the bytes `end`, in hex, are those with which a finished MCAP file ends."""
     return len(end) == 2 * END_BYTES and end.startswith(FOOTER.hex()) and end.endswith(MAGIC.hex())
-
-
-def _flush(path: Path) -> None:
-    """Make a file's bytes, or a folder's names, survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
