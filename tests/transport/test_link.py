@@ -149,7 +149,7 @@ def test_a_cut_in_mid_transfer_loses_nothing(trip: Callable[[Relay | None], Trip
     relay = Relay(server.port, rate=RATE)
     going = trip(relay)
     cut_in_the_middle(going, relay, relay.cut, 1.0)
-    assert eventually(lambda: any("is back" in sentence for sentence in going.told), LIMIT_S)
+    assert eventually(lambda: any("is back after" in sentence for sentence in going.told), LIMIT_S)
     assert_told_once(going.told)
     assert relay.carried < 1.3 * ALL_BYTES, "what had come was sent again"
 
@@ -212,7 +212,7 @@ def test_a_minute_without_a_link_loses_nothing(
     cut_in_the_middle(going, relay, relay.cut, 60.0)
     # Row 29 of the design's list: all is there a minute after the link is.
     assert time.monotonic() - began < 60.0 + 60.0 + 10.0
-    assert eventually(lambda: any("is back" in sentence for sentence in going.told), LIMIT_S)
+    assert eventually(lambda: any("is back after" in sentence for sentence in going.told), LIMIT_S)
     assert_told_once(going.told)
 
 
