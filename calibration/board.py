@@ -69,7 +69,10 @@ class Board:
         dictionary, board = cv2.aruco.getPredefinedDictionary(DICTIONARY), self._drawn()
         side = MARKER_BITS + 2
         return [
-            (np.asarray(corners[0, :2], np.float64), cv2.aruco.generateImageMarker(dictionary, int(number), side))
+            (
+                np.asarray(corners[0, :2], np.float64),
+                np.asarray(cv2.aruco.generateImageMarker(dictionary, int(number), side), np.uint8),
+            )
             for corners, number in zip(np.asarray(board.getObjPoints()), board.getIds().ravel(), strict=True)
         ]
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from calibration.board import MARKER_BITS, Board
@@ -65,7 +65,7 @@ def board_pdf(board: Board, paper: Paper) -> bytes:
         _write(axes, board, left + RULER_MM + 8.0, top + height)
         page = io.BytesIO()
         # Without a date the same board is the same file.
-        FigureCanvasPdf(figure).print_pdf(page, metadata={"Title": _title(board), "CreationDate": None})
+        figure.savefig(page, format="pdf", metadata={"Title": _title(board), "CreationDate": None})
     return page.getvalue()
 
 
@@ -102,16 +102,19 @@ def _runs(black: list[bool]) -> list[tuple[int, int]]:
 
 def _draw_rulers(axes: Axes, left: float, top: float, height: float) -> None:
     """100 mm below the board and 100 mm beside it: a printer may be wrong along one side only."""
-    line = {"color": "black", "linewidth": 0.4, "solid_capstyle": "butt"}
     below, beside = top + height + 5.0, left - 5.0
     for mark in range(0, RULER_MM + 1, 10):
         length = 4.0 if mark % 50 == 0 else 2.5
-        axes.plot([left + mark] * 2, [below, below + length], **line)
-        axes.plot([beside, beside - length], [top + mark] * 2, **line)
-    axes.plot([left, left + RULER_MM], [below] * 2, **line)
-    axes.plot([beside] * 2, [top, top + RULER_MM], **line)
+        _line(axes, (left + mark, left + mark), (below, below + length))
+        _line(axes, (beside, beside - length), (top + mark, top + mark))
+    _line(axes, (left, left + RULER_MM), (below, below))
+    _line(axes, (beside, beside), (top, top + RULER_MM))
     axes.text(left, below + 7.5, f"0 to {RULER_MM} mm", fontsize=7)
     axes.text(beside - 5.0, top, f"0 to {RULER_MM} mm", fontsize=7, rotation=90, va="top", ha="right")
+
+
+def _line(axes: Axes, x: tuple[float, float], y: tuple[float, float]) -> None:
+    axes.add_line(Line2D(x, y, color="black", linewidth=0.4, solid_capstyle="butt"))
 
 
 def _write(axes: Axes, board: Board, left: float, below: float) -> None:

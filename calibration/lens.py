@@ -1,7 +1,7 @@
 """A lens: how a point before the camera becomes a pixel, and where a board is that is seen through it.
 
 Called by the solvers and by what draws over a picture. Frame of a camera: x right, y down, z forwards, m. Pixels are
-OpenCV's: the centre of the upper left one is (0, 0); `robot_rig.config` counts from the picture's edge, half a pixel more.
+OpenCV's: the centre of the upper left one is (0, 0); `robot_rig.config` counts from its edge, half a pixel more.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def board_pose(lens: Lens, sighting: Sighting) -> BoardPose:
     best: BoardPose | None = None
     for turn, shift in zip(turns, shifts, strict=True):
         refined = cv2.solvePnPRefineLM(sighting.points, sighting.pixels, matrix, distortion, turn, shift)
-        pose = rigid(refined[0].ravel(), refined[1])
+        pose = rigid(np.asarray(refined[0], np.float64).ravel(), np.asarray(refined[1], np.float64))
         residual = lens.project(sighting.points, pose) - sighting.pixels
         rms = float(np.sqrt((residual**2).sum(axis=1).mean()))
         if best is None or rms < best.rms_px:

@@ -25,8 +25,7 @@ def inverse(motion: Floats) -> Floats:
 
 def rotation_vector(rotation: Floats) -> Floats:
     """(3,) rad of a rotation (3, 3): its axis times its angle."""
-    vector: Floats = cv2.Rodrigues(np.ascontiguousarray(rotation))[0].ravel()
-    return vector
+    return np.asarray(cv2.Rodrigues(np.ascontiguousarray(rotation))[0], np.float64).ravel()
 
 
 def angle_between(a: Floats, b: Floats) -> float:
