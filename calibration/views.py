@@ -20,6 +20,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 MOST_VIEWS = 500
 PICTURE_LIMIT = 8 * 2**20
 JOINTS_KEY = "joints_rad"
+DESCRIPTION, DESCRIPTION_LIMIT = "arm.urdf", 2_000_000
+"""The arm's own description beside its views: where its joints put its hand."""
 
 
 def view_names(folder: Path) -> list[str]:
@@ -76,3 +78,25 @@ def keep_view(folder: Path, rgb: Bytes, joints: Floats | None) -> Path:
         write_atomically(picture.with_suffix(".yaml"), f"{JOINTS_KEY}: {numbers}\n".encode())
     save_picture(picture, rgb)
     return picture
+
+
+def keep_description(folder: Path, urdf: str) -> None:
+    """Write the arm's description beside its views. Raises UserError when they are another arm's."""
+    path = folder / DESCRIPTION
+    if path.exists():
+        if description(folder) != urdf:
+            raise UserError(f"{folder} holds views of another arm", next_step="name another folder with --views")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, urdf.encode())
+
+
+def description(folder: Path) -> str:
+    """The URDF of the arm whose views are in `folder`; empty where none was kept. UserError when it is no text."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        return ""
+    try:
+        return read_regular(path, "description", DESCRIPTION_LIMIT).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text", next_step="take the views anew") from error

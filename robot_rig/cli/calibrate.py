@@ -22,8 +22,9 @@ from calibration.hand_eye import HandEyeFit, HandView, solve_hand_eye
 from calibration.intrinsics import LensFit, solve_intrinsics
 from calibration.records import EyeRecord, HandEyeRecord, LensRecord, Motion, Record, SolverResidual, board_numbers
 from calibration.results import Results, now
-from calibration.views import read_joints, read_picture, view_names
+from calibration.views import description, read_joints, read_picture, view_names
 from calibration.workspace import see_box
+from drivers.arm_description import read_arm_table
 from robot_rig.cli.progress import stage_bar
 from robot_rig.config import CameraConfig, Config
 from robot_rig.datatypes import Bytes, RawFrame
@@ -107,7 +108,7 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
             f"{size[0]}x{size[1]}",
             next_step="take both in one resolution",
         )
-    arm = Kinematics(config.control.tool_offset_m)
+    arm = _arm(folder, config, console)
     seen = _sightings(folder, chosen, config.camera, console)
     blank = {name: "the board was not found" for name, found in seen.items() if found is None}
     views = [
@@ -136,6 +137,18 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
         dropped=dropped,
     )
     return keep(results, record, console)
+
+
+def _arm(folder: Path, config: Config, console: Console) -> Kinematics:
+    """The arm whose views are in `folder`, by its own table where that was kept with them."""
+    urdf = description(folder)
+    if not urdf:
+        say(
+            console, "no description of the arm beside the views: the published table is used, which is millimetres off"
+        )
+        return Kinematics(config.control.tool_offset_m)
+    table = read_arm_table(urdf)
+    return Kinematics(config.control.tool_offset_m, table.origins, table.hand)
 
 
 def _hand_eye_table(fit: HandEyeFit) -> Table:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from calibration.views import keep_view
+from calibration.views import keep_description, keep_view
 from robot_rig.cli.calibrate import say
 from robot_rig.config import Config
 from robot_rig.datatypes import Floats, RawFrame
@@ -22,7 +22,7 @@ from robot_rig.ros.convert import read_state
 from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ARM_STATE, CAMERA_RAW
-from robot_rig.ros.visitor import hear, listen, visit
+from robot_rig.ros.visitor import hear, listen, parameter, visit
 from robot_rig.vision import check_raw
 
 NODE = "rig_calibrate"
@@ -39,6 +39,8 @@ def capture(folder: Path, topic: str, config: Config, console: Console, lines: I
     say(console, "Hold the board before the camera, keep still, Enter; q ends.")
     kept, stamps = 0, HostStamps()
     with visit(NODE):
+        if urdf := str(parameter("/robot_description", "")):
+            keep_description(folder, urdf)
         for line in lines:
             if line.strip().lower() in ("q", "quit"):
                 break

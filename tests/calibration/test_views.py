@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.views import keep_view, read_joints, read_picture, view_names
+from calibration.views import description, keep_description, keep_view, read_joints, read_picture, view_names
 from robot_rig.config import CameraConfig
 from robot_rig.errors import UserError
 from robot_rig.vision import save_picture
@@ -59,3 +59,15 @@ def test_a_folder_without_pictures_and_a_picture_of_another_size_are_refused(tmp
     save_picture(tmp_path / "small.png", np.ascontiguousarray(PICTURE[:240]))
     with pytest.raises(UserError, match=r"640x240 px, and only 640x480.*camera\.width_px"):
         read_picture(tmp_path / "small.png", CameraConfig())
+
+
+def test_views_of_two_arms_do_not_go_into_one_folder(tmp_path: Path) -> None:
+    assert description(tmp_path) == ""
+    keep_description(tmp_path / "views", "<robot/>")
+    keep_description(tmp_path / "views", "<robot/>")
+    assert description(tmp_path / "views") == "<robot/>"
+    with pytest.raises(UserError, match="views of another arm"):
+        keep_description(tmp_path / "views", "<robot name='b'/>")
+    (tmp_path / "views" / "arm.urdf").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="not UTF-8"):
+        description(tmp_path / "views")

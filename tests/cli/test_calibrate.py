@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from calibration.poses import RoughView, plan_poses
 from calibration.records import HandEyeRecord, LatencyRecord, LensRecord
 from calibration.results import Results
 from calibration.rigid import angle_between, distance_between
-from calibration.views import keep_view
+from calibration.views import keep_description, keep_view
+from drivers.arm_description import PUBLISHED
 from robot_rig.cli.main import main
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config, FlawsConfig
@@ -29,7 +31,9 @@ from robot_rig.kinematics import Kinematics
 from robot_rig.vision import save_picture
 from sim.sim_camera import SimCamera
 from sim.world import World
+from tests.calibration.results_made import lens_record
 from tests.calibration.twin import Twin, held_board, wandering_boards
+from tests.drivers.test_arm_description import urdf_of
 
 Capture = pytest.CaptureFixture[str]
 CONFIG, BOARD, SERIAL = Config(), Board(), "819112072345"
@@ -118,6 +122,26 @@ def test_from_pictures_to_settings(drawn: Path, tmp_path: Path, capsys: Capture)
     assert config.camera.focal_px == pytest.approx(CONFIG.camera.focal_px, rel=0.005)
     assert np.allclose(config.sim.camera_position_m, CONFIG.sim.camera_position_m, atol=0.006)
     assert "exists already" in refused(capsys, "settings", *camera)
+
+
+def test_the_arms_own_description_counts_where_it_was_kept(drawn: Path, tmp_path: Path, capsys: Capture) -> None:
+    """An arm that stands a centimetre higher on its base has its camera a centimetre higher."""
+    results = Results(tmp_path / "calibrations")
+    results.keep(lens_record(SERIAL))
+    views, places = tmp_path / "views", []
+    shutil.copytree(drawn / "hand", views)
+    lifted = [((x, y, z + 0.01 * (i == 0)), rpy) for i, ((x, y, z), rpy) in enumerate(PUBLISHED.origins)]
+    for which, urdf in (("none", ""), ("own", urdf_of(PUBLISHED._replace(origins=tuple(lifted))))):
+        if urdf:
+            keep_description(views, urdf)
+        assert rig("handeye", views, "--serial", SERIAL, "--calibrations", tmp_path / "calibrations") == 0
+        assert ("published table" in capsys.readouterr().out) == (not urdf), which
+        place = results.newest(SERIAL, HandEyeRecord)
+        assert place is not None
+        places.append(place.base_from_camera.matrix())
+        for path in (tmp_path / "calibrations" / SERIAL).glob("handeye-*"):
+            path.unlink()
+    assert np.allclose(places[1] - places[0], np.outer([0, 0, 0.01, 0], [0, 0, 0, 1]), atol=1e-4)
 
 
 def test_a_camera_that_is_not_the_calibrated_one_is_one_line(drawn: Path, capsys: Capture) -> None:

@@ -13,7 +13,7 @@ import rospy
 from rich.console import Console
 from sensor_msgs.msg import Image
 
-from calibration.views import read_joints, read_picture, view_names
+from calibration.views import description, read_joints, read_picture, view_names
 from drivers.ros_camera import IMAGE_TOPIC
 from robot_rig.cli.calibrate_capture import capture
 from robot_rig.cli.doctor.findings import Level
@@ -155,6 +155,7 @@ def captured(folder: Path, lines: list[str]) -> tuple[int, str]:
 def test_views_are_kept_with_the_joints_of_an_arm_at_rest(camera: Camera, tmp_path: Path) -> None:
     position = np.array(CONFIG.control.home_posture_rad)
     arm = Arm(position)
+    rospy.set_param("/robot_description", "<robot name='this one'/>")
     try:
         code, said = captured(tmp_path, ["\n", "q\n", "\n"])
         assert code == 0, said
@@ -167,6 +168,8 @@ def test_views_are_kept_with_the_joints_of_an_arm_at_rest(camera: Camera, tmp_pa
         assert "not kept: the arm moves" in said
     finally:
         arm.close()
+        rospy.delete_param("/robot_description")
+    assert description(tmp_path) == "<robot name='this one'/>"
     assert view_names(tmp_path) == ["view-000.png"]
 
 
