@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from calibration.moved import Shift, picture_shift
+from calibration.moved import Shift, picture_shift, swaps_red_and_blue
 from calibration.records import EyeRecord, HandEyeRecord, LensRecord, Record
 from calibration.results import Results
 from robot_rig.config import CameraConfig
@@ -36,7 +36,8 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
 
     An empty `serial` is that of a camera that cannot say it: then the only one that was calibrated is meant. Raises
     UserError, with what to do, when nothing was calibrated, another camera was, or this one in another resolution; when
-    the settings look through another window; and when the camera has moved by 5 px or that cannot be told.
+    the settings look through another window; when the camera has moved by 5 px or that cannot be told; and when red and
+    blue are swapped.
     """
     eye = _newest_eye(results, serial)
     height, width = rgb.shape[:2]
@@ -50,7 +51,13 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
             next_step="give the settings of then with --config (`rig calibrate settings` writes them), or choose anew: "
             "`rig calibrate crop`, after which goals must be taken anew too",
         )
-    return Checked(eye, *others, _refuse_moved(picture_shift(results.reference(eye), rgb), eye))
+    reference = results.reference(eye)
+    if swaps_red_and_blue(reference, rgb):
+        raise UserError(
+            f"red and blue are swapped against the picture of {eye.taken}",
+            next_step="let the camera's node declare the encoding that it sends, rgb8 or bgr8",
+        )
+    return Checked(eye, *others, _refuse_moved(picture_shift(reference, rgb), eye))
 
 
 def _newest_eye(results: Results, serial: str) -> EyeRecord:

@@ -210,7 +210,8 @@ def _refuse_weak(fit: LensFit) -> None:
             next_step="add views with the board turned by 20 to 45 degrees, to each side in turn",
         )
     share = max(fit.deviation_px[0] / fit.lens.focal_u, fit.deviation_px[1] / fit.lens.focal_v)
-    if share > MOST_UNCERTAIN:
+    # Written so that a lens that came out as no number is refused too.
+    if not share <= MOST_UNCERTAIN:
         raise UserError(
             f"the focal length is uncertain by {share:.1%}", next_step="add sharp views, nearer and more turned"
         )

@@ -1,4 +1,4 @@
-"""Has the camera moved since its reference picture? How far what stands still has shifted in the picture, in px.
+"""Has the camera moved since its reference picture? How far what stands still has shifted; and its colours.
 
 Called by the check at every start. Corners of the reference picture are followed into the picture of now; what most of
 them agree on is the camera's doing, and the arm, a hand or a cup that stands elsewhere are outvoted.
@@ -31,6 +31,11 @@ AROUND_PX, LEAST_CONTRAST = 12.0, 0.5
 """Deviation of the surroundings in which contrast is evened out, and the least, as a share of the whole picture's."""
 
 
+COLOUR_CELLS, LEAST_COLOUR, SWAPPED = 32, 1.5, -0.5
+"""Cells along a side in which colours are averaged, the least deviation of red against blue over them, grey levels, and
+the correlation of two pictures below which they are swapped."""
+
+
 class Shift(NamedTuple):
     """`pixels`: root mean square shift over the whole picture; `agreeing` corners of `followed`."""
 
@@ -58,6 +63,21 @@ def picture_shift(reference: Bytes, now: Bytes) -> Shift | None:
     return Shift(
         _mean_shift(np.asarray(found, np.float64), reference.shape[1], reference.shape[0]), agreeing, len(begin)
     )
+
+
+def swaps_red_and_blue(reference: Bytes, now: Bytes) -> bool:
+    """Whether what was redder than its surroundings in `reference` uint8 (H, W, 3) is now bluer by as much.
+
+    Never where the scene has next to no colours.
+    """
+    then, since = (
+        cv2.resize(one, (COLOUR_CELLS, COLOUR_CELLS), interpolation=cv2.INTER_AREA).astype(np.float64)
+        for one in (reference, now)
+    )
+    before, after = ((one[:, :, 0] - one[:, :, 2]) - (one[:, :, 0] - one[:, :, 2]).mean() for one in (then, since))
+    if min(before.std(), after.std()) < LEAST_COLOUR:
+        return False
+    return float((before * after).mean() / (before.std() * after.std())) < SWAPPED
 
 
 def _evened(rgb: Bytes) -> Bytes:

@@ -13,7 +13,7 @@ import pytest
 
 from calibration.board import Board
 from calibration.check import MOST_MOVED_PX, check_camera
-from calibration.moved import picture_shift
+from calibration.moved import picture_shift, swaps_red_and_blue
 from calibration.results import Results
 from calibration.rigid import rigid
 from robot_rig.config import CameraConfig, Config
@@ -131,6 +131,20 @@ def test_what_cannot_be_compared_is_refused(results: Results, now: Bytes) -> Non
         check_camera(results, SERIAL, now, CONFIG.camera)
 
 
+def test_a_camera_that_swaps_red_and_blue_is_refused(results: Results) -> None:
+    for gain in (1.0, 0.7):
+        swapped = (gain * SCENE[:, :, ::-1]).astype(np.uint8)
+        with pytest.raises(UserError, match="red and blue are swapped"):
+            check_camera(results, SERIAL, swapped, CONFIG.camera)
+
+
+def test_a_scene_without_colours_has_none_to_swap() -> None:
+    grey = np.repeat(SCENE[:, :, :1], 3, axis=2)
+    warm = np.clip(grey.astype(float) * (1.1, 1.0, 0.9), 0, 255).astype(np.uint8)
+    assert not swaps_red_and_blue(grey, spoilt(grey, RANDOM, 6.0, 0.0))
+    assert not swaps_red_and_blue(warm, warm)
+
+
 def test_the_newest_reference_counts(results: Results) -> None:
     kept_eye(results.folder, textured(5), taken=LATER)
     assert check_camera(results, SERIAL, textured(5), CONFIG.camera).eye.taken == LATER
@@ -167,5 +181,7 @@ def stand() -> Iterator[MovableCamera]:
 def test_the_twins_camera_is_seen_to_be_knocked(stand: MovableCamera, pixels: float) -> None:
     shift = picture_shift(stand.knocked(0.0), stand.knocked(pixels / CONFIG.camera.focal_px))
     assert shift is not None
+    assert not swaps_red_and_blue(stand.knocked(0.0), stand.knocked(pixels / CONFIG.camera.focal_px))
+    assert swaps_red_and_blue(stand.knocked(0.0), stand.knocked(0.0)[:, :, ::-1])
     # A turn shifts the middle by this much and the edges by up to a tenth more.
     assert shift.pixels == pytest.approx(pixels, rel=0.1, abs=0.2)

@@ -49,6 +49,7 @@ def test_what_a_start_says_is_what_it_would_say(tmp_path: Path) -> None:
         (results, "42", SCENE, camera),
         (results, "", large, camera),
         (results, "", SCENE, CameraConfig(crop_left_px=100)),
+        (results, "", SCENE[:, :, ::-1], camera),
         (results, "", moved_by(SCENE, 8.0), camera),
         (results, "", textured(5), camera),
     ]
