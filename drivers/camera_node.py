@@ -12,10 +12,13 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from calibration.check import check_camera
+from calibration.results import Results
 from drivers.picture_watch import PictureWatch
 from drivers.ros_camera import IMAGE_TOPIC, RosCamera
 from robot_rig.config import CameraConfig
@@ -53,6 +56,13 @@ class CameraNodeOptions:
 
     topic: str = IMAGE_TOPIC
     """The camera driver's colour pictures, of a camera that is plugged into this machine."""
+
+    calibration: str = ""
+    """Folder of calibrations: the camera must be one of them, unmoved, or this does not start. Empty: no check, for a
+    camera that stands where the settings say."""
+
+    serial: str = ""
+    """The camera's serial number, where several have been calibrated."""
 
     priority: int = 15
     """SCHED_FIFO priority of the whole process; 0: normal scheduling. As the policy's tick, below the arm's."""
@@ -136,7 +146,21 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
         )
     for line in prepare_process(options.priority):
         log.info(line)
-    CameraNode(RosCamera(config.camera, options.topic), config.camera, node)
+    camera = RosCamera(config.camera, options.topic)
+    try:
+        if options.calibration:
+            log.info(standing(Path(options.calibration), options.serial, camera, config.camera))
+    except UserError:
+        camera.close()
+        raise
+    CameraNode(camera, config.camera, node)
+
+
+def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:
+    """That `camera` is calibrated in `folder` and has not moved since, as a sentence. Raises UserError when not."""
+    checked = check_camera(Results(folder), serial, camera.read().rgb, config)
+    eye, moved = checked.eye, checked.shift.pixels
+    return f"the camera {eye.serial} stands where it stood on {eye.taken}: its picture is shifted by {moved:.1f} px"
 
 
 def main() -> int:

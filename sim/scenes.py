@@ -125,8 +125,8 @@ def _add_puck(spec: mujoco.MjSpec, table_height_m: float) -> None:
     )
 
 
-def build(config: Config) -> mujoco.MjModel:
-    """The model of `config.sim.scene`, the arm's joints first in every array. Raises UserError on a bad mesh_dir."""
+def describe(config: Config) -> mujoco.MjSpec:
+    """The scene `config.sim.scene`, for more to be put into it behind the rest. Raises UserError as `build`."""
     spec = mujoco.MjSpec()
     # Left at its default, a joint range of 3 rad would be read as 3 degrees.
     spec.compiler.degree = False
@@ -141,4 +141,9 @@ def build(config: Config) -> mujoco.MjModel:
     _add_cameras(spec, config.sim, config.camera)
     if config.sim.scene == "push":
         _add_puck(spec, config.guard.table_height_m)
-    return spec.compile()
+    return spec
+
+
+def build(config: Config) -> mujoco.MjModel:
+    """The model of `config.sim.scene`, the arm's joints first in every array. Raises UserError on a bad mesh_dir."""
+    return describe(config).compile()

@@ -13,7 +13,7 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import commands, data_commands, exam_commands, robot_commands
+from robot_rig.cli import calibrate_commands, commands, data_commands, exam_commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
@@ -39,6 +39,17 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "show": robot_commands.goals_show,
         "delete": robot_commands.goals_delete,
         "send": robot_commands.goals_send,
+    },
+    "calibrate": {
+        "board": calibrate_commands.board,
+        "capture": calibrate_commands.capture,
+        "intrinsics": calibrate_commands.intrinsics,
+        "handeye": calibrate_commands.handeye,
+        "crop": calibrate_commands.crop,
+        "latency": calibrate_commands.latency,
+        "workspace": calibrate_commands.workspace,
+        "check": calibrate_commands.check,
+        "settings": calibrate_commands.settings,
     },
     "bench": {"sim": commands.bench_sim, "tick": commands.bench_tick, "seeds": commands.bench_seeds},
 }
@@ -102,6 +113,7 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig latency[/bold]              how long each stage takes, from exposure to joint command
   [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
   [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop
+  [bold]rig calibrate crop[/bold]       the camera's window; also board, intrinsics, handeye, latency, check, ...
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.

@@ -28,6 +28,8 @@ def doctor(
     hours: float = 1.0,
     network: bool = False,
     json: bool = False,
+    calibration: Path = Path("calibrations"),
+    serial: str = "",
     config: Overlays = (),
     set: Overlays = (),
 ) -> int:
@@ -38,14 +40,17 @@ def doctor(
         hours: Hours of logging that there must be room for.
         network: Also ask who else can reach the ROS master.
         json: Print the list for a program.
+        calibration: Folder of the camera's calibrations, from `rig calibrate`.
+        serial: The camera's serial number, where several have been calibrated.
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting, as in --set guard.tool_speed_m_s=0.1; may be given more than once.
     """
-    from robot_rig.cli.doctor.rounds import as_json, examine, exit_code, show
+    from robot_rig.cli.doctor.rounds import Camera, as_json, examine, exit_code, show
 
     if not 0 < hours < 1e6:
         raise UserError(f"--hours {hours:g} is no such time", next_step="give more than 0, as in --hours 8")
-    findings = examine(_load(config, set), run, hours, "network" if network else "usual")
+    scope = Camera(calibration, serial)
+    findings = examine(_load(config, set), run, hours, "network" if network else "usual", scope)
     if json:
         print(as_json(findings))
     else:
@@ -59,7 +64,7 @@ def enable(yes: bool = False) -> int:
     Args:
         yes: Do not ask.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import enable as enable_arm
 
     return enable_arm(Console(), "given" if yes else "ask")
@@ -86,7 +91,7 @@ def stop() -> int:
 
 
 def _order(word: str) -> int:
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import order
 
     return order(word, Console())
@@ -100,7 +105,7 @@ def teleop(box: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = 
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting, as in --set control.axes="[x, y, z]"; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.nodes import teleop_node
 
     return teleop_node.main(["--box", str(box), *config_words(config, set)])
@@ -116,7 +121,7 @@ def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ())
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import mark_box
 
     return mark_box(_load(config, set), out, Console(), sys.stdin)
@@ -136,7 +141,7 @@ def latency(minutes: float = 1.0, config: Overlays = (), set: Overlays = ()) -> 
     """
     if not minutes > 0:
         raise UserError(f"--minutes {minutes:g} is no time", next_step="give more than 0")
-    _require_ros()
+    require_ros()
     from robot_rig.cli.latency import run_latency
 
     return run_latency(minutes, _load(config, set).control.policy_rate_hz, Console())
@@ -171,7 +176,7 @@ def faults(
 
     wanted = chosen(rows)
     if any(isinstance(row, Row) for row in wanted):
-        _require_ros()
+        require_ros()
     from robot_rig.cli.faults.attempts import run_faults
 
     return run_faults(wanted, repeat, resume, json, logs, seed, Console())
@@ -189,7 +194,7 @@ def demo_live(run: Path | None = None, goals: int = 5, out: Path | None = None) 
     """
     if goals < 1:
         raise UserError(f"--goals {goals} shows nothing", next_step="give 1 or more")
-    _require_ros()
+    require_ros()
     from robot_rig.cli.live.demo import newest_run, run_demo_live
 
     chosen = newest_run(Path("runs")) if run is None else run
@@ -200,7 +205,7 @@ def goals_capture(
     name: tyro.conf.Positional[str], goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
 ) -> int:
     """Keep what the policy's camera sees now as the goal NAME: goals/NAME.png and its note, NAME.yaml."""
-    _require_ros()
+    require_ros()
     from robot_rig.cli.goals import capture
 
     return capture(_library(goals, config, set), name, Console())
@@ -244,7 +249,7 @@ def goals_send(
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.goals import send
     from robot_rig.nodes import goal_node
 
@@ -271,7 +276,8 @@ def _library(folder: Path, config: Sequence[str], sets: Sequence[str]) -> GoalLi
     return GoalLibrary(folder, _load(config, sets))
 
 
-def _require_ros() -> None:
+def require_ros() -> None:
+    """Raise UserError where ROS is not installed."""
     from robot_rig.cli.doctor.machine import has_ros
 
     if not has_ros():

@@ -22,6 +22,7 @@ from roslaunch.config import load_config_default
 from roslaunch.core import Node
 
 from drivers.arm_node import ArmNodeOptions
+from drivers.camera_node import CameraNodeOptions
 from robot_rig.config_files import load_config
 from robot_rig.goal_library import GoalLibrary
 from robot_rig.runs import RunFolder
@@ -225,6 +226,30 @@ def test_a_publisher_is_confirmed_to_the_arm_process_alone(
     assert not any("--confirm-publisher" in node.args for node in nodes.values())
     (arm,) = (node for node in nodes_of(name, robot_is).values() if node.name == "rig_arm")
     assert tyro.cli(ArmNodeOptions, args=shlex.split(arm.args)).confirm_publisher == ()
+
+
+@ALL_FILES
+@BOTH_ROBOTS
+def test_only_a_real_robots_camera_is_held_against_its_calibration(
+    name: str, robot_is: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    camera = nodes_of(name, robot_is)["rig_camera"]
+    is_real = name == "robot" or (name != "sim" and robot_is == "real")
+    assert words_after("--calibration", camera) == (["calibrations"] if is_real else [])
+
+
+def test_a_calibration_is_named_or_left_out_by_a_person_and_a_serial_number_stays_as_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    camera = nodes_of("robot", "real", "calibration:=my lab", "serial:=0012")["rig_camera"]
+    options = tyro.cli(CameraNodeOptions, args=shlex.split(camera.args))
+    assert (options.calibration, options.serial) == ("my lab", "0012")
+    without = tyro.cli(
+        CameraNodeOptions, args=shlex.split(nodes_of("robot", "real", "calibration:=none")["rig_camera"].args)
+    )
+    assert (without.calibration, without.serial) == ("", "")
 
 
 @pytest.mark.parametrize("stage", ["collect", "heldout"])

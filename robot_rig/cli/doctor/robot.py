@@ -6,10 +6,13 @@ Imports ROS, so it is itself imported only where ROS is. Every look is short; si
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from calibration.check import check_camera as check_calibrated
+from calibration.results import Results
 from drivers.ros_camera import IMAGE_TOPIC
 from drivers.sawyer import JOINT_STATES, ROBOT_STATE
 from drivers.sawyer_topics import released_types
@@ -18,6 +21,7 @@ from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, Mode
 from robot_rig.errors import UserError
 from robot_rig.ros.arm_report import read_report
+from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
 from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME
 from robot_rig.ros.visitor import hear, listen, parameter
@@ -114,6 +118,26 @@ def judge_camera(name: str, topic: str, pictures: list[tuple[float, float | Refu
     return [green(name, what)]
 
 
+def check_calibration(folder: Path, serial: str, config: Config) -> list[Finding]:
+    """Whether the camera is calibrated and stands where it stood, as its node asks before it guides a real arm."""
+    results = Results(folder)
+    if not results.serials():
+        return [
+            yellow(
+                "calibration",
+                f"no camera is calibrated in {folder}",
+                "for a real arm `rig calibrate crop`, see docs/calibration.md; a simulated one needs none",
+            )
+        ]
+    heard = listen(IMAGE_TOPIC, CAMERA_FRAME.message, SEEN_S, bool)
+    picture = pixels(heard[-1][1]) if heard else Refused("silence")
+    if isinstance(picture, Refused):
+        return [yellow("calibration", f"not compared: {picture.reason} on {IMAGE_TOPIC}", "see the line on the camera")]
+    checked = check_calibrated(results, serial, picture, config.camera)
+    what = f"camera {checked.eye.serial}, of {checked.eye.taken}, shifted by {checked.shift.pixels:.1f} px since"
+    return [green("calibration", what)]
+
+
 def check_arm_process(stamps: HostStamps) -> list[Finding]:
     """The guard's mode and who else may command."""
     message = hear(ARM_STATUS, SEEN_S)
@@ -133,12 +157,13 @@ def check_arm_process(stamps: HostStamps) -> list[Finding]:
     return [green("arm process", what)]
 
 
-def robot_checks(config: Config) -> dict[str, Check]:
-    """All checks of this module by name."""
+def robot_checks(config: Config, calibration: Path, serial: str) -> dict[str, Check]:
+    """All checks of this module by name; `calibration` is the folder of `rig calibrate`."""
     stamps = HostStamps()
     return {
         "robot": check_robot,
         "clock": check_clock,
         "camera": lambda: check_camera(stamps, config.guard.image_age_limit_s),
+        "calibration": lambda: check_calibration(calibration, serial, config),
         "arm process": lambda: check_arm_process(stamps),
     }

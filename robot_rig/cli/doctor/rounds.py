@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,7 +25,19 @@ NODE = "rig_doctor"
 MARKS = {Level.GREEN: "[green]ok[/]", Level.YELLOW: "[yellow]less[/]", Level.RED: "[red]RED[/]"}
 
 
-def examine(config: Config, run: Path, hours: float, scope: Literal["usual", "network"]) -> list[Finding]:
+class Camera(NamedTuple):
+    """Which camera is to be held against which calibration: folder of `rig calibrate`, serial number or nothing."""
+
+    folder: Path = Path("calibrations")
+    serial: str = ""
+
+
+THE_CAMERA = Camera()
+
+
+def examine(
+    config: Config, run: Path, hours: float, scope: Literal["usual", "network"], camera: Camera = THE_CAMERA
+) -> list[Finding]:
     """All findings; takes 5 s at most. `scope` network: also who else can reach the master."""
     checks: dict[str, Check] = dict(machine_checks(config, run, hours))
     own = network.interfaces()
@@ -34,13 +46,13 @@ def examine(config: Config, run: Path, hours: float, scope: Literal["usual", "ne
         checks["exposure"] = lambda: network.check_exposure(os.environ, own)
     findings = run_checks(checks)
     if any(finding.name == "master" and finding.level is Level.GREEN for finding in findings):
-        findings += _in_the_graph(config)
+        findings += _in_the_graph(config, camera)
     else:
         findings.append(yellow("robot", "not looked for: there is no ROS master", "see the line on the master"))
     return findings
 
 
-def _in_the_graph(config: Config) -> list[Finding]:
+def _in_the_graph(config: Config, camera: Camera) -> list[Finding]:
     if not has_ros():
         return [yellow("robot", "not looked for: there is no ROS here", "see the line on ros")]
     # Only here, because this needs ROS.
@@ -49,7 +61,7 @@ def _in_the_graph(config: Config) -> list[Finding]:
 
     try:
         with visit(NODE):
-            return run_checks(robot_checks(config))
+            return run_checks(robot_checks(config, camera.folder, camera.serial))
     except UserError as error:
         return [yellow("robot", error.problem, error.next_step)]
 

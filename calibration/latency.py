@@ -1,0 +1,132 @@
+"""How old a picture is when it arrives, from a recording in which the arm wiggles. For `rig calibrate latency`.
+
+Pure solvers on signals; what moves in pictures is measured by `picture_motion`. How late the arm itself is against its
+commands is `servo_lag`'s to say.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from calibration.alignment import Delay, delay_between
+from robot_rig.datatypes import Bytes, Floats
+from robot_rig.errors import UserError
+
+LONGEST_S = 0.5
+LEAST_MATCH = 0.7
+FEWEST_PICTURES = 45
+HALVED = 2
+"""Pictures are looked at in half their size: motion is of pixels, and noise of less."""
+
+MOVING = 0.15
+"""Share of the most restless pixels' deviation from which a pixel belongs to what moves."""
+
+LEAST_RESTLESS = 3.0
+FEATURES = 100
+LEAST_MOTION_PX = 2.0
+
+
+class Latency(NamedTuple):
+    """`camera_s`: age of a picture on arrival, with its spread (10th to 90th of a hundred); how well it `match`es.
+
+    `stamp_error_s`: how much later than the exposure a picture's stamp is, 0 for one that is stamped at exposure.
+    """
+
+    camera_s: float
+    low_s: float
+    high_s: float
+    stamp_error_s: float
+    match: float
+
+
+def wiggle(seconds: float) -> float:
+    """The speed, in [-1, 1], of a wiggle along a line, `seconds` after its start: soft, and never twice the same.
+
+    A plain swing would look the same one swing later. At most 0.1 m/s lead no further than 5 cm from where it began.
+    """
+    slow, mid, fast = (float(np.sin(2 * np.pi * rate * seconds)) for rate in (0.37, 0.83, 1.31))
+    return min(1.0, seconds / 0.5) * (0.4 * slow + 0.35 * mid + 0.25 * fast)
+
+
+def picture_motion(pictures: Iterable[Bytes]) -> Floats:
+    """(N,) px by which what moves in `pictures` (N of uint8 (H, W, 3)) has moved since the first, along its main way.
+
+    Kept is a twelfth of each picture. Raises UserError when nothing moves in them, or too few are there.
+    """
+    small = [_small(one) for one in pictures]
+    if len(small) < FEWEST_PICTURES:
+        raise UserError(
+            f"{len(small)} pictures are too few", next_step=f"record at least {FEWEST_PICTURES} of them, 10 s or more"
+        )
+    restless = np.std(np.stack(small[:: max(1, len(small) // 60)]).astype(np.float32), axis=0)
+    moving = restless > max(MOVING * float(np.quantile(restless, 0.999)), LEAST_RESTLESS)
+    mask = np.asarray(cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)), np.uint8)
+    pairs = itertools.pairwise(small)
+    moves = HALVED * np.array([np.zeros(2), *(_step(before, after, mask) for before, after in pairs)])
+    main = np.linalg.svd(moves - moves.mean(axis=0), full_matrices=False)[2][0]
+    along: Floats = np.cumsum(moves @ main)
+    if np.ptp(along) < LEAST_MOTION_PX:
+        raise UserError(
+            "nothing moves in the pictures", next_step="let the arm wiggle further, nearer to the camera, in good light"
+        )
+    return along
+
+
+def _step(before: Bytes, after: Bytes, mask: Bytes) -> Floats:
+    """(2,) px by which what moves inside `mask` has moved; what rests there, as the table does, hardly counts."""
+    corners = cv2.goodFeaturesToTrack(before, FEATURES, 0.01, 4, mask=mask)
+    if corners is None:
+        return np.zeros(2)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, corners.copy(), winSize=(15, 15), maxLevel=3)
+    moved = np.asarray(there - corners, np.float64)[found.ravel() == 1, 0]
+    if not len(moved):
+        return np.zeros(2)
+    # Outliers would weigh most: nothing counts for more than twice what is usual among what moves.
+    length = np.linalg.norm(moved, axis=1)
+    weight = np.where(length > 2.0 * np.quantile(length, 0.8), 0.0, length)
+    step: Floats = weight @ moved / max(float(weight.sum()), 1e-9)
+    return step
+
+
+def _small(rgb: Bytes) -> Bytes:
+    grey = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, None, fx=1 / HALVED, fy=1 / HALVED, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def camera_latency(arm_at: Floats, tool: Floats, arrived_at: Floats, stamped_at: Floats, motion: Floats) -> Latency:
+    """The age of pictures that arrived at `arrived_at` (N,) s, stamped `stamped_at` (N,) s, and show `motion` (N,) px.
+
+    The arm reports its tool at `tool` (M, 3) m at `arm_at` (M,) s: when that was so, on the same clock. It goes along
+    one line. Raises UserError when the two do not show the same motion, or a swing that repeats itself.
+    """
+    moved = tool - tool.mean(axis=0)
+    line = moved @ np.linalg.svd(moved, full_matrices=False)[2][0]
+    stamp = _checked_delay(arm_at, line, stamped_at, motion, (-LONGEST_S / 2, LONGEST_S))
+    ages = arrived_at - stamped_at + stamp.seconds
+    low, high = np.quantile(ages, [0.1, 0.9])
+    return Latency(float(np.median(ages)), float(low), float(high), stamp.seconds, stamp.match)
+
+
+def _checked_delay(
+    times: Floats, positions: Floats, seen_at: Floats, seen: Floats, within: tuple[float, float]
+) -> Delay:
+    try:
+        delay = delay_between(times, positions, seen_at, seen, within)
+    except ValueError as error:
+        raise UserError(f"picture and arm: {error}", next_step="record both while the arm wiggles") from error
+    if delay.match < LEAST_MATCH:
+        raise UserError(
+            f"pictures and arm do not show the same motion (they agree by {delay.match:.0%})",
+            next_step="let nothing else move in the picture, wiggle further, in better light",
+        )
+    if delay.is_ambiguous:
+        raise UserError(
+            "pictures and arm agree at two delays nearly as well",
+            next_step="wiggle unevenly: a regular swing repeats itself",
+        )
+    return delay

@@ -1,0 +1,75 @@
+"""`rig calibrate capture`: views of the board with the joints that held it, one at each Enter.
+
+Imports ROS, so it is itself imported only once that word is said. It only listens: people move arm and board.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from calibration.views import keep_description, keep_view
+from robot_rig.cli.calibrate import say
+from robot_rig.config import Config
+from robot_rig.datatypes import Floats, RawFrame
+from robot_rig.errors import UserError
+from robot_rig.ros.convert import read_state
+from robot_rig.ros.images import pixels
+from robot_rig.ros.stamps import HostStamps, Refused
+from robot_rig.ros.topics import ARM_STATE, CAMERA_RAW
+from robot_rig.ros.visitor import hear, listen, parameter, visit
+from robot_rig.vision import check_raw
+
+NODE = "rig_calibrate"
+PICTURE_S, STATE_S = 2.0, 0.5
+SETTLE_S = 0.4
+"""A picture shows the past: the arm must have been at rest for longer than a picture's age."""
+
+AT_REST_RAD = 0.002
+"""How far a joint may go in that time."""
+
+
+def capture(folder: Path, topic: str, config: Config, console: Console, lines: Iterable[str]) -> int:
+    """Keep a view at each empty one of `lines` until one says q; returns 1 when none was kept."""
+    say(console, "Hold the board before the camera, keep still, Enter; q ends.")
+    kept, stamps = 0, HostStamps()
+    with visit(NODE):
+        if urdf := str(parameter("/robot_description", "")):
+            keep_description(folder, urdf)
+        for line in lines:
+            if line.strip().lower() in ("q", "quit"):
+                break
+            before = _joints(stamps)
+            heard = _settled_pictures(topic)
+            after = _joints(stamps)
+            if not heard:
+                raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
+            rgb = pixels(heard[-1][1])
+            if isinstance(rgb, Refused):
+                raise UserError(f"{topic} carries {rgb.reason}", next_step="let the camera publish rgb8")
+            check_raw(RawFrame(0, time.monotonic(), rgb), config.camera)
+            if before is not None and after is not None and np.abs(after - before).max() > AT_REST_RAD:
+                say(console, "not kept: the arm moves")
+                continue
+            path = keep_view(folder, rgb, after)
+            kept += 1
+            say(console, f"{path}{'' if after is not None else ', without joints: the arm process is silent'}")
+    return 0 if kept else 1
+
+
+def _settled_pictures(topic: str) -> list[tuple[float, Any]]:
+    """What comes on `topic` until one has come that is later than any that could show the arm before it rested."""
+    begin = time.monotonic()
+    return listen(topic, CAMERA_RAW.message, PICTURE_S, lambda arrived: arrived[-1][0] > begin + SETTLE_S)
+
+
+def _joints(stamps: HostStamps) -> Floats | None:
+    """(7,) rad that the arm reports now; None while its process is silent."""
+    message = hear(ARM_STATE, STATE_S)
+    state = None if message is None else read_state(message, stamps)
+    return None if state is None or isinstance(state, Refused) else state.position

@@ -1,0 +1,172 @@
+"""The twin's camera is found to 2 mm and 0.2 degrees from rendered views; what contradicts is left out or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration.board import Board, BoardFinder
+from calibration.hand_eye import REFINED, SOLVERS, HandEyeFit, HandView, solve_hand_eye
+from calibration.intrinsics import solve_intrinsics
+from calibration.lens import Lens
+from calibration.poses import RoughView, plan_poses
+from calibration.rigid import angle_between, distance_between, inverse, rigid
+from robot_rig.config import Config
+from robot_rig.datatypes import JOINTS, Bytes, Floats
+from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
+from tests.calibration.twin import Twin, covered, held_board, spoilt, wandering_boards
+
+CONFIG, BOARD, COUNT = Config(), Board(), 15
+LENS, ARM = Lens.configured(CONFIG.camera), Kinematics(CONFIG.control.tool_offset_m)
+FINDER = BoardFinder(BOARD)
+HAND_FROM_BOARD = held_board(BOARD)
+WITHIN_M, WITHIN_DEG = 0.002, 0.2
+
+
+class Views:
+    """The pictures of a board that the twin's gripper holds at planned poses, and the camera's true place."""
+
+    def __init__(self) -> None:
+        self.twin = Twin(CONFIG, BOARD, HAND_FROM_BOARD)
+        self.truth = self.twin.base_from_camera
+        rough = RoughView(LENS, self.truth, HAND_FROM_BOARD, BOARD)
+        self.poses = plan_poses(CONFIG, COUNT, 0.10, lambda position: rough.sees(ARM, position), seed=0)
+        self.pictures = [self.drawn(position) for position in self.poses]
+
+    def drawn(self, position: Floats) -> Bytes:
+        self.twin.pose_arm(position)
+        return self.twin.draw()
+
+    def seen(self, pictures: list[Bytes]) -> list[HandView]:
+        found = [FINDER.find(picture) for picture in pictures]
+        return [
+            HandView(f"view-{number:02d}", ARM.hand(pose), sighting)
+            for number, (pose, sighting) in enumerate(zip(self.poses, found, strict=True))
+            if sighting is not None
+        ]
+
+
+@pytest.fixture(scope="module")
+def views() -> Iterator[Views]:
+    made = Views()
+    yield made
+    made.twin.close()
+
+
+@pytest.fixture(scope="module")
+def clean(views: Views) -> list[HandView]:
+    return views.seen(views.pictures)
+
+
+def off(fit: HandEyeFit, truth: Floats) -> tuple[float, float]:
+    found = fit.best.base_from_camera
+    return distance_between(found, truth), float(np.degrees(angle_between(found, truth)))
+
+
+def assert_found(fit: HandEyeFit, truth: Floats) -> None:
+    far, turned = off(fit, truth)
+    assert far <= WITHIN_M
+    assert turned <= WITHIN_DEG
+
+
+def test_the_camera_is_found_on_clean_pictures_by_all_five_and_best_by_the_refined_one(
+    views: Views, clean: list[HandView]
+) -> None:
+    fit = solve_hand_eye(clean, LENS)
+    assert_found(fit, views.truth)
+    assert [one.solver for one in fit.solutions] == [*SOLVERS, REFINED]
+    assert len(fit.solutions) == 6
+    for one in fit.solutions:
+        assert distance_between(one.base_from_camera, views.truth) < 0.004, one.solver
+        assert np.degrees(angle_between(one.base_from_camera, views.truth)) < WITHIN_DEG, one.solver
+        assert one.distance_m < 0.002
+        assert one.angle_rad < np.radians(0.2)
+    assert distance_between(fit.best.hand_from_board, HAND_FROM_BOARD) < 0.001
+    assert fit.corner_rms_px < 0.15
+    far, _ = off(fit, views.truth)
+    assert far < min(distance_between(one.base_from_camera, views.truth) for one in fit.solutions[:2])
+
+
+@pytest.mark.parametrize(("noise", "blur_px", "patched"), [(4.0, 0.8, 0), (3.0, 0.5, 6)])
+def test_it_is_found_on_noisy_blurred_and_partly_covered_boards(
+    views: Views, noise: float, blur_px: float, patched: int
+) -> None:
+    random = np.random.default_rng(4)
+    bad = []
+    for number, picture in enumerate(views.pictures):
+        if number < patched:
+            seen = FINDER.find(picture)
+            assert seen is not None
+            picture = covered(picture, seen.pixels, random)
+        bad.append(spoilt(picture, random, noise, blur_px))
+    assert_found(solve_hand_eye(views.seen(bad), LENS), views.truth)
+
+
+def test_an_arm_that_is_a_milliradian_off_moves_it_by_no_more_than_that(views: Views, clean: list[HandView]) -> None:
+    random = np.random.default_rng(6)
+    wrong = [
+        replace(view, base_from_hand=ARM.hand(pose + 0.001 * random.standard_normal(JOINTS)))
+        for view, pose in zip(clean, views.poses, strict=True)
+    ]
+    fit = solve_hand_eye(wrong, LENS)
+    assert_found(fit, views.truth)
+    # The residual says so: the views agree less than with a perfect arm.
+    assert fit.best.distance_m > 2 * solve_hand_eye(clean, LENS).best.distance_m
+
+
+def test_views_that_contradict_are_left_out_and_say_why(views: Views, clean: list[HandView]) -> None:
+    slipped = rigid(np.array([0.0, 0.0, np.radians(5.0)]), np.zeros(3))
+    pushed = rigid(np.zeros(3), np.array([0.012, 0.0, 0.0]))
+    bad = list(clean)
+    bad[2] = replace(bad[2], base_from_hand=bad[2].base_from_hand @ slipped)
+    bad[7] = replace(bad[7], base_from_hand=pushed @ bad[7].base_from_hand)
+    fit = solve_hand_eye(bad, LENS)
+    assert set(fit.dropped) == {"view-02", "view-07"}
+    assert "degrees apart" in fit.dropped["view-02"]
+    assert "mm" in fit.dropped["view-07"]
+    assert_found(fit, views.truth)
+
+
+def test_a_board_that_slipped_half_way_is_refused(clean: list[HandView]) -> None:
+    slipped = rigid(np.array([0.0, np.radians(8.0), 0.0]), np.array([0.02, 0.0, 0.0]))
+    bad = [
+        replace(view, base_from_hand=view.base_from_hand @ slipped) if number % 2 else view
+        for number, view in enumerate(clean)
+    ]
+    with pytest.raises(UserError, match=r"contradict the others.*sits firmly"):
+        solve_hand_eye(bad, LENS)
+
+
+def test_too_few_views_and_too_little_turning_are_refused(views: Views, clean: list[HandView]) -> None:
+    with pytest.raises(UserError, match="useful views: 5, and 6 are needed"):
+        solve_hand_eye(clean[:5], LENS)
+    # Turned about the tool's own axis only.
+    first = ARM.hand(views.poses[0])
+    camera_from_board = inverse(views.truth) @ first @ HAND_FROM_BOARD
+    points = np.array([[x, y, 0.0] for y in range(4) for x in range(6)], np.float64) * BOARD.square_m
+    rolled = []
+    for number, angle in enumerate(np.radians([-30, -20, -10, 0, 10, 20, 30])):
+        hand = first @ rigid(np.array([0.0, 0.0, angle]), np.zeros(3))
+        pose = inverse(views.truth) @ hand @ HAND_FROM_BOARD
+        seen = replace(clean[0].sighting, ids=np.arange(24), points=points, pixels=LENS.project(points, pose))
+        rolled.append(HandView(f"view-{number}", hand, seen))
+    assert camera_from_board.shape == (4, 4)
+    with pytest.raises(UserError, match="about a second axis"):
+        solve_hand_eye(rolled, LENS)
+
+
+@pytest.mark.proof
+def test_with_a_lens_that_was_calibrated_too_it_is_found(views: Views, clean: list[HandView]) -> None:
+    """From pictures alone, as a person does it: first the lens, then the camera's place."""
+    twin = Twin(CONFIG, BOARD)
+    seen = {}
+    for number, pose in enumerate(wandering_boards(BOARD, CONFIG, 40, seed=3)):
+        twin.place_board(pose)
+        seen[str(number)] = FINDER.find(twin.draw())
+    twin.close()
+    lens = solve_intrinsics(seen, LENS.size).lens
+    assert_found(solve_hand_eye(clean, lens), views.truth)
