@@ -13,7 +13,7 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import commands, data_commands, exam_commands, robot_commands
+from robot_rig.cli import commands, data_commands, exam_commands, live_commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
@@ -65,9 +65,10 @@ ORDERS: Mapping[str, Callable[..., int]] = {
     "stop": robot_commands.stop,
     "teleop": robot_commands.teleop,
     "box": robot_commands.box,
-    "latency": robot_commands.latency,
-    "demo-live": robot_commands.demo_live,
-    "faults": robot_commands.faults,
+    "latency": live_commands.latency,
+    "demo-live": live_commands.demo_live,
+    "faults": live_commands.faults,
+    "soak": live_commands.soak,
 }
 """Words for the arm in the ROS graph, real or simulated; the stages above run in one process."""
 
@@ -102,6 +103,7 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig latency[/bold]              how long each stage takes, from exposure to joint command
   [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
   [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop
+  [bold]rig soak[/bold]                 practise unattended for hours while faults come, in a graph of its own
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.

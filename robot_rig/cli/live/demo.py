@@ -1,6 +1,6 @@
 """`rig demo-live`: goal pictures reached in real time over ROS, with film, latency table and report.
 
-Called by `robot_commands`. Brings up a graph of its own around a simulated Sawyer whose pictures are 100 to 140 ms old,
+Called by `live_commands`. Brings up a graph of its own around a simulated Sawyer whose pictures are 100 to 140 ms old,
 deploys the newest checkpoint of a demo, draws goals as the exam does, and always takes the graph down again. Imports
 ROS and the simulator, so it is itself imported only once the word is said.
 """

@@ -1,12 +1,13 @@
 """A ROS graph of one's own: master, simulated Sawyer, camera, guard and policy as processes that end with the block.
 
-Called by `cli.live.demo` and `cli.faults`. The port is a free one, so a robot's own graph is never touched.
+Called by `cli.live.demo`, `cli.faults` and `cli.soak`. The port is a free one, so a robot's own graph is never touched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import random
 import signal
@@ -46,11 +47,11 @@ def free_port() -> int:
                 return port
 
 
-def _prepare_child() -> None:
+def _prepare_child(niceness: int) -> None:
     """A demo that is killed must not leave a robot running."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     with contextlib.suppress(PermissionError):
-        os.nice(NICENESS)
+        os.nice(niceness)
 
 
 class LiveGraph:
@@ -62,8 +63,11 @@ class LiveGraph:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.uri = f"http://127.0.0.1:{free_port()}"
         dropped = ("ROS_HOSTNAME", "ROS_NAMESPACE")
+        # So that roslaunch finds this checkout, before any other of the same name.
+        packages = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("ROS_PACKAGE_PATH")]))
         self.environment: Mapping[str, str] = {
             **{name: value for name, value in os.environ.items() if name not in dropped},
+            "ROS_PACKAGE_PATH": packages,
             "ROS_MASTER_URI": self.uri,
             "ROS_IP": "127.0.0.1",
             "ROS_HOME": str(folder.resolve()),
@@ -91,7 +95,7 @@ class LiveGraph:
         calls = Master(self.uri)
         self.wait("the ROS master answers", lambda: _answers(calls, self._processes["master"].pid))
 
-    def start(self, name: str, arguments: Sequence[str], prefix: Sequence[str] = ()) -> None:
+    def start(self, name: str, arguments: Sequence[str], prefix: Sequence[str] = (), niceness: int = NICENESS) -> None:
         """Run Python with `arguments` as the process `name`, through the command `prefix` if there is one."""
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
@@ -102,7 +106,7 @@ class LiveGraph:
                 stderr=log,
                 # Ctrl-C is for the demo, which ends them in order.
                 start_new_session=True,
-                preexec_fn=_prepare_child,
+                preexec_fn=functools.partial(_prepare_child, niceness),
             )
 
     def alive(self, name: str) -> bool:
@@ -127,11 +131,12 @@ class LiveGraph:
         for name in [name for name in reversed(self._processes) if name != kept]:
             self.end(name)
 
-    def end(self, name: str) -> None:
-        """End the process `name` in order, if it runs, and forget it."""
-        process = self._processes.pop(name, None)
+    def end(self, name: str, within: float = END_S) -> None:
+        """End the process `name` in order, if it runs, and forget it; by force when it takes longer than `within` s."""
+        process = self._processes.get(name)
         if process is not None:
-            _end(process)
+            _end(process, within)
+            self._processes.pop(name, None)
 
     def check(self) -> None:
         """Raise UserError when a process has ended."""
@@ -163,10 +168,10 @@ class LiveGraph:
         os.environ.update(self._before)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], within: float = END_S) -> None:
     process.terminate()
     try:
-        process.wait(END_S)
+        process.wait(within)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
