@@ -85,7 +85,7 @@ LESSON = """\
 
   [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
 
-  [bold]rig eval --checkpoint FOLDER[/bold]   one checkpoint, on goals that you choose; --backend ros: on an arm, in real time
+  [bold]rig eval --checkpoint FOLDER[/bold]   one checkpoint, on goals that you choose, also over ROS
   [bold]rig compare EXAM EXAM[/bold]   which of them ended closer, goal by goal, or that these goals cannot tell
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
@@ -107,7 +107,8 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
-Only the words for an arm in the ROS graph, and rig eval --backend ros, can move a real one. This software is not safety-rated."""
+Only the words for an arm in the ROS graph can move a real one, and rig eval --backend ros.
+This software is not safety-rated."""
 
 
 def dispatch(words: Sequence[str]) -> int:

@@ -67,12 +67,12 @@ _ALONE: Mapping[str, Callable[[Scene], None]] = {
     "camera's clock set": partial(rows_camera.spoil_one_of, faults=rows_camera.STEPS),
     "policy hangs": _hanging("policy"),
     "recorder hangs": _hanging("recorder"),
+    "robot's state stale": rows_robot.mute_state,
 }
 _OPERATOR: Mapping[str, Callable[[Scene], None]] = {
     "camera unplugged for long": _unplugged(LONG_S),
     "red button": rows_robot.press_button,
     "robot disabled or in error": rows_robot.trouble_robot,
-    "robot's state stale": rows_robot.mute_state,
     "collision": rows_robot.collide,
     "guard kept from the processor": rows_processes.starve_guard,
 }

@@ -118,7 +118,7 @@ class Shift:
         under_way = self._watch.step_after(now - GOES_ON_S) is not None
         if what := self._wrong(now):
             self._lead_on(what)
-        elif due_s <= 0 and under_way and self._scene.connected:
+        elif due_s <= 0 and self._watch.acts(now) and self._scene.connected:
             self._cause(faults[number], number)
         elif due_s > ATTEMPT_S + GOES_ON_S and under_way:
             self._time_a_stretch()

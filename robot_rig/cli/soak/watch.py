@@ -21,6 +21,10 @@ SILENT_S = 1.0
 SETTLED_S = 0.25
 """The recorder says what it has handed to the disk; by so much later it is there for good."""
 
+FRESH_S = 0.5
+YOUNG_STEPS = 20
+"""An episode has more; but where it has fewer, nearly always one is young."""
+
 KEPT = 5000
 """Steps and changes of mode to look back on: some minutes."""
 
@@ -98,6 +102,11 @@ class PracticeWatch:
         """The recorder's process has ended: what it had open is over."""
         with self._lock:
             self._close()
+
+    def acts(self, now: float) -> bool:
+        """Whether an episode is under way and young: what comes in the next seconds comes while the arm moves."""
+        with self._lock:
+            return self._key != ("", 0) and now - self._last <= FRESH_S and 1 <= self._count <= YOUNG_STEPS
 
     def mode(self, now: float) -> Mode | None:
         """The arm's mode, None where the arm process is silent."""

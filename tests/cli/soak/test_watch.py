@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rig.cli.soak.watch import SETTLED_S, SILENT_S, PracticeWatch, Told
+from robot_rig.cli.soak.watch import SETTLED_S, SILENT_S, YOUNG_STEPS, PracticeWatch, Told
 from robot_rig.datatypes import Mode, Source
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand
 
@@ -67,6 +67,16 @@ def test_pauses_are_between_steps_and_to_both_ends() -> None:
     assert step is not None
     assert step > last + 3.0
     assert watch.step_after(last + 10.0) is None
+
+
+def test_a_fault_comes_while_an_episode_is_young() -> None:
+    watch = PracticeWatch()
+    assert not watch.acts(10.0)
+    after = logging(watch, 10.0, YOUNG_STEPS)
+    assert watch.acts(after + 0.1)
+    assert not watch.acts(after + 1.0), "nobody has said so for a while"
+    logging(watch, 20.0, YOUNG_STEPS + 1)
+    assert not watch.acts(20.0 + 0.1 * (YOUNG_STEPS + 1) + 0.01)
 
 
 def test_a_silent_arm_process_stands_in_no_mode() -> None:
