@@ -125,19 +125,19 @@ def dispatch(words: Sequence[str]) -> int:
         return 0
     command = STAGES.get(head) or ORDERS.get(head)
     if command is not None:
-        return _bound(command, f"rig {head}", rest)()
+        return bound(command, f"rig {head}", rest)()
     if head in GROUPS:
         group = GROUPS[head]
         if not rest or rest[0] not in group:
             wrong = f"rig {head} {rest[0]} is not a command" if rest else f"rig {head} needs one more word"
             raise UserError(wrong, choices=[f"rig {head} {word}" for word in group], next_step="try one with --help")
-        return _bound(group[rest[0]], f"rig {head} {rest[0]}", rest[1:])()
+        return bound(group[rest[0]], f"rig {head} {rest[0]}", rest[1:])()
     raise UserError(
         f"there is no command {head!r}", choices=[*STAGES, *ORDERS, *GROUPS], next_step="run rig alone for a tour"
     )
 
 
-def _bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> Callable[[], int]:
+def bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> Callable[[], int]:
     """`command` with its `arguments`, not yet run. Raises UserError for arguments that it cannot take."""
 
     @functools.wraps(command)
