@@ -57,7 +57,8 @@ class PracticeLaunch:
             self.starts += 1
         self.home.mkdir(parents=True)
         self._known, self._looked = {}, 0.0
-        prefix = ["env", f"ROS_HOME={self.home}"]
+        # Names of files are meant as they were typed, wherever roslaunch starts its nodes.
+        prefix = ["env", f"ROS_HOME={self.home}", f"PWD={Path.cwd()}"]
         # What is practised on is what a person gets: none of the precedence that a demo's own robot is given.
         self._graph.start(self._name, ["-c", ROSLAUNCH, *self._words], prefix, niceness=0)
 

@@ -35,7 +35,6 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
 from robot_rig.ros.visitor import visit
 from robot_rig.runs import RunFolder
-from robot_rig.stages.shipping import checkpoints
 from robot_rig.versions import versions
 from sim.faults.relay import RELAYED
 
@@ -110,6 +109,9 @@ def _sit(record: Record, bar: Bar, out: Path, period_s: float, console: Console)
 
 def _settle(record: Record, run: Path) -> None:
     """Count what is on disk against what was told; the soak is finished then."""
+    # Here, because torch comes with it, which nothing else of a soak needs.
+    from robot_rig.stages.shipping import checkpoints
+
     files = []
     for path in EpisodeStore(run / "played" / "episodes").paths():
         with contextlib.suppress(UserError):
