@@ -16,8 +16,11 @@ from scipy import stats
 BLOCK_S = 60.0
 """Samples of one minute are put into one mean first: those of neighbouring seconds say the same thing twice."""
 
-LEAST_BLOCKS = 3
-"""A series with fewer says nothing of a slope."""
+LEAST_BLOCKS = 5
+"""A series with fewer minutes says nothing of a slope."""
+
+LEAST_THIRD = 3
+"""A count with fewer samples in a third of its time says nothing of growth."""
 
 MOST_ALIKE = 0.9
 """The largest correlation of neighbouring blocks that is allowed for; beyond it nothing could be said at all."""
@@ -47,7 +50,8 @@ def slope(series: Sequence[Series]) -> Slope | None:
     """The one slope that all `series` share, each at a level of its own; None where there are too few minutes.
 
     Least squares on means of a minute. Memory wanders: what it does in one minute it goes on with in the next, so the
-    bounds are widened by the correlation that neighbouring residuals show.
+    bounds are widened by the correlation of neighbouring residuals. That shows too small in short series, because each
+    has lost its level and all their slope; the usual first-order correction (2 + 4r) / n makes up for it.
     """
     parts = [part for part in map(_blocks, series) if len(part.times) >= LEAST_BLOCKS]
     if not parts:
@@ -79,10 +83,13 @@ def _blocks(series: Series) -> Series:
 
 
 def _alikeness(rests: Sequence[NDArray[np.float64]]) -> float:
-    """The correlation of neighbouring residuals, at least 0."""
+    """The correlation of neighbouring residuals, from 0 to `MOST_ALIKE`."""
     total = sum(float(rest @ rest) for rest in rests)
-    beside = sum(float(rest[1:] @ rest[:-1]) for rest in rests)
-    return float(np.clip(beside / total, 0.0, MOST_ALIKE)) if total > 0.0 else 0.0
+    if total == 0.0:
+        return 0.0
+    shown = sum(float(rest[1:] @ rest[:-1]) for rest in rests) / total
+    lost = 2.0 * len(rests) / sum(map(len, rests))
+    return float(np.clip((shown + lost) / (1.0 - 2.0 * lost), 0.0, MOST_ALIKE)) if lost < 0.5 else MOST_ALIKE
 
 
 def has_grown(series: Series) -> bool:
@@ -91,6 +98,6 @@ def has_grown(series: Series) -> bool:
     What comes and goes, as a file that is open for a moment, is no growth. False for fewer than nine samples.
     """
     third = len(series.values) // 3
-    if third < LEAST_BLOCKS:
+    if third < LEAST_THIRD:
         return False
     return bool(np.min(series.values[-third:]) > np.max(series.values[:third]))

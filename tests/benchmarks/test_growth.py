@@ -44,9 +44,9 @@ def test_a_straight_line_is_found_exactly_however_often_it_was_begun_anew(per_ho
     assert one.seconds == pytest.approx(600.0 * len(at), abs=SAMPLE_S * len(at))
 
 
-@given(slopes, st.floats(-1e4, 1e4), st.floats(-1e3, 1e3), st.floats(0.1, 10.0), st.integers(0, 2**32))
+@given(slopes, st.integers(-10_000, 10_000), st.floats(-1e3, 1e3), st.floats(0.1, 10.0), st.integers(0, 2**32))
 def test_level_and_time_of_day_do_not_matter_and_units_do(
-    per_hour: float, later_s: float, higher: float, scale: float, seed: int
+    per_hour: float, later_s: int, higher: float, scale: float, seed: int
 ) -> None:
     one = noisy(line(per_hour, 20), np.random.default_rng(seed), 1.0, 0.5)
     there = found(Series(one.times + later_s, scale * one.values + higher))
@@ -54,7 +54,7 @@ def test_level_and_time_of_day_do_not_matter_and_units_do(
         assert getattr(there, bound) == pytest.approx(scale * getattr(found(one), bound), rel=1e-4, abs=1e-3)
 
 
-@pytest.mark.parametrize("memory", [0.0, 0.8, 0.95])
+@pytest.mark.parametrize("memory", [0.0, 0.8, 0.95, 0.99])
 def test_the_interval_holds_the_true_slope_as_often_as_it_says_or_nearly(memory: float) -> None:
     rng = np.random.default_rng(0)
     inside = 0
@@ -67,9 +67,10 @@ def test_the_interval_holds_the_true_slope_as_often_as_it_says_or_nearly(memory:
 
 def test_a_leak_is_told_from_none_within_an_hour() -> None:
     rng = np.random.default_rng(1)
-    leaking, sound = (found(noisy(line(rise, 40), rng, 0.3, 0.8)) for rise in (5.0, 0.0))
-    assert leaking.low > 1.0
-    assert sound.low < 0.0 < sound.high
+    for _ in range(50):
+        leaking, sound = (found(noisy(line(rise, 40), rng, 0.3, 0.5)) for rise in (5.0, 0.0))
+        assert leaking.low > 1.0
+        assert sound.low < 1.0
 
 
 def test_too_few_minutes_say_nothing() -> None:

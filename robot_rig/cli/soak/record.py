@@ -10,7 +10,7 @@ import dataclasses
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,7 @@ class Record:
             raise ValueError(f"format {said.get('format')}, not {FORMAT}")
         kinds = {"outcomes": Outcome, "stops": Stop, "stretches": Stretch, "told": Told}
         values: dict[str, Any] = {name: [kind(**one) for one in said[name]] for name, kind in kinds.items()}
+        values["outcomes"] = [replace(one, complaints=tuple(one.complaints)) for one in values["outcomes"]]
         values["lives"] = {key: Samples(**one) for key, one in said["lives"].items()}
         paper = {key: tuple(value) if isinstance(value, list) else value for key, value in said["paper"].items()}
         plain = {one.name for one in dataclasses.fields(cls)} - values.keys() - {"path", "paper"}

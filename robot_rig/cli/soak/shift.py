@@ -170,7 +170,7 @@ class Shift:
         gap = self._heart.worst_gap(begin, self._clock.now() - LOOK_S)
         void = void_reason(gap) if found else ""
         self._record.outcomes.append(
-            Outcome(kind.name, kind.rescue.value, seed, at_s, took_s, seen.pause_s, seen.orders, found, void)
+            Outcome(kind.name, kind.rescue.value, seed, at_s, took_s, seen.pause_s, seen.orders, tuple(found), void)
         )
         if not seen.back:
             self._restart()
