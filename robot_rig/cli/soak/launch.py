@@ -98,7 +98,7 @@ class PracticeLaunch:
         process = self.processes().get(name)
         if process is None or not process.is_running():
             raise UserError(f"{name} does not run", next_step=f"see the logs in {self.home}")
-        return process.pid
+        return int(process.pid)
 
     def _members(self) -> list[psutil.Process]:
         found = []

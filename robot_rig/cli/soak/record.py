@@ -122,7 +122,9 @@ class Record:
         values: dict[str, Any] = {name: [kind(**one) for one in said[name]] for name, kind in kinds.items()}
         values["outcomes"] = [replace(one, complaints=tuple(one.complaints)) for one in values["outcomes"]]
         values["lives"] = {key: Samples(**one) for key, one in said["lives"].items()}
-        paper = {key: tuple(value) if isinstance(value, list) else value for key, value in said["paper"].items()}
+        paper: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in said["paper"].items()
+        }
         plain = {one.name for one in dataclasses.fields(cls)} - values.keys() - {"path", "paper"}
         return cls(path, Paper(**paper), **values, **{name: said[name] for name in plain})
 

@@ -6,7 +6,6 @@ Called by `cli.soak.run`. Everything that happens goes into the record.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from benchmarks.attempts import void_reason
 from benchmarks.heartbeat import Heartbeat, Pulse
@@ -20,7 +19,7 @@ from robot_rig.cli.soak.operator import Led, Operator
 from robot_rig.cli.soak.record import Record, Stretch
 from robot_rig.cli.soak.scene import SoakScene
 from robot_rig.cli.soak.schedule import Planned
-from robot_rig.cli.soak.watch import PracticeWatch
+from robot_rig.cli.soak.watch import PracticeWatch, Told
 from robot_rig.clock import WallClock
 from robot_rig.errors import UserError
 from robot_rig.loops.step_trace import FRAME_TO_COMMAND, stage_durations
@@ -92,8 +91,8 @@ class Shift:
         if not self._launch.runs:
             self._watch.end_of_process()
         for one in self._watch.take_told():
-            of_day = {name: self._clock.epoch(getattr(one, name)) for name in ("opened", "last")}
-            self._record.told.append(replace(one, **of_day))
+            opened, last = self._clock.epoch(one.opened), self._clock.epoch(one.last)
+            self._record.told.append(Told(opened, last, one.steps))
         for stand in list(self._watch.endings):
             count = self._watch.endings.pop(stand)
             self._record.endings[stand.value] = self._record.endings.get(stand.value, 0) + count
