@@ -32,6 +32,7 @@ robot_rig.cli.live.exam._tells = lambda ruler: False
 LIMIT_S = 300.0
 
 
+@pytest.mark.proof
 def test_a_checkpoint_is_examined_over_ros_and_the_finished_exam_brings_nothing_up(demo: Demo, tmp_path: Path) -> None:
     out = tmp_path / "exam"
     words = ["eval", "--checkpoint", str(demo.folder / SHIPPED), "-n", "2", "--backend", "ros", "--out", str(out)]
