@@ -6,14 +6,14 @@ Called by `cli.soak.shift`.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 from robot_rig.cli.soak.launch import PracticeLaunch
 from robot_rig.cli.soak.watch import PracticeWatch
-from robot_rig.clock import WallClock
+from robot_rig.clock import Clock
 from robot_rig.datatypes import Mode
 from robot_rig.errors import UserError
-from robot_rig.ros.orders import give_order
 
 BRING_UP_S = 300.0
 """From the start of the launch to the first step that it logs; a busy machine loads torch twice."""
@@ -38,11 +38,12 @@ class Led(NamedTuple):
 
 
 class Operator:
-    """Leads out of whatever only a person leads out of."""
+    """Leads out of whatever only a person leads out of; `order` gives the arm process an order."""
 
-    def __init__(self, launch: PracticeLaunch, watch: PracticeWatch) -> None:
-        self._launch, self._watch = launch, watch
-        self._clock = WallClock()
+    def __init__(
+        self, launch: PracticeLaunch, watch: PracticeWatch, clock: Clock, order: Callable[[str], object]
+    ) -> None:
+        self._launch, self._watch, self._clock, self._give = launch, watch, clock, order
 
     def start(self) -> float:
         """Start the launch; when it has logged its first step (monotonic s). Raises UserError when it does not.
@@ -90,4 +91,4 @@ class Operator:
     def _order(self, word: str) -> None:
         # Refused while its cause lasts, as a person would find; the next one comes.
         with contextlib.suppress(UserError):
-            give_order(word)
+            self._give(word)

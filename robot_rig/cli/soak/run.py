@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from benchmarks.heartbeat import ABOVE_ALL, Heartbeat, Pulse
+from drivers.sawyer import JOINT_COMMAND
 from robot_rig.cli.latency import PRIORITY
 from robot_rig.cli.live.ending import ended_in_order
 from robot_rig.cli.live.graph import LiveGraph
@@ -22,17 +23,21 @@ from robot_rig.cli.soak.account import Logged, losses
 from robot_rig.cli.soak.kinds import KINDS
 from robot_rig.cli.soak.launch import PracticeLaunch
 from robot_rig.cli.soak.onlooker import Onlooker
+from robot_rig.cli.soak.operator import Operator
 from robot_rig.cli.soak.record import NAME, Paper, Record
 from robot_rig.cli.soak.sampler import Sampler
 from robot_rig.cli.soak.scene import SoakScene
 from robot_rig.cli.soak.schedule import Planned, plan
-from robot_rig.cli.soak.shift import Shift
+from robot_rig.cli.soak.shift import Shift, Watches
 from robot_rig.cli.soak.verdict import complaints, last_line, show
 from robot_rig.cli.soak.watch import PracticeWatch
+from robot_rig.clock import WallClock
 from robot_rig.config_files import load_config
 from robot_rig.data.outline import outline
 from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
+from robot_rig.ros.orders import give_order
+from robot_rig.ros.step_listener import StepListener
 from robot_rig.ros.visitor import visit
 from robot_rig.runs import RunFolder
 from robot_rig.versions import versions
@@ -85,7 +90,7 @@ def _sit(record: Record, bar: Bar, out: Path, period_s: float, console: Console)
         for name, given in (("config", record.paper.config), ("set", record.paper.set))
         if given
     ]
-    watch = PracticeWatch()
+    watch, clock = PracticeWatch(), WallClock()
     with ended_in_order(), ExitStack() as stack:
         graph = stack.enter_context(LiveGraph(out / LOGS))
         graph.start(RELAY, ["-m", "sim.faults.relay"])
@@ -98,7 +103,10 @@ def _sit(record: Record, bar: Bar, out: Path, period_s: float, console: Console)
         scene = SoakScene(launch, record.paper.seed)
         console.print(f"the graph is at {graph.uri}; heartbeat: {heart.scheduling}", highlight=False, soft_wrap=True)
         with Sampler(launch, record):
-            shift = stack.enter_context(contextlib.closing(Shift(record, launch, scene, watch, heart, timer, period_s)))
+            operator = Operator(launch, watch, clock, give_order)
+            watches = Watches(heart, timer, period_s, lambda: StepListener(JOINT_COMMAND))
+            shift = Shift(record, launch, scene, watch, operator, watches, clock)
+            stack.enter_context(contextlib.closing(shift))
             try:
                 with stage_bar(console, "soak", round(record.paper.seconds)) as advance:
                     shift.work(bar.faults, advance, lambda: graph.alive(RELAY))

@@ -6,10 +6,10 @@ Called by `cli.soak.run`. Everything that happens goes into the record.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from benchmarks.attempts import void_reason
 from benchmarks.heartbeat import Heartbeat, Pulse
-from drivers.sawyer import JOINT_COMMAND
 from robot_rig.cli.latency import ATTEMPT_S, timed
 from robot_rig.cli.progress import Advance
 from robot_rig.cli.soak.account import Outcome, Seen, Stop, complaints
@@ -20,7 +20,7 @@ from robot_rig.cli.soak.record import Record, Stretch
 from robot_rig.cli.soak.scene import SoakScene
 from robot_rig.cli.soak.schedule import Planned
 from robot_rig.cli.soak.watch import PracticeWatch, Told
-from robot_rig.clock import WallClock
+from robot_rig.clock import Clock
 from robot_rig.errors import UserError
 from robot_rig.loops.step_trace import FRAME_TO_COMMAND, stage_durations
 from robot_rig.ros.step_listener import StepListener
@@ -47,6 +47,17 @@ ENDS = ("return", "thaw")
 """Marks at which a fault is over, though whoever caused it watches on for a while."""
 
 
+class Watches(NamedTuple):
+    """What time is taken with: the heartbeats, the bare timer beside a policy of this period, and whoever follows its
+    steps through the graph, made anew by `listen`.
+    """
+
+    heart: Heartbeat
+    timer: Pulse
+    period_s: float
+    listen: Callable[[], StepListener]
+
+
 class Shift:
     """A sitting. `work` until the time of the record's paper is up; `write_down` whatever has ended it; `close`."""
 
@@ -56,18 +67,16 @@ class Shift:
         launch: PracticeLaunch,
         scene: SoakScene,
         watch: PracticeWatch,
-        heart: Heartbeat,
-        timer: Pulse,
-        period_s: float,
+        operator: Operator,
+        watches: Watches,
+        clock: Clock,
     ) -> None:
         self._record, self._launch, self._scene, self._watch = record, launch, scene, watch
-        self._heart, self._timer, self._period_s = heart, timer, period_s
-        self._clock = WallClock()
-        self._operator = Operator(launch, watch)
+        self._operator, self._watches, self._clock = operator, watches, clock
         self._listener: StepListener | None = None
         self._heard_since = 0.0
         self._base, self._began = record.elapsed_s, 0.0
-        self._saved = self._clock.now()
+        self._saved = clock.now()
 
     def work(self, faults: Sequence[Planned], advance: Advance, sound: Callable[[], bool]) -> None:
         """Practise, with those of `faults` that no sitting has caused yet, as long as all that was built is `sound`.
@@ -137,7 +146,7 @@ class Shift:
     def _lead_on(self, what: str) -> None:
         """Note a stop that nobody has caused, and let the operator lead out of it."""
         now = self._clock.now()
-        excused = void_reason(self._heart.worst_gap(now - ATTEMPT_S - STANDS_S, now))
+        excused = void_reason(self._watches.heart.worst_gap(now - ATTEMPT_S - STANDS_S, now))
         self._record.stops.append(Stop(self._at_s(), what, excused))
         if not self._watch.rests(now) or not self._operator.lead().back:
             self._restart()
@@ -166,7 +175,7 @@ class Shift:
         seen, back = self._rescued(kind, begin, over, ended)
         found = [failed, *complaints(kind.rescue, seen)] if failed else complaints(kind.rescue, seen)
         took_s = -1.0 if back is None else back - (ended if kind.rescue is Rescue.ALONE else over)
-        gap = self._heart.worst_gap(begin, self._clock.now() - LOOK_S)
+        gap = self._watches.heart.worst_gap(begin, self._clock.now() - LOOK_S)
         void = void_reason(gap) if found else ""
         self._record.outcomes.append(
             Outcome(kind.name, kind.rescue.value, seed, at_s, took_s, seen.pause_s, seen.orders, tuple(found), void)
@@ -198,16 +207,16 @@ class Shift:
         begin = self._clock.now()
         if self._listener is None or begin - self._heard_since > RENEW_S:
             self.close()
-            self._listener, self._heard_since = StepListener(JOINT_COMMAND), begin
+            self._listener, self._heard_since = self._watches.listen(), begin
             # Its links are made by and by.
             self._clock.sleep_until(begin + GOES_ON_S)
             return
         self._clock.sleep_until(begin + ATTEMPT_S)
         end = self._clock.now()
-        self._clock.sleep_until(end + self._period_s)
+        self._clock.sleep_until(end + self._watches.period_s)
         if self._watch.left_motion(begin, end) or not self._launch.runs:
             return
-        timing = timed(self._listener, self._timer, self._period_s, begin, end)
+        timing = timed(self._listener, self._watches.timer, self._watches.period_s, begin, end)
         took = stage_durations(timing.steps)[FRAME_TO_COMMAND]
         self._record.stretches.append(
             Stretch(
@@ -218,6 +227,6 @@ class Shift:
                 blind=timing.blind,
                 timer_missed=timing.timer_missed,
                 slowest_ms=round(1e3 * float(took.max()), 2) if len(took) else -1.0,
-                void=void_reason(self._heart.worst_gap(begin, end)),
+                void=void_reason(self._watches.heart.worst_gap(begin, end)),
             )
         )
