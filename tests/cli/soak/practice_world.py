@@ -6,7 +6,6 @@ leads. Tests break a rule and see whether the soak complains.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -46,14 +45,12 @@ class World(ManualClock):
         self.starts = 0
         self.on_disk: list[int] = []
         self.trace = StepTrace()
-        self.pid = self.timer_pid = 0
         self._up_at: float | None = None
         self._ends_at: float | None = None
         self._mode, self._held, self._pressed = Mode.DISABLED, 0.0, False
         self._camera, self._robot = "none", dict[str, Any]()
         self._frozen: set[str] = set()
         self._steps, self._seq, self._next, self._number = 0, 0, 0.0, 0
-        self._ticks = itertools.count(1)
         self.watch = PracticeWatch()
         timer: Any = SimpleNamespace(told=lambda begin, end: [Beat(begin + 0.1, 0.1, 0.0)])
         heart: Any = SimpleNamespace(worst_gap=lambda begin, end: Gap(self.gap_s, 0, 0.0))
