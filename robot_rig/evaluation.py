@@ -213,7 +213,7 @@ def summarise(final_distances: ArrayLike, success_m: float) -> Summary:
         raise UserError(f"success within {success_m} m means nothing", next_step="set evaluation.success_m > 0")
     n = len(distances)
     successes = int((distances <= success_m).sum())
-    interval = stats.binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
+    low, high = wilson(successes, n)
     return Summary(
         n=n,
         median_m=float(np.median(distances)),
@@ -223,6 +223,12 @@ def summarise(final_distances: ArrayLike, success_m: float) -> Summary:
         worst_m=float(distances[-1]),
         success_m=float(success_m),
         successes=successes,
-        wilson_low=float(interval.low),
-        wilson_high=float(interval.high),
+        wilson_low=low,
+        wilson_high=high,
     )
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % Wilson interval of a success rate, `successes` of `n` >= 1."""
+    interval = stats.binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -19,6 +19,7 @@ from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Floats, Outcome
 from robot_rig.errors import UserError
 from robot_rig.evaluation import GoalCase, summarise
 from robot_rig.evaluation_compare import Unit
+from robot_rig.evaluation_live import Sighting
 
 TOOL, LATENT, PIXEL = "tool", "latent", "pixel"
 
@@ -58,12 +59,14 @@ class Walk:
     """What an examiner saw of one attempt of T steps, from home towards a goal.
 
     frames uint8 (T+1, 84, 84, 3); outcomes uint8 (T,), the most severe of each step as an index of `OUTCOMES`; tool_m
-    (T+1,) m, tool tip to goal in xy at each frame, None where the goal's place is not known.
+    (T+1,) m, tool tip to goal in xy at each frame, None where the goal's place is not known; `sighting` where it was
+    over the live graph.
     """
 
     frames: Bytes
     outcomes: Bytes
     tool_m: Floats | None
+    sighting: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)

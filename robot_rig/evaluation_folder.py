@@ -4,6 +4,7 @@
     OUT/questions.npz           the goals: ids, pictures, places where they are known
     OUT/paper.json              of what and under which conditions; written after these two, so it marks an exam
     OUT/POLICY/000017.npz       an attempt, written when it is over: a kill costs one
+    OUT/POLICY/000017.json      beside it, of an exam over the live graph: time, misses, a person's verdict
     OUT/results.json            what it came to; written last, so it marks a finished exam
     OUT/report.html
 
@@ -28,6 +29,7 @@ from robot_rig.datatypes import IMAGE_SHAPE, Bytes
 from robot_rig.disk import unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation_attempts import Attempt, Question, digest
+from robot_rig.evaluation_live import Sighting, read_sighting, write_sighting
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular
 
 FORMAT = 1
@@ -36,6 +38,10 @@ CHECKPOINT, DO_NOTHING, RANDOM = "checkpoint", "do-nothing", "random-policy"
 """Folders of the attempts, and names of who made them."""
 
 POLICIES = (CHECKPOINT, DO_NOTHING, RANDOM)
+IN_PROCESS, LIVE, ROBOT = "in process", "live, with a ruler", "live, without a ruler"
+"""Where an exam is held: beside the simulator; over the live graph, where somebody tells the tool's true place; over
+that of a robot, where nobody can."""
+
 FRAMES, OUTCOMES = "frames", "outcomes"
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
@@ -52,7 +58,8 @@ class Paper:
 
     `checkpoint`: run and name of its folder; `manifest`: SHA-256 of its manifest, which stands for every byte of it;
     `goals`: "seed 12345" or "pictures"; `questions`: their digest; `arm_seed`: of the simulated arm; `steps` of each
-    attempt at `rate_hz`; `success_m` m; `versions` of everything that ran.
+    attempt at `rate_hz`; `success_m` m; `versions` of everything that ran; `held`: where, one of `IN_PROCESS`, `LIVE`
+    and `ROBOT` (papers from before there was a choice do not say).
     """
 
     checkpoint: str
@@ -68,6 +75,7 @@ class Paper:
     rate_hz: float
     success_m: float
     versions: Mapping[str, str]
+    held: str = IN_PROCESS
     format: int = FORMAT
 
     def differences(self, other: Paper) -> list[str]:
@@ -138,12 +146,18 @@ class ExamFolder:
         return cls(path, paper, questions)
 
     @property
+    def policies(self) -> tuple[str, ...]:
+        """Who takes the exam: the live graph has one policy in it, and the baselines are told by the simulator only."""
+        return POLICIES if self.paper.held == IN_PROCESS else (CHECKPOINT,)
+
+    @property
     def finished(self) -> bool:
         """Whether every question has been answered and the results are told."""
         return (self.path / RESULTS).exists()
 
-    def save(self, policy: str, number: int, frames: Bytes, attempt: Attempt) -> None:
-        """Keep the attempt of `policy` at question `number` with its `frames` uint8 (T+1, 84, 84, 3).
+    def save(self, policy: str, number: int, frames: Bytes, attempt: Attempt, sighting: Sighting | None = None) -> None:
+        """Keep the attempt of `policy` at question `number` with its `frames` uint8 (T+1, 84, 84, 3), and what was seen
+        of it over the live graph.
 
         Raises UserError when the disk refuses.
         """
@@ -152,7 +166,13 @@ class ExamFolder:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise unwritable(path, error) from error
+        if sighting is not None:
+            write_sighting(path.with_suffix(".json"), sighting)
         _write(path, {FRAMES: frames, OUTCOMES: attempt.outcomes, **attempt.distances})
+
+    def has(self, policy: str, number: int) -> bool:
+        """Whether that attempt was kept; it may be damaged all the same."""
+        return self._place(policy, number).exists()
 
     def load(self, policy: str, number: int) -> Attempt:
         """The attempt of `policy` at question `number`. Raises UserError when there is none or it is damaged."""
@@ -169,6 +189,13 @@ class ExamFolder:
     def attempts(self, policy: str) -> list[Attempt]:
         """Every attempt of `policy`, question by question. Raises UserError when one is missing or damaged."""
         return [self.load(policy, number) for number in range(len(self.questions))]
+
+    def sightings(self) -> list[Sighting]:
+        """What was seen of every attempt of the checkpoint, none for an exam in process; raises as `attempts`."""
+        if self.paper.held == IN_PROCESS:
+            return []
+        places = [self._place(CHECKPOINT, number) for number in range(len(self.questions))]
+        return [read_sighting(place.with_suffix(".json")) for place in places]
 
     def frames(self, policy: str, number: int) -> Bytes:
         """The pictures of that attempt, uint8 (T+1, 84, 84, 3); apart, because many exams' would fill the memory."""
@@ -223,6 +250,7 @@ def _refuse_foreign(path: Path, config_text: str) -> None:
 
 
 def _paper(said: Mapping[str, Any]) -> Paper:
+    said = {"held": IN_PROCESS, **said}
     kinds = {field.name: _KINDS[str(field.type)] for field in dataclasses.fields(Paper)}
     wrong = sorted(kinds.keys() ^ said.keys()) or [name for name in kinds if type(said[name]) not in kinds[name]]
     if wrong:

@@ -119,6 +119,11 @@ def _notes(rivals: Sequence[Rival], ruler: str) -> list[str]:
         )
     first, *others = rivals
     for other in others:
+        if first.paper.held != other.paper.held:
+            notes.append(
+                f"{first.letter} was examined {first.paper.held} and {other.letter} {other.paper.held}: what differs "
+                "between them may be the conditions."
+            )
         if first.paper.config != other.paper.config:
             notes.append(
                 f"{first.letter} was examined under config {first.paper.config} and {other.letter} under "

@@ -23,7 +23,8 @@ from robot_rig.evaluation_attempts import (
     Success,
     finals,
 )
-from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, POLICIES, RANDOM, ExamFolder, Paper
+from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, IN_PROCESS, RANDOM, ROBOT, ExamFolder, Paper
+from robot_rig.evaluation_live import LiveScore, Sighting, live_score, verdict_sentence
 from robot_rig.report import Clip
 from robot_rig.report_film import Film, chosen_of, data_uri, encode_mp4, encode_picture, three_panes
 from robot_rig.report_plots import ended_within
@@ -41,6 +42,10 @@ NO_TRUTH = (
     "These goals are bare pictures: nobody knows where the tool was when they were taken, so there is no distance in "
     "cm and no success. The distances are between pictures, and between their latents."
 )
+NO_RULER = (
+    "Nobody measures where this robot's tool is, nor where it was when the goals were taken, so there is no distance "
+    "in cm. The distances are between pictures, and between their latents."
+)
 SECTIONS = {
     TOOL: ("In centimetres", "Tool tip to goal in xy. The worst decile is the mean of the worst tenth."),
     LATENT: (
@@ -53,6 +58,7 @@ SECTIONS = {
         "counts as much.",
     ),
 }
+LIVE_COLUMNS = ("time", "missed periods", "by eye", "ended", "repeats")
 SPREAD_COLUMNS = ("policy", "at home, median", "median", "mean", "p90", "worst decile", "worst")
 SUCCESS_COLUMNS = ("success", "95 % interval", "steps to reach, median", "p90", "time to reach, median")
 
@@ -62,10 +68,26 @@ def main_ruler(score: Score) -> str:
     return TOOL if TOOL in score.spreads else LATENT
 
 
-def success_sentence(success: Success | None, n: int) -> str:
+def no_truth(paper: Paper) -> str:
+    """Why nobody can say in cm how far the goals were missed."""
+    return NO_RULER if paper.held == ROBOT else NO_TRUTH
+
+
+def live_sentence(live: LiveScore) -> str:
+    """How the attempts went over the live graph."""
+    return (
+        f"{live.complete} of {live.n} episodes were complete, {live.seconds_median:.1f} s in the median (p90 "
+        f"{live.seconds_p90:.1f}). Policy periods missed: {live.missed}, {live.blind} of them for want of a picture; a "
+        f"bare timer beside it missed {live.timer_missed}. Slowest step from frame to joint command: "
+        f"{live.slowest_ms:.1f} ms. Attempts that did not count and were made again: {live.repeats}."
+    )
+
+
+def success_sentence(success: Success | None, paper: Paper) -> str:
     """How many goals were reached, or why nobody can say."""
+    n = paper.n
     if success is None:
-        return NO_TRUTH
+        return no_truth(paper)
     said = (
         f"{success.reached} of {n} goals ended within {success.within_m * 100:g} cm "
         f"(95 % Wilson interval {success.low:.0%} to {success.high:.0%})"
@@ -79,22 +101,29 @@ def render_exam(
     folder: ExamFolder, scores: Mapping[str, Score], decode: Callable[[Bytes], Bytes], config_text: str
 ) -> str:
     """The page of a `folder` that has every answer; `decode` gives what the encoder makes of (N, 84, 84, 3)."""
-    attempts = {name: folder.attempts(name) for name in POLICIES}
+    attempts = {name: folder.attempts(name) for name in folder.policies}
+    sightings = folder.sightings()
     ruler = main_ruler(scores[CHECKPOINT])
     unit, spread = RULERS[ruler], scores[CHECKPOINT].spreads[ruler]
     return page("report_exam.html.j2").render(
         title=f"Exam of {folder.paper.checkpoint}",
         paper=folder.paper,
+        arm="a robot" if folder.paper.held == ROBOT else f"arm of seed {folder.paper.arm_seed}",
         headline=f"{unit.show(spread.median)} {unit.name}",
         measured_as=MEASURED_AS[ruler],
-        success=success_sentence(scores[CHECKPOINT].success, folder.paper.n),
+        success=success_sentence(scores[CHECKPOINT].success, folder.paper),
+        live=list(_live(sightings)),
         sections=list(_sections(folder.paper, scores, attempts)),
         guard_columns=("policy", "steps", "stopped", "slowed"),
         guard=[(name, one.steps, one.held, one.scaled) for name, one in scores.items()],
         clips=list(_clips(folder, attempts[CHECKPOINT], ruler, decode)),
-        goal_columns=("goal", *(f"{name} ({unit.name})" for name in POLICIES)),
-        goals=_goals(folder, attempts, ruler),
-        limits=list(_limits(scores[CHECKPOINT])),
+        goal_columns=(
+            "goal",
+            *(f"{name} ({unit.name})" for name in folder.policies),
+            *(LIVE_COLUMNS if sightings else ()),
+        ),
+        goals=_goals(folder, attempts, ruler, sightings),
+        limits=list(_limits(scores[CHECKPOINT], folder.paper)),
         config_text=config_text,
     )
 
@@ -162,17 +191,42 @@ def _clips(
         )
 
 
-def _goals(folder: ExamFolder, attempts: Mapping[str, Sequence[Attempt]], ruler: str) -> list[list[str]]:
+def _goals(
+    folder: ExamFolder, attempts: Mapping[str, Sequence[Attempt]], ruler: str, sightings: Sequence[Sighting]
+) -> list[list[str]]:
     ended = {name: finals(tries, ruler) for name, tries in attempts.items()}
     return [
-        [folder.questions[i].id, *(RULERS[ruler].show(values[i]) for values in ended.values())]
+        [
+            folder.questions[i].id,
+            *(RULERS[ruler].show(values[i]) for values in ended.values()),
+            *(_live_cells(sightings[i]) if sightings else ()),
+        ]
         for i in np.argsort(-ended[CHECKPOINT], kind="stable")
     ]
 
 
-def _limits(score: Score) -> Iterator[str]:
+def _live_cells(seen: Sighting) -> list[str]:
+    by_eye = {None: "–", True: "reached", False: "not reached"}[seen.reached]
+    return [f"{seen.seconds:.1f} s", str(seen.missed), by_eye, seen.reason or "complete", str(len(seen.repeats))]
+
+
+def _live(sightings: Sequence[Sighting]) -> Iterator[str]:
+    """The sentences on what was seen live."""
+    if sightings:
+        score = live_score(sightings)
+        yield live_sentence(score)
+        if score.asked:
+            yield verdict_sentence(score)
+
+
+def _limits(score: Score, paper: Paper) -> Iterator[str]:
     if TOOL not in score.spreads:
-        yield NO_TRUTH
+        yield no_truth(paper)
     yield "The final distance is taken at the last step, wherever the arm was before."
     yield "One checkpoint on one set of goals: the interval is about goals, not about trainings with other seeds."
-    yield "The arm, its camera and its servo are simulated; nothing here was measured on a robot."
+    if paper.held == ROBOT:
+        yield "Whether a goal was reached is what a person said who watched, and knew what was being tried."
+    else:
+        yield "The arm, its camera and its servo are simulated; nothing here was measured on a robot."
+    if paper.held != IN_PROCESS:
+        yield "There is no baseline beside it: an arm that does nothing stays where the first column has it."

@@ -77,6 +77,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.evaluation_attempts": _room(2, "evaluation", "numpy"),
     "robot_rig.evaluation_folder": _room(2, "evaluation", "numpy"),
     "robot_rig.evaluation_rivals": _room(2, "evaluation"),
+    "robot_rig.evaluation_live": _room(2, "evaluation", "numpy"),
     "robot_rig.report": _room(2, "report", "numpy jinja2 markupsafe"),
     "robot_rig.report_data": _room(2, "report", "numpy"),
     "robot_rig.report_live": _room(2, "report", "jinja2"),

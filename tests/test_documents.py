@@ -1,14 +1,15 @@
-"""What docs/robot.md and docs/safety.md tell people to type, set and look for is really there."""
+"""What the pages under docs/ tell people to type, set and look for is really there."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
 
-from robot_rig.cli.dispatch import GROUPS, ORDERS, STAGES
+from robot_rig.cli.dispatch import GROUPS, ORDERS, STAGES, bound
 from robot_rig.config_files import load_config
 from robot_rig.safety.limits import Limits
 from robot_rig.safety.reasons import REASONS
@@ -16,9 +17,10 @@ from tests.house import ROOT
 
 ROBOT = (ROOT / "docs/robot.md").read_text()
 SAFETY = (ROOT / "docs/safety.md").read_text()
+TUTORIAL = (ROOT / "docs/tutorial-sim.md").read_text()
 
 
-@pytest.mark.parametrize("text", [ROBOT, SAFETY], ids=["robot", "safety"])
+@pytest.mark.parametrize("text", [ROBOT, SAFETY, TUTORIAL], ids=["robot", "safety", "tutorial"])
 def test_every_word_of_rig_is_known(text: str) -> None:
     said = re.findall(r"(?:^|`|bin/)rig ([a-z][a-z-]*)(?: ([a-z]+))?", text, re.MULTILINE)
     assert len(said) > 10
@@ -26,13 +28,24 @@ def test_every_word_of_rig_is_known(text: str) -> None:
         assert word in STAGES or word in ORDERS or second in GROUPS.get(word, {}), f"rig {word} {second}"
 
 
-def test_every_launch_file_and_its_arguments_are_there() -> None:
-    lines = re.findall(r"^(?:`)?roslaunch robot_rig (\S+\.launch)(.*)$", ROBOT, re.MULTILINE)
+@pytest.mark.parametrize("text", [ROBOT, TUTORIAL], ids=["robot", "tutorial"])
+def test_every_launch_file_and_its_arguments_are_there(text: str) -> None:
+    lines = re.findall(r"^(?:`)?roslaunch robot_rig (\S+\.launch)(.*)$", text, re.MULTILINE)
     assert len(lines) >= 3
     for name, rest in lines:
         launch = xml.etree.ElementTree.parse(ROOT / "launch" / name).getroot()
         arguments = {one.get("name") for one in launch.findall("arg") if one.get("value") is None}
         assert set(re.findall(r"(\w+):=", rest)) <= arguments, name
+
+
+def test_every_command_of_the_tutorial_is_taken_by_its_word() -> None:
+    said = [line for block in re.findall(r"```sh\n(.*?)```", TUTORIAL, re.DOTALL) for line in block.splitlines()]
+    commands = [shlex.split(line)[1:] for line in said if line.startswith("rig ")]
+    assert len(commands) > 15
+    for head, *rest in commands:
+        group = GROUPS.get(head)
+        command = group[rest[0]] if group is not None else STAGES.get(head) or ORDERS[head]
+        bound(command, f"rig {head}", rest[1:] if group is not None else rest)
 
 
 def test_every_reason_is_in_the_table_of_what_to_do_and_no_other() -> None:

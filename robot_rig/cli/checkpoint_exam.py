@@ -9,28 +9,29 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from robot_rig.cli.exam_tables import line, show
 from robot_rig.cli.progress import stage_bar
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config, load_config
 from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
-from robot_rig.evaluation_attempts import LATENT, PIXEL, RULERS, TOOL, Question, Score, digest, require_unlike
-from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, POLICIES, RANDOM, REPORT, ExamFolder, Paper
+from robot_rig.evaluation_attempts import Question, Score, Walk, digest, require_unlike
+from robot_rig.evaluation_folder import IN_PROCESS, REPORT, ROBOT, ExamFolder, Paper
 from robot_rig.goal_library import GoalLibrary
+from robot_rig.interfaces import Policy
 from robot_rig.learning.checkpoint import MANIFEST
 from robot_rig.learning.views import reconstruct
-from robot_rig.report_exam import NO_TRUTH, SPREAD_COLUMNS, SUCCESS_COLUMNS, render_exam, spread_cells, success_cells
+from robot_rig.report_exam import render_exam
 from robot_rig.runs import CONFIG_FILE, RunFolder
-from robot_rig.stages.appraise import appraise, told
+from robot_rig.stages.appraise import Examiner, appraise, told
 from robot_rig.stages.shipping import Shipment, load_checkpoint
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
 from robot_rig.versions import versions
@@ -43,7 +44,8 @@ PICTURES = (".png", ".jpg", ".jpeg")
 @dataclass(frozen=True)
 class Wanted:
     """What is to be examined: a `checkpoint` folder under the settings of `run` (None: found above it) with overlays
-    laid over them; on the pictures in `goals`, or (None) on seeded goals; the first `count` (None: all).
+    laid over them; on the pictures in `goals`, or (None) on seeded goals; the first `count` (None: all). `backend`:
+    beside the simulator in this process, or over the live ROS graph.
     """
 
     checkpoint: Path
@@ -53,6 +55,7 @@ class Wanted:
     out: Path | None
     config: tuple[str, ...]
     settings: tuple[str, ...]
+    backend: Literal["sim", "ros"] = "sim"
 
 
 def run_exam(wanted: Wanted, console: Console) -> int:
@@ -71,17 +74,8 @@ def run_exam(wanted: Wanted, console: Console) -> int:
             next_step="give the run that it is of with --run",
         )
     pictures = None if wanted.goals is None else _pictures(wanted.goals, config, wanted.count)
-    exam = SimExam(config, config.seed)
-    try:
-        questions = [Question.of(case) for case in exam.goals] if pictures is None else pictures
-        require_unlike(questions)
-        paper = _paper(wanted, config, shipment, questions)
-        folder = _folder(wanted, paper, questions, dump_config(config))
-        console.print(f"exam: {folder.path}", highlight=False, markup=False, soft_wrap=True)
-        with stage_bar(console, "exam", len(POLICIES) * paper.n) as advance:
-            found = appraise(folder, shipment.policy, config, exam, advance)
-    finally:
-        exam.close()
+    hold = _hold_live if wanted.backend == "ros" else _hold_here
+    folder, found = hold(wanted, Sitting(config, shipment, pictures), console)
     if not (folder.path / REPORT).exists():
         with console.status("report"):
             encoder = shipment.policy.encoder
@@ -89,61 +83,78 @@ def run_exam(wanted: Wanted, console: Console) -> int:
             write_atomically(folder.path / REPORT, page.encode())
     if not folder.finished:
         folder.finish({"wall_s": round(time.monotonic() - since, 1), "scores": told(found)})
-    show(found, paper, console)
+    show(found, folder, console)
     console.print(f"report: {folder.path / REPORT}", highlight=False, markup=False, soft_wrap=True)
-    print(line(found, paper, float(folder.results()["wall_s"]), folder.path))
+    print(line(found, folder, float(folder.results()["wall_s"])))
     return 0
 
 
-def show(found: Mapping[str, Score], paper: Paper, console: Console) -> None:
-    """Print a table of every ruler that was laid on, and what the guard did."""
-    title = escape(paper.checkpoint)
-    for ruler in found[CHECKPOINT].spreads:
-        rows = {name: spread_cells(one, ruler) for name, one in found.items()}
-        print_table(f"{title}: final distance, {RULERS[ruler].name}", SPREAD_COLUMNS, rows, console)
-    reached = {name: one.success for name, one in found.items() if one.success is not None}
-    if reached:
-        rows = {name: success_cells(success, paper.n, paper.rate_hz) for name, success in reached.items()}
-        within = f"{title}: within {100 * paper.success_m:g} cm"
-        print_table(within, (SPREAD_COLUMNS[0], *SUCCESS_COLUMNS), rows, console)
-    else:
-        console.print(NO_TRUTH, highlight=False, soft_wrap=True)
-    one = found[CHECKPOINT]
-    console.print(f"guard: {one.held} of {one.steps} steps stopped, {one.scaled} slowed", highlight=False)
+class Sitting(NamedTuple):
+    """What an exam is held with: settings, checkpoint, and goal pictures (None: seeded goals)."""
+
+    config: Config
+    shipment: Shipment
+    pictures: list[Question] | None
+
+    def questions(self, exam: SimExam) -> list[Question]:
+        """The goals, where they are seeded those of `exam`. Raises UserError when two of them are called alike."""
+        asked = [Question.of(case) for case in exam.goals] if self.pictures is None else self.pictures
+        require_unlike(asked)
+        return asked
 
 
-def print_table(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]], console: Console) -> None:
-    """Print `rows`, name -> the other cells, all of them texts, under `columns`."""
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    console.print(table)
+def _hold_here(wanted: Wanted, sitting: Sitting, console: Console) -> tuple[ExamFolder, dict[str, Score]]:
+    """The exam beside the simulator, in this process."""
+    config = sitting.config
+    with closing(SimExam(config, config.seed)) as exam:
+        folder = _folder(wanted, sitting, sitting.questions(exam), IN_PROCESS, console)
+        with stage_bar(console, "exam", len(folder.policies) * folder.paper.n) as advance:
+            return folder, appraise(folder, sitting.shipment.policy, config, exam, advance)
 
 
-def line(found: Mapping[str, Score], paper: Paper, wall_s: float, path: Path) -> str:
-    """The last line: names and numbers that a program can read. cm stand there only where they were measured."""
-    one = found[CHECKPOINT]
-    said: dict[str, Any] = {"goals": paper.goals.replace(" ", "-"), "n": paper.n}
-    if one.success is not None:
-        said |= {
-            "success": one.success.reached,
-            "success_low": f"{one.success.low:.3f}",
-            "success_high": f"{one.success.high:.3f}",
-            "steps_to_reach": "none" if one.success.steps_median is None else f"{one.success.steps_median:g}",
-        }
-    for ruler in one.spreads:
-        suffix = {TOOL: "cm", LATENT: "latent", PIXEL: "grey"}[ruler]
-        cells = spread_cells(one, ruler)[1:5]
-        said |= {
-            f"{name}_{suffix}": cell
-            for name, cell in zip(("median", "mean", "p90", "worst_decile"), cells, strict=True)
-        }
-        for baseline, name in ((DO_NOTHING, "donothing"), (RANDOM, "random")):
-            said[f"{name}_{suffix}"] = RULERS[ruler].show(found[baseline].spreads[ruler].median)
-    said |= {"held_steps": one.held, "scaled_steps": one.scaled, "wall_s": f"{wall_s:.0f}", "out": path}
-    return " ".join(["eval", *(f"{key}={value}" for key, value in said.items())])
+def _hold_live(wanted: Wanted, sitting: Sitting, console: Console) -> tuple[ExamFolder, dict[str, Score]]:
+    """The exam over the live graph."""
+    # Here, because an exam in process needs no ROS.
+    from robot_rig.cli.live.ending import ended_in_order
+    from robot_rig.cli.live.exam import find_venue, open_examiner
+
+    with ended_in_order(), ExitStack() as stack:
+        venue = find_venue(stack)
+        console.print(f"exam {venue}", highlight=False, markup=False, soft_wrap=True)
+        if venue.held == ROBOT and sitting.pictures is None:
+            raise UserError(
+                "seeded goals are pictures of the simulated camera, and this is another one",
+                next_step="take goals with `rig goals capture` and name their folder with --goals",
+            )
+        with closing(SimExam(sitting.config, sitting.config.seed)) as exam:
+            questions = sitting.questions(exam)
+        folder = _folder(wanted, sitting, questions, venue.held, console)
+        # Whoever answers by key has the terminal's last line; a bar would draw over the question.
+        shown = console if venue.joined is None else Console(force_terminal=False)
+
+        def say(words: str) -> None:
+            shown.print(words, highlight=False, markup=False, soft_wrap=True)
+
+        waiting: list[Examiner] = []
+
+        def examiner() -> Examiner:
+            if not waiting:
+                waiting.append(open_examiner(venue, folder, wanted.checkpoint, sitting.config, stack, say))
+            return waiting[0]
+
+        with stage_bar(shown, "exam", len(folder.policies) * folder.paper.n) as advance:
+            return folder, appraise(folder, sitting.shipment.policy, sitting.config, Lazily(examiner), advance)
+
+
+class Lazily:
+    """An examiner that is made once it is needed: a finished exam brings nothing up."""
+
+    def __init__(self, make: Callable[[], Examiner]) -> None:
+        self._make = make
+
+    def attempt(self, policy: Policy, question: Question, steps: int) -> Walk:
+        """See `Examiner`."""
+        return self._make().attempt(policy, question, steps)
 
 
 def _config(wanted: Wanted) -> Config:
@@ -179,15 +190,16 @@ def _pictures(folder: Path, config: Config, count: int | None) -> list[Question]
     return [Question(goal.id, goal.image) for goal in goals]
 
 
-def _paper(wanted: Wanted, config: Config, shipment: Shipment, questions: Sequence[Question]) -> Paper:
+def _paper(wanted: Wanted, sitting: Sitting, questions: Sequence[Question], held: str) -> Paper:
+    config, manifest = sitting.config, sitting.shipment.manifest
     place = wanted.checkpoint.resolve()
-    manifest = read_regular(place / MANIFEST, "manifest", INDEX_LIMIT)
+    written = read_regular(place / MANIFEST, "manifest", INDEX_LIMIT)
     in_run = place.parent.name == "checkpoints"
     return Paper(
         checkpoint=f"{place.parent.parent.name}/{place.name}" if in_run else place.name,
-        manifest=hashlib.sha256(manifest).hexdigest(),
-        encoder=shipment.manifest.encoder_id,
-        trained_under=shipment.manifest.config_hash,
+        manifest=hashlib.sha256(written).hexdigest(),
+        encoder=manifest.encoder_id,
+        trained_under=manifest.config_hash,
         config=config.hash(),
         goals=f"seed {config.evaluation.goal_seed}" if wanted.goals is None else "pictures",
         n=len(questions),
@@ -197,15 +209,24 @@ def _paper(wanted: Wanted, config: Config, shipment: Shipment, questions: Sequen
         rate_hz=config.control.policy_rate_hz,
         success_m=config.evaluation.success_m,
         versions=versions(),
+        held=held,
     )
 
 
-def _folder(wanted: Wanted, paper: Paper, questions: Sequence[Question], config_text: str) -> ExamFolder:
+def _folder(wanted: Wanted, sitting: Sitting, questions: Sequence[Question], held: str, console: Console) -> ExamFolder:
     """The folder that was named, or the first of a name made of the paper that is free or holds this very exam."""
+    paper, config_text = _paper(wanted, sitting, questions, held), dump_config(sitting.config)
+    folder = _place(wanted, paper, questions, config_text)
+    console.print(f"exam: {folder.path}", highlight=False, markup=False, soft_wrap=True)
+    return folder
+
+
+def _place(wanted: Wanted, paper: Paper, questions: Sequence[Question], config_text: str) -> ExamFolder:
     if wanted.out is not None:
         return ExamFolder.begin(wanted.out, paper, questions, config_text)
     goals = f"pictures-{wanted.goals.resolve().name}" if wanted.goals is not None else paper.goals
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{paper.checkpoint}-{goals}-{paper.n}x{paper.steps}")
+    where = "" if paper.held == IN_PROCESS else f"-{wanted.backend}"
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{paper.checkpoint}-{goals}-{paper.n}x{paper.steps}{where}")
     number = 1
     while True:
         path = EXAMS / (name if number == 1 else f"{name}-{number}")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rig.cli.checkpoint_exam import EXAMS, print_table
+from robot_rig.cli.checkpoint_exam import EXAMS
+from robot_rig.cli.exam_tables import print_table
 from robot_rig.disk import unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.evaluation_attempts import RULERS, TOOL

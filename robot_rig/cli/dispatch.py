@@ -13,7 +13,7 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import calibrate_commands, commands, data_commands, exam_commands, robot_commands
+from robot_rig.cli import calibrate_commands, commands, data_commands, exam_commands, live_commands, robot_commands
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
@@ -76,9 +76,10 @@ ORDERS: Mapping[str, Callable[..., int]] = {
     "stop": robot_commands.stop,
     "teleop": robot_commands.teleop,
     "box": robot_commands.box,
-    "latency": robot_commands.latency,
-    "demo-live": robot_commands.demo_live,
-    "faults": robot_commands.faults,
+    "latency": live_commands.latency,
+    "demo-live": live_commands.demo_live,
+    "faults": live_commands.faults,
+    "soak": live_commands.soak,
 }
 """Words for the arm in the ROS graph, real or simulated; the stages above run in one process."""
 
@@ -95,7 +96,7 @@ LESSON = """\
 
   [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
 
-  [bold]rig eval --checkpoint FOLDER[/bold]   one checkpoint, on goals that you choose
+  [bold]rig eval --checkpoint FOLDER[/bold]   one checkpoint, on goals that you choose, also over ROS
   [bold]rig compare EXAM EXAM[/bold]   which of them ended closer, goal by goal, or that these goals cannot tell
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
   [bold]rig data check RUN/episodes[/bold]   is the log whole?   [bold]rig data view FILE[/bold]  contact sheet and film
@@ -113,11 +114,13 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig latency[/bold]              how long each stage takes, from exposure to joint command
   [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
   [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop
+  [bold]rig soak[/bold]                 practise unattended for hours while faults come, in a graph of its own
   [bold]rig calibrate crop[/bold]       the camera's window; also board, intrinsics, handeye, latency, check, ...
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
-Only the words for an arm in the ROS graph can move a real one. This software is not safety-rated."""
+Only the words for an arm in the ROS graph can move a real one, and rig eval --backend ros.
+This software is not safety-rated."""
 
 
 def dispatch(words: Sequence[str]) -> int:
@@ -134,19 +137,19 @@ def dispatch(words: Sequence[str]) -> int:
         return 0
     command = STAGES.get(head) or ORDERS.get(head)
     if command is not None:
-        return _bound(command, f"rig {head}", rest)()
+        return bound(command, f"rig {head}", rest)()
     if head in GROUPS:
         group = GROUPS[head]
         if not rest or rest[0] not in group:
             wrong = f"rig {head} {rest[0]} is not a command" if rest else f"rig {head} needs one more word"
             raise UserError(wrong, choices=[f"rig {head} {word}" for word in group], next_step="try one with --help")
-        return _bound(group[rest[0]], f"rig {head} {rest[0]}", rest[1:])()
+        return bound(group[rest[0]], f"rig {head} {rest[0]}", rest[1:])()
     raise UserError(
         f"there is no command {head!r}", choices=[*STAGES, *ORDERS, *GROUPS], next_step="run rig alone for a tour"
     )
 
 
-def _bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> Callable[[], int]:
+def bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> Callable[[], int]:
     """`command` with its `arguments`, not yet run. Raises UserError for arguments that it cannot take."""
 
     @functools.wraps(command)

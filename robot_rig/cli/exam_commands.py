@@ -6,12 +6,13 @@ Called by `robot_rig.cli.dispatch`. Every function returns the exit code.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 
 from robot_rig.cli.options import Overlays, RunOptions
+from robot_rig.cli.robot_commands import require_ros
 from robot_rig.errors import UserError
 
 
@@ -21,6 +22,7 @@ def evaluate(
     goals: Path | None = None,
     count: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None,
     out: Path | None = None,
+    backend: Literal["sim", "ros"] = "sim",
     config: Overlays = (),
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     seed: int | None = None,
@@ -32,12 +34,19 @@ def evaluate(
     into a folder of its own under runs/exams; the same command goes on after Ctrl-C. `rig compare` sets two such exams
     side by side.
 
+    With --backend ros the same exam is held at wall clock through camera, policy and guard as ROS nodes: in the graph
+    of ROS_MASTER_URI where one runs, whose arm may be real, and is enabled by a person's key before a goal where it
+    rests; else in a graph of its own around a simulated Sawyer. On a real arm nobody knows the tool's true place:
+    distances are then between pictures and latents, and a person says by key of each goal whether it was reached (y, n;
+    space: once more, not counted).
+
     Args:
         run: Run folder; with --checkpoint, the run whose settings hold, where the checkpoint does not lie in one.
         checkpoint: Checkpoint folder, as RUN/checkpoints/practice-001000.
         goals: Folder of goal pictures, such as `rig goals capture` makes; without it, the goals of --goal-seed.
         count: How many goals; of pictures, the first by name.
         out: Folder for the exam of a checkpoint.
+        backend: sim: beside the simulator, in this process; ros: over a live ROS graph.
         config: A preset (rig, rig_paper, ...) or a YAML file laid over the run's settings; may be given more than once.
         set: One setting, as in --set evaluation.success_m=0.02; may be given more than once.
         seed: Seed of everything random in the run; with --checkpoint, of the arm that it is examined on.
@@ -49,12 +58,15 @@ def evaluate(
             raise UserError("goals are pictures or drawn by a seed", choices=["--goals FOLDER", "--goal-seed SEED"])
         from robot_rig.cli.checkpoint_exam import Wanted, run_exam
 
-        return run_exam(Wanted(checkpoint, run, goals, count, out, config, tuple(options.settings())), Console())
+        if backend == "ros":
+            require_ros()
+        settings = tuple(options.settings())
+        return run_exam(Wanted(checkpoint, run, goals, count, out, config, settings, backend), Console())
     if run is None:
         raise UserError("it must be said what to examine", choices=["--run RUN", "--checkpoint FOLDER"])
-    if goals is not None or count is not None or out is not None:
+    if goals is not None or count is not None or out is not None or backend != "sim":
         raise UserError(
-            "--goals, -n and --out are for one checkpoint",
+            "--goals, -n, --out and --backend are for one checkpoint",
             next_step="name it with --checkpoint, or use --set evaluation.goals=N",
         )
     return _examine_run(options)

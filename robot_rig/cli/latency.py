@@ -1,4 +1,6 @@
-"""`rig latency`: how long a policy step takes through the live graph, stage by stage. Called by `robot_commands`.
+"""`rig latency`: how long a policy step takes through the live graph, stage by stage. Called by `live_commands`.
+
+`rig soak` and `rig demo-live` measure with the same pieces.
 
 Listens only; the arm moves or rests as it did before. Imports ROS, so it is itself imported only once the word is said.
 """
@@ -64,6 +66,11 @@ class Timing:
         return periods_without_picture(self.steps, self.period_s)
 
     @property
+    def late(self) -> int:
+        """Steps whose joint command came later than `LATE_S` after their frame."""
+        return int((stage_durations(self.steps)[FRAME_TO_COMMAND] > LATE_S).sum())
+
+    @property
     def timer_missed(self) -> int:
         """Periods in which the bare timer did not wake."""
         return sum(int(beat.late // self.period_s) for beat in self.timer)
@@ -104,15 +111,20 @@ def _measure(
         clock.sleep_until(end + period_s)
         name = f"attempt {attempts.made + 1}"
         if attempts.add(name, void_reason(heart.worst_gap(begin, end))):
-            own = within(listener.trace.steps(begin), begin, end)
-            bare = [beat for beat in timer.told(begin, end) if begin <= beat.wake < end]
-            if told := misses(Timing(own, bare, period_s)):
+            timing = timed(listener, timer, period_s, begin, end)
+            if told := misses(timing):
                 console.print(f"{name}, {end - started:.0f} s from the start: {told}", highlight=False)
-            steps += own
-            beats += bare
+            steps += timing.steps
+            beats += timing.timer
         else:
             console.print(f"void, repeated: {attempts.voids[-1]}", highlight=False)
     return attempts, Timing(steps, beats, period_s)
+
+
+def timed(listener: StepListener, timer: Pulse, period_s: float, begin: float, end: float) -> Timing:
+    """What was measured between `begin` and `end` (monotonic s), the last of which is a period ago or more."""
+    own = within(listener.trace.steps(begin), begin, end)
+    return Timing(own, [beat for beat in timer.told(begin, end) if begin <= beat.wake < end], period_s)
 
 
 def on_time(timing: Timing) -> bool:
@@ -185,10 +197,9 @@ def line(timing: Timing, attempts: Attempts) -> str:
     durations = stage_durations(timing.steps)
     spread = Spread.of(durations[FRAME_TO_COMMAND])
     age = 1e3 * median(durations["exposure -> frame"].tolist() or [float("nan")])
-    late = int((durations[FRAME_TO_COMMAND] > LATE_S).sum())
     return (
         f"latency frame_to_command_p99_ms={spread.p99:.2f} p50_ms={spread.p50:.2f} max_ms={spread.max:.2f}"
-        f" steps={len(timing.steps)} late={late} missed={timing.missed} no_picture={timing.blind}"
+        f" steps={len(timing.steps)} late={timing.late} missed={timing.missed} no_picture={timing.blind}"
         f" timer_missed={timing.timer_missed} image_age_p50_ms={age:.0f}"
         f" voids={len(attempts.voids)} attempts={attempts.made}"
     )

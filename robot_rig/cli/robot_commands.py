@@ -50,7 +50,7 @@ def doctor(
     if not 0 < hours < 1e6:
         raise UserError(f"--hours {hours:g} is no such time", next_step="give more than 0, as in --hours 8")
     scope = Camera(calibration, serial)
-    findings = examine(_load(config, set), run, hours, "network" if network else "usual", scope)
+    findings = examine(loaded(config, set), run, hours, "network" if network else "usual", scope)
     if json:
         print(as_json(findings))
     else:
@@ -124,81 +124,7 @@ def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ())
     require_ros()
     from robot_rig.cli.orders import mark_box
 
-    return mark_box(_load(config, set), out, Console(), sys.stdin)
-
-
-def latency(minutes: float = 1.0, config: Overlays = (), set: Overlays = ()) -> int:
-    """How long a step takes through the live graph: exposure, frame, policy, action, guard, joint command.
-
-    Only listens; something must act meanwhile, as policy_node --source random or goals do. Attempts of 10 s in which
-    this machine was away for more than 20 ms are void and repeated. Exit code 1 when more than a fifth are, when the
-    p99 from frame to joint command is above 15 ms, or when more deadlines were missed than by a bare timer beside it.
-
-    Args:
-        minutes: How long to measure, voids apart.
-        config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
-        set: One setting, as in --set control.policy_rate_hz=5; may be given more than once.
-    """
-    if not minutes > 0:
-        raise UserError(f"--minutes {minutes:g} is no time", next_step="give more than 0")
-    require_ros()
-    from robot_rig.cli.latency import run_latency
-
-    return run_latency(minutes, _load(config, set).control.policy_rate_hz, Console())
-
-
-def faults(
-    rows: str = "",
-    repeat: int = 20,
-    resume: bool = False,
-    json: Path | None = None,
-    logs: Path = Path("runs/faults"),
-    seed: int = 0,
-) -> int:
-    """Cause faults in a live graph around a simulated arm, and judge from an independent record what the arm did.
-
-    Rows about files of strangers (16-19, 46-50, 57, 58) need no graph: a forged file, and a reader that is watched.
-    Attempts in which this machine was away for more than 20 ms are void and repeated; exit code 1 unless every row
-    passed every time.
-
-    Args:
-        rows: Rows of the table of faults, as in 1-3,12; all of them when not given.
-        repeat: Valid attempts at each row.
-        resume: Go on where the JSON file ends; without it the named rows begin anew.
-        json: Where results accumulate.
-        logs: Folder of the nodes' logs and of the witness's record.
-        seed: Seed of when and how faults come.
-    """
-    if repeat < 1:
-        raise UserError(f"--repeat {repeat} proves nothing", next_step="give 1 or more")
-    from sim.faults.rows import Row
-    from sim.faults.table import chosen
-
-    wanted = chosen(rows)
-    if any(isinstance(row, Row) for row in wanted):
-        require_ros()
-    from robot_rig.cli.faults.attempts import run_faults
-
-    return run_faults(wanted, repeat, resume, json, logs, seed, Console())
-
-
-def demo_live(run: Path | None = None, goals: int = 5, out: Path | None = None) -> int:
-    """Reach goal pictures in real time: ROS nodes around a simulated Sawyer, with the policy of the last `rig demo`.
-
-    The graph is this command's own and ends with it. The report with film and latency table is OUT/report.html.
-
-    Args:
-        run: Run folder with a checkpoint; the last demo under runs/ when not given.
-        goals: How many pictures; with 20 or more, exit code 1 when the median distance is above 2 cm.
-        out: Folder of the results; RUN/live when not given.
-    """
-    if goals < 1:
-        raise UserError(f"--goals {goals} shows nothing", next_step="give 1 or more")
-    require_ros()
-    from robot_rig.cli.live.demo import newest_run, run_demo_live
-
-    chosen = newest_run(Path("runs")) if run is None else run
-    return run_demo_live(chosen, goals, chosen / "live" if out is None else out, Console())
+    return mark_box(loaded(config, set), out, Console(), sys.stdin)
 
 
 def goals_capture(
@@ -264,7 +190,8 @@ def config_words(config: Sequence[str], sets: Sequence[str]) -> list[str]:
     return [*(word for one in config for word in ("--config", one)), *(word for one in sets for word in ("--set", one))]
 
 
-def _load(config: Sequence[str], sets: Sequence[str]) -> Config:
+def loaded(config: Sequence[str], sets: Sequence[str]) -> Config:
+    """The settings that these overlays and single settings make. Raises UserError for what is wrong in them."""
     from robot_rig.config_files import load_config
 
     return load_config(config, sets)
@@ -273,7 +200,7 @@ def _load(config: Sequence[str], sets: Sequence[str]) -> Config:
 def _library(folder: Path, config: Sequence[str], sets: Sequence[str]) -> GoalLibrary:
     from robot_rig.goal_library import GoalLibrary
 
-    return GoalLibrary(folder, _load(config, sets))
+    return GoalLibrary(folder, loaded(config, sets))
 
 
 def require_ros() -> None:

@@ -1,4 +1,5 @@
-"""What a terminal sends when keys are pressed, as strokes. Called by the teleop node with the bytes that it reads.
+"""What a terminal sends when keys are pressed, as strokes. Called by the teleop node with the bytes that it reads; the
+live exam, whose questions a person answers by key, wants the keys themselves.
 
 A terminal knows presses and repeats only, never a release; `teleop_loop` makes do with that.
 """
@@ -64,21 +65,21 @@ KEYS: dict[bytes, Stroke] = {
 }
 
 
-class StrokeReader:
-    """Turns bytes, cut anywhere, into strokes. A key without a meaning is REST: whatever is hit by mistake stops."""
+class KeyReader:
+    """Turns bytes, cut anywhere, into keys: what the terminal sends for each, as b"y" or b"\\x1b[A"."""
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Stroke]:
-        """The strokes that `data` completes."""
+    def feed(self, data: bytes) -> list[bytes]:
+        """The keys that `data` completes."""
         self._rest += data
-        strokes: list[Stroke] = []
+        keys: list[bytes] = []
         while self._rest and not self._unfinished():
             length = self._length()
             key, self._rest = self._rest[:length], self._rest[length:]
-            strokes.append(KEYS.get(key, Stroke.REST))
-        return strokes
+            keys.append(key)
+        return keys
 
     def _unfinished(self) -> bool:
         """Whether what is left may be the beginning of a sequence."""
@@ -100,3 +101,14 @@ class StrokeReader:
             if self._rest[i] not in b"0123456789;":
                 return i + 1
         return LONGEST
+
+
+class StrokeReader:
+    """Turns bytes, cut anywhere, into strokes. A key without a meaning is REST: whatever is hit by mistake stops."""
+
+    def __init__(self) -> None:
+        self._keys = KeyReader()
+
+    def feed(self, data: bytes) -> list[Stroke]:
+        """The strokes that `data` completes."""
+        return [KEYS.get(key, Stroke.REST) for key in self._keys.feed(data)]

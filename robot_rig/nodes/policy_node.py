@@ -44,6 +44,9 @@ class PolicyNodeOptions:
     run: Path | None = None
     """Run folder whose newest checkpoint acts, with the settings that it was trained with."""
 
+    checkpoint: Path | None = None
+    """This checkpoint folder, whatever else there is; its settings are those of --run, or of --config without one."""
+
     source: Literal["policy", "random"] = "policy"
     """Reach goals with a checkpoint, or play at random without goals."""
 
@@ -81,19 +84,29 @@ class PolicyNodeOptions:
 
 
 def load_actor(options: PolicyNodeOptions, config: Config) -> Actor:
-    """The newest checkpoint of the run in its fastest engine, or random play. Raises UserError when there is none."""
+    """The named checkpoint, or the newest of the run, in its fastest engine; or random play.
+
+    Raises UserError when there is none, or the robot does not believe who shipped it.
+    """
     if options.source == "random":
         return random_actor(config)
+    path, shipment = _shipped(options)
+    require_axes(path, shipment.policy, config)
+    chosen = pick_runtime(shipment.policy, shipment.manifest)
+    log.info("%s: %s", path.name, chosen.describe())
+    return Actor(chosen.policy, chosen.name, path.name, shipment.policy)
+
+
+def _shipped(options: PolicyNodeOptions) -> tuple[Path, Shipment]:
+    if options.checkpoint is not None:
+        # A person has named it, so it may be older than what has acted.
+        return options.checkpoint, load_trusted(options.checkpoint)
     if options.run is None:
         raise UserError("a policy comes from a run", next_step="name one with --run, or use --source random")
     shipped = list(checkpoints(RunFolder.open(options.run)).values())
     if not shipped:
         raise UserError(f"the run in {options.run} has no checkpoint", next_step="run `rig practice` or `rig demo`")
-    path, shipment = newest_acceptable(shipped, Acceptance.of(options.run.with_name(PLAYED)))
-    require_axes(path, shipment.policy, config)
-    chosen = pick_runtime(shipment.policy, shipment.manifest)
-    log.info("%s: %s", path.name, chosen.describe())
-    return Actor(chosen.policy, chosen.name, path.name, shipment.policy)
+    return newest_acceptable(shipped, Acceptance.of(options.run.with_name(PLAYED)))
 
 
 def newest_acceptable(shipped: Sequence[Path], accepted: Acceptance) -> tuple[Path, Shipment]:

@@ -14,7 +14,7 @@ from robot_rig.config import Config
 from robot_rig.errors import UserError
 from robot_rig.evaluation import DoNothing
 from robot_rig.evaluation_attempts import LATENT, PIXEL, TOOL, Attempt, Question, Score, Walk, pixel_distances, score
-from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, POLICIES, RANDOM, ExamFolder
+from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, RANDOM, ExamFolder
 from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import LatentPolicy, RandomPolicy
 from robot_rig.learning.views import goal_distances
@@ -24,7 +24,7 @@ Progress = Callable[[int, str], None]
 
 
 class Examiner(Protocol):
-    """Something to try goals on that sees what came of it. `sim.exam` holds one."""
+    """Something to try goals on that sees what came of it. `sim.exam` holds one, `cli.live.exam` another."""
 
     def attempt(self, policy: Policy, question: Question, steps: int) -> Walk:
         """Home, show `question.image` to the policy, let it act for `steps`, and say what was seen."""
@@ -34,7 +34,7 @@ class Examiner(Protocol):
 def appraise(
     folder: ExamFolder, policy: LatentPolicy, config: Config, examiner: Examiner, progress: Progress
 ) -> dict[str, Score]:
-    """The score of the checkpoint's `policy` and of each baseline, by name as in `POLICIES`.
+    """The score of the checkpoint's `policy` and of each baseline, by name as in `folder.policies`.
 
     What lies in `folder` already is read, not repeated, unless it cannot be read. The latent distance is of the
     checkpoint's own metric for the baselines too.
@@ -42,7 +42,7 @@ def appraise(
     questions, steps = folder.questions, folder.paper.steps
     makers = _makers(policy, config)
     found, done = {}, 0
-    for name in POLICIES:
+    for name in folder.policies:
         attempts = []
         for number, question in enumerate(questions):
             try:
@@ -50,7 +50,7 @@ def appraise(
             except UserError:
                 walk = examiner.attempt(makers[name](question), question, steps)
                 attempts.append(_measured(walk, question, policy))
-                folder.save(name, number, walk.frames, attempts[-1])
+                folder.save(name, number, walk.frames, attempts[-1], walk.sighting)
             done += 1
             progress(done, name)
         found[name] = score(attempts, folder.paper.success_m)

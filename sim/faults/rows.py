@@ -20,8 +20,8 @@ class NotPermittedError(Exception):
     """This machine does not allow what the fault takes; the attempt is void, never a pass."""
 
 
-class Stage(Protocol):
-    """A live graph in the hands of whoever causes faults."""
+class Scene(Protocol):
+    """A live graph whose arm moves, and what can be done to it as it is; `marks` are when what was done."""
 
     random: np.random.Generator
     marks: dict[str, float]
@@ -54,6 +54,18 @@ class Stage(Protocol):
         """SIGSTOP and SIGCONT in turn, on time; when each SIGSTOP was sent (monotonic s)."""
         ...
 
+    def tell(self, to: Literal["camera", "robot", "puppet"], /, **what: Any) -> None:
+        """See `hands.Hands.tell`."""
+        ...
+
+    def hand(self, do: str, **what: Any) -> tuple[bool, str]:
+        """Anything else that `hands.Hands` can do; whether it worked, and the answer."""
+        ...
+
+
+class Stage(Scene, Protocol):
+    """A live graph in the hands of whoever causes faults, who also starts and ends its processes and has a witness."""
+
     def start(self, name: str, *extra: str) -> None:
         """Start the process `name` as the graph has it, with `extra` arguments."""
         ...
@@ -72,14 +84,6 @@ class Stage(Protocol):
 
     def exit_code(self, name: str) -> int | None:
         """Of the process, None while it runs."""
-        ...
-
-    def tell(self, to: Literal["camera", "robot", "puppet"], /, **what: Any) -> None:
-        """See `hands.Hands.tell`."""
-        ...
-
-    def hand(self, do: str, **what: Any) -> tuple[bool, str]:
-        """Anything else that `hands.Hands` can do; whether it worked, and the answer."""
         ...
 
     def until(self, what: str, come: Callable[[], object], within: float = 30.0) -> None:

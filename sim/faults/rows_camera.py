@@ -9,7 +9,7 @@ from typing import Any
 from sim.faults import judges
 from sim.faults.evidence import Evidence, Frame
 from sim.faults.judges import IMAGE_AGE_S, Verdict
-from sim.faults.rows import Row, Stage
+from sim.faults.rows import Row, Scene, Stage
 
 BACK_S = 5.0
 """Row 1: pictures that return lead to motion again within this; longer away than this, and a person is needed."""
@@ -23,12 +23,24 @@ SAME_LSB = 1.0
 START_S = 60.0
 
 
-def unplug(stage: Stage) -> None:
+def unplug(stage: Scene) -> None:
     """Silence for a while that the guard may or may not wait out."""
     stage.wait(stage.random.uniform(0.1, 1.0))
+    away_s = float(stage.random.choice([stage.random.uniform(0.6, 4.0), stage.random.uniform(6.0, 7.0)]))
+    silence(stage, away_s)
+
+
+def unplug_between(stage: Scene, least_s: float, most_s: float) -> None:
+    """The same for a time between the two."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
+    silence(stage, stage.random.uniform(least_s, most_s))
+
+
+def silence(stage: Scene, away_s: float) -> None:
+    """No picture comes for `away_s`."""
     stage.mark("fault")
     stage.tell("camera", kind="silence")
-    stage.wait(float(stage.random.choice([stage.random.uniform(0.6, 4.0), stage.random.uniform(6.0, 7.0)])))
+    stage.wait(away_s)
     stage.mark("return")
     stage.tell("camera", kind="none")
     stage.wait(2.5)
@@ -49,7 +61,7 @@ def judge_unplugged(evidence: Evidence) -> Verdict:
     return verdict
 
 
-def spoil(stage: Stage, **fault: Any) -> None:
+def spoil(stage: Scene, **fault: Any) -> None:
     """Pictures are spoilt for two seconds."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     stage.mark("fault")
@@ -60,7 +72,7 @@ def spoil(stage: Stage, **fault: Any) -> None:
     stage.wait(0.5)
 
 
-def spoil_one_of(stage: Stage, faults: tuple[dict[str, Any], ...]) -> None:
+def spoil_one_of(stage: Scene, faults: tuple[dict[str, Any], ...]) -> None:
     """One of several ways, by the seed."""
     spoil(stage, **faults[int(stage.random.integers(len(faults)))])
 

@@ -7,7 +7,7 @@ import numpy as np
 from sim.faults import judges
 from sim.faults.evidence import Evidence, Report
 from sim.faults.judges import Verdict
-from sim.faults.rows import Row, Stage
+from sim.faults.rows import Row, Scene, Stage
 
 ACTION_AGE_S = 0.15
 POLICY_DEAD_S = 0.250
@@ -73,14 +73,19 @@ def judge_frozen_policy(evidence: Evidence) -> Verdict:
     return verdict.add(judges.no_enables(evidence, freeze))
 
 
-def stall_policy(stage: Stage) -> None:
+def stall_policy(stage: Scene) -> None:
     """The policy's process hangs, as one does whose GPU or driver hangs."""
+    hang(stage, "policy", 1.0, 4.0)
+
+
+def hang(stage: Scene, name: str, least_s: float, most_s: float) -> None:
+    """The process `name` hangs for a time between the two."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     stage.mark("kill")
-    stage.freeze("policy")
-    stage.wait(stage.random.uniform(1.0, 4.0))
+    stage.freeze(name)
+    stage.wait(stage.random.uniform(least_s, most_s))
     stage.mark("thaw")
-    stage.thaw("policy")
+    stage.thaw(name)
     stage.wait(0.5)
 
 
@@ -168,7 +173,7 @@ def judge_killed_guard(evidence: Evidence) -> Verdict:
     return verdict.add(judges.no_enables(evidence, kill))
 
 
-def starve_guard(stage: Stage) -> None:
+def starve_guard(stage: Scene) -> None:
     """Keep it from the processor for three ticks, again and again."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     for number, when in enumerate(stage.stall("arm", STALL_S, AWAKE_S, STALLS), 1):

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from sim.faults import judges
 from sim.faults.evidence import Evidence, RobotState
 from sim.faults.judges import Verdict
-from sim.faults.rows import Row, Stage
+from sim.faults.rows import Row, Scene
 
 TWO_PERIODS_S = 0.020
 STATE_SILENT_S = 0.3
 COLLISION_S = 0.100
 
 
-def press_button(stage: Stage) -> None:
+def press_button(stage: Scene) -> None:
     """The red button, and later its release: still nothing may move."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     stage.mark("fault")
@@ -25,7 +25,7 @@ def press_button(stage: Stage) -> None:
     stage.wait(1.5)
 
 
-def trouble_robot(stage: Stage) -> None:
+def trouble_robot(stage: Scene) -> None:
     """Somebody disables or stops it, or it finds a fault in itself."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     kind = int(stage.random.integers(3))
@@ -66,7 +66,7 @@ def judge_trouble(evidence: Evidence) -> Verdict:
     return _obeys_state(evidence, lambda state: state.stopped or state.error or not state.enabled, codes)
 
 
-def mute_state(stage: Stage) -> None:
+def mute_state(stage: Scene) -> None:
     """The robot's state is no longer published; joints still are."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     stage.mark("fault")
@@ -85,7 +85,7 @@ def judge_muted(evidence: Evidence) -> Verdict:
     return verdict.add(judges.told(evidence, ["state_stale"], fault, last + STATE_SILENT_S + 0.3))
 
 
-def collide(stage: Stage) -> None:
+def collide(stage: Scene) -> None:
     """The robot reports a collision for a moment."""
     stage.wait(stage.random.uniform(0.1, 1.0))
     stage.mark("fault")

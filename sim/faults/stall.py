@@ -1,4 +1,5 @@
-"""Keeps a process from the processor in a beat: SIGSTOP and SIGCONT in turn. A process of its own, run by `rig faults`.
+"""Keeps a process from the processor in a beat: SIGSTOP and SIGCONT in turn. A process of its own, run by `rig faults`
+and `rig soak`.
 
     python -m sim.faults.stall PID FROZEN_S AWAKE_S TIMES
 
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 from robot_rig.clock import WallClock
 from robot_rig.ros.real_time import prepare_tick_thread
@@ -32,6 +35,15 @@ def stall(pid: int, frozen_s: float, awake_s: float, times: int) -> list[float]:
     finally:
         os.kill(pid, signal.SIGCONT)
     return sent
+
+
+def stall_apart(root: Path, pid: int, frozen_s: float, awake_s: float, times: int) -> list[float]:
+    """The same by a process of its own, which is on time whatever the caller is at; `root` is this checkout."""
+    words = [str(word) for word in (pid, frozen_s, awake_s, times)]
+    done = subprocess.run(
+        [sys.executable, "-m", "sim.faults.stall", *words], cwd=root, capture_output=True, text=True, check=True
+    )
+    return [float(line) for line in done.stdout.split()]
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ it hears on the wire and reads from the disk."""
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -316,6 +317,16 @@ def test_a_policy_without_a_checkpoint_is_one_line(tmp_path: Path) -> None:
     wide = load_config([trained / "config.yaml"], ["control.axes=[x, y, z]"])
     with pytest.raises(UserError, match=r"acts along 2 axes, control\.axes names 3"):
         load_actor(PolicyNodeOptions(run=trained), wide)
+
+
+def test_a_named_checkpoint_acts_wherever_it_lies_if_its_trainer_is_believed(tmp_path: Path) -> None:
+    trained = run_with_checkpoint(tmp_path / "trained", learnt())
+    named = tmp_path / "carried away"
+    shutil.copytree(trained / "checkpoints" / "practice-000000", named)
+    assert load_actor(PolicyNodeOptions(checkpoint=named), CONFIG).name == "carried away"
+    (named / "manifest.sig").unlink()
+    with pytest.raises(UserError, match="sign"):
+        load_actor(PolicyNodeOptions(checkpoint=named, run=trained), CONFIG)
 
 
 @pytest.mark.parametrize(

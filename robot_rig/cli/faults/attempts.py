@@ -1,4 +1,4 @@
-"""Causes faults again and again and has them judged. Called by `robot_commands.faults`."""
+"""Causes faults again and again and has them judged. Called by `live_commands.faults`."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from sim.faults.evidence import Action, Command, Frame, Report, RobotState, Trut
 from sim.faults.judges import is_zero
 from sim.faults.relay import RELAYED
 from sim.faults.rows import Row
+from sim.faults.stall import stall_apart
 
 SETTINGS = ("--set", "control.axes=[x, y, z]")
 """An action moves the tool along all three axes, so that every face of its box can be pushed at."""
@@ -220,11 +221,7 @@ class LiveStage:
 
     def stall(self, name: str, frozen_s: float, awake_s: float, times: int) -> list[float]:
         """SIGSTOP and SIGCONT in turn, by a process that is itself on time."""
-        words = [str(word) for word in (self._graph.pid(name), frozen_s, awake_s, times)]
-        done = subprocess.run(
-            [sys.executable, "-m", "sim.faults.stall", *words], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        return [float(line) for line in done.stdout.split()]
+        return stall_apart(ROOT, self._graph.pid(name), frozen_s, awake_s, times)
 
     def start(self, name: str, *extra: str) -> None:
         """Start the process `name`."""

@@ -1,28 +1,30 @@
 """One goal picture on the live graph: show it, watch the policy work, and measure where the tool ended.
 
-Called by `cli.live.demo`. The arm goes home before each episode by itself (policy_node --start home). What the policy
-may know and what the judge knows never meet here: the goal goes out, the ruler is read, and that is all.
+Called by `cli.live.demo` and `cli.live.exam`. The arm goes home before each episode by itself (policy_node --start
+home). What the policy may know and what the judge knows never meet here: the goal goes out, the ruler is read where
+there is one, and that is all.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from robot_rig.clock import WallClock
-from robot_rig.datatypes import Bytes, Floats, Frame, Goal, Mode
+from robot_rig.datatypes import Bytes, Floats, Frame, Goal, Mode, Outcome
 from robot_rig.errors import UserError
-from robot_rig.evaluation import GoalCase, Rollout
+from robot_rig.evaluation import Rollout
+from robot_rig.evaluation_attempts import OUTCOMES, Question
 from robot_rig.loops.episode_state import EpisodeState, Stand, goal_key
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.connect import advertise, subscribe
 from robot_rig.ros.convert import goal_message, read_action, read_frame
 from robot_rig.ros.episode_reports import read_episode_message
 from robot_rig.ros.mailbox import Mailbox
-from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME, EPISODE, GOAL
 from sim.wire.ruler import Ruler
@@ -32,31 +34,61 @@ MOVING = (Mode.ACTIVE, Mode.HOMING)
 BEGIN_S = 60.0
 """From the goal to the first action: the way home, and a busy machine."""
 
+LAST_WORDS_S = 0.25
+STOPPED = OUTCOMES.index(Outcome.HELD)
 RESTS_S = 1.0
 """A guard that still rests this long after it was enabled has come to rest since."""
 
 
-class Outcome(NamedTuple):
-    """What came of one goal. `begin` and `end` (monotonic s) are of the first and after the last policy step;
-    `complete` whether the episode had all its steps, else `reason` says why not.
+class Watched(NamedTuple):
+    """What came of one goal: `frames` uint8 (T+1, 84, 84, 3); `places` (T+1, 2) m, where the tool truly was at each,
+    None where nobody tells; `outcomes` uint8 (T,), what the guard made of each step, as an index of `OUTCOMES`.
+
+    `begin` and `end` (monotonic s) are of the first and after the last policy step; `acted`: policy steps; `complete`
+    whether the episode had all its steps, else `reason` says why not.
     """
 
-    rollout: Rollout
+    question: Question
+    frames: Bytes
+    places: Floats | None
+    outcomes: Bytes
     begin: float
     end: float
+    acted: int
     complete: bool
     reason: str
 
+    @property
+    def tool_m(self) -> Floats | None:
+        """(T+1,) m, tool tip to goal in xy; None where either place is not known."""
+        if self.places is None or self.question.xy_m is None:
+            return None
+        away: Floats = np.linalg.norm(self.places - self.question.xy_m, axis=1)
+        return away
+
+    @property
+    def rollout(self) -> Rollout:
+        """The same as a rollout. Raises ValueError where no place is known."""
+        away = self.tool_m
+        if away is None or self.places is None or self.question.xy_m is None:
+            raise ValueError(f"{self.question.id}: nobody knows where the tool should be, or was")
+        return Rollout(self.question.image, self.frames, away, self.question.xy_m, self.places[-1])
+
 
 class Attempt:
-    """Hears what a demo needs of the graph, and shows goals; the process must be a node."""
+    """Hears what is needed of the graph, and shows goals; the process must be a node.
 
-    def __init__(self, ruler: Ruler, steps: int) -> None:
-        self._ruler, self._steps = ruler, steps
+    `ruler` tells where the tool truly is, if anybody does. Before a goal `lead` is told the mode of an arm that rests,
+    and returns once it has done something about it.
+    """
+
+    def __init__(self, ruler: Ruler | None, steps: int, lead: Callable[[Mode], None]) -> None:
+        self._ruler, self._steps, self._lead = ruler, steps, lead
         self._stamps, self._clock = HostStamps(), WallClock()
         self._goals = advertise(GOAL)
         self._frames: deque[Frame] = deque(maxlen=KEPT_FRAMES)
         self._answered: dict[int, tuple[int, float]] = {}
+        self._executed: dict[int, int] = {}
         self._episodes: Mailbox[EpisodeState] = Mailbox()
         self._news = threading.Condition()
         self.modes: Mailbox[Mode] = Mailbox()
@@ -81,6 +113,8 @@ class Attempt:
         report = read_report(message, self._stamps)
         if not isinstance(report, Refused):
             self.modes.put(report.mode)
+            if report.executed is not None:
+                self._executed[report.executed_seq] = OUTCOMES.index(report.executed.outcome)
             with self._news:
                 self._news.notify_all()
 
@@ -94,7 +128,8 @@ class Attempt:
     @property
     def ready(self) -> bool:
         """Whether picture, guard, ruler and policy are there."""
-        heard = self._frames and self.modes.newest() and self._ruler.latest > 0
+        measured = self._ruler is None or self._ruler.latest > 0
+        heard = self._frames and self.modes.newest() and measured
         return bool(heard) and self._goals.get_num_connections() > 0
 
     def close(self) -> None:
@@ -102,28 +137,24 @@ class Attempt:
         for end in (*self._subscribers, self._goals):
             end.unregister()
 
-    def reach(self, case: GoalCase, patience_s: float) -> Outcome:
-        """Show `case` and return what came of it; the episode may take `patience_s` once it has begun."""
+    def reach(self, question: Question, patience_s: float) -> Watched:
+        """Show `question` and return what came of it; the episode may take `patience_s` once it has begun."""
         self._enable()
-        goal = Goal(case.image, case.id, self._clock.now(), calibration_id="", source="evaluation")
+        goal = Goal(question.image, question.id, self._clock.now(), calibration_id="", source="evaluation")
         before = self._episodes.newest()
         known = before.value.key if before is not None else ("", 0)
         self._goals.publish(goal_message(goal, self._stamps))
         if self._begun(goal, known) is None:
-            return self._judge(case, None, goal.stamp, self._clock.now())
+            return self._judge(question, None, goal.stamp, self._clock.now())
         episode = self._over(goal, known, patience_s)
         letter = self._episodes.newest()
         assert letter is not None
-        return self._judge(case, episode, goal.stamp, letter.arrival)
+        return self._judge(question, episode, goal.stamp, letter.arrival)
 
     def _enable(self) -> None:
-        """The arm is a simulated one that this demo has started: nobody is in its reach."""
         mode = self.modes.newest()
-        if mode is None or mode.value in MOVING:
-            return
-        if mode.value is Mode.FAULT:
-            give_order("reset")
-        give_order("enable")
+        if mode is not None and mode.value not in MOVING:
+            self._lead(mode.value)
 
     def _begun(self, goal: Goal, known: tuple[str, int]) -> EpisodeState | None:
         """The episode towards `goal` once there is one; None when the guard comes to rest before that."""
@@ -154,28 +185,38 @@ class Attempt:
         mode = self.modes.newest()
         return mode is not None and mode.value not in MOVING and mode.arrival > goal.stamp + RESTS_S
 
-    def _judge(self, case: GoalCase, episode: EpisodeState | None, shown: float, ended: float) -> Outcome:
-        """The rollout of `episode`, one frame and one distance for each action, and those at its end.
+    def _judge(self, question: Question, episode: EpisodeState | None, shown: float, ended: float) -> Watched:
+        """What `episode` came to, one frame and one place for each action, and those at its end.
 
         Without an episode the arm was shown the picture and stayed where it is.
         """
-        # The ruler's last reports, and the last frame, may still be on their way.
-        self._clock.sleep_until(ended + 0.05)
+        # The ruler's last reports, the guard's last word and the last frame may still be on their way.
+        self._clock.sleep_until(ended + LAST_WORDS_S)
         numbers = range(episode.first_action, episode.last_action + 1) if episode else range(0)
         heard = [self._answered[number] for number in numbers if number in self._answered]
         pictures = {frame.seq: frame.rgb for frame in self._frames}
         frames = [pictures[seq] for seq, _ in heard if seq in pictures]
         last = pictures.get(episode.last_frame, self._frames[-1].rgb) if episode else self._frames[-1].rgb
         times = [stamp for _, stamp in heard] or [shown]
-        places = [self._ruler.tool_xy(stamp) for stamp in (*times, ended)]
-        away = np.linalg.norm(np.stack(places) - case.xy_m, axis=1)
-        rollout = Rollout(
-            case.image, stretched([*frames, last], self._steps + 1), padded(away, self._steps + 1), case.xy_m,
-            places[-1],
-        )  # fmt: skip
-        if episode is None:
-            return Outcome(rollout, times[0], ended, False, "the guard came to rest before the episode began")
-        return Outcome(rollout, times[0], ended, episode.stand is Stand.COMPLETE, episode.reason)
+        places = None
+        if self._ruler is not None:
+            places = padded(np.stack([self._ruler.tool_xy(stamp) for stamp in (*times, ended)]), self._steps + 1)
+        # A step that did not happen, or of which the guard said nothing, is one in which the arm was stopped.
+        outcomes = [self._executed.get(number, STOPPED) for number in numbers][: self._steps]
+        outcomes += [STOPPED] * (self._steps - len(outcomes))
+        complete = episode is not None and episode.stand is Stand.COMPLETE
+        reason = episode.reason if episode is not None else "the guard came to rest before the episode began"
+        return Watched(
+            question,
+            stretched([*frames, last], self._steps + 1),
+            places,
+            np.array(outcomes, np.uint8),
+            times[0],
+            ended,
+            len(heard),
+            complete,
+            "" if complete else reason or "it was cut short",
+        )
 
 
 def stretched(frames: list[Bytes], length: int) -> Bytes:
@@ -185,7 +226,7 @@ def stretched(frames: list[Bytes], length: int) -> Bytes:
 
 
 def padded(values: Floats, length: int) -> Floats:
-    """`values` (N,) as (length,) in the same way."""
-    held = np.concatenate([values, np.full(max(0, length - len(values)), values[-1])])
+    """`values` (N, ...) as (length, ...) in the same way."""
+    held = np.concatenate([values, np.repeat(values[-1:], max(0, length - len(values)), axis=0)])
     ended: Floats = np.concatenate([held[: length - 1], values[-1:]])
     return ended

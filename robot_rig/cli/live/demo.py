@@ -1,57 +1,39 @@
 """`rig demo-live`: goal pictures reached in real time over ROS, with film, latency table and report.
 
-Called by `robot_commands`. Brings up a graph of its own around a simulated Sawyer whose pictures are 100 to 140 ms old,
+Called by `live_commands`. Brings up a graph of its own around a simulated Sawyer whose pictures are 100 to 140 ms old,
 deploys the newest checkpoint of a demo, draws goals as the exam does, and always takes the graph down again. Imports
 ROS and the simulator, so it is itself imported only once the word is said.
 """
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 
-from benchmarks.attempts import Attempts, void_reason
-from benchmarks.heartbeat import ABOVE_ALL, Beat, Heartbeat, Pulse
-from drivers.sawyer import JOINT_COMMAND
-from robot_rig.cli.latency import PRIORITY, Timing, line, show, within
-from robot_rig.cli.live.attempt import Attempt, Outcome
+from benchmarks.attempts import Attempts
+from benchmarks.heartbeat import Beat
+from robot_rig.cli.latency import Timing, line, show, timed
+from robot_rig.cli.live.attempt import Attempt, Watched
 from robot_rig.cli.live.ending import ended_in_order
 from robot_rig.cli.live.graph import LiveGraph
 from robot_rig.cli.live.results import LiveResult, write_results
+from robot_rig.cli.live.stack import Instruments, bring_up, load, patience_s, voided
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 from robot_rig.evaluation import GoalCase, in_cm
+from robot_rig.evaluation_attempts import Question
 from robot_rig.loops.step_trace import Step
-from robot_rig.ros.step_listener import StepListener
-from robot_rig.ros.visitor import visit
 from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.shipping import checkpoints
 from sim.exam import SimExam, require_exam
-from sim.wire.ruler import SILENT_S, Ruler
-
-NODE = "rig_live"
-IMAGE_AGE_MS = (100, 140)
-SLOWEST = 3.0
-"""An episode that takes this many times its own length is stuck."""
 
 LIMIT_M = 0.02
 """The bar: the median final distance on 20 goals."""
-
-
-class Instruments(NamedTuple):
-    """What watches the graph during an attempt."""
-
-    ruler: Ruler
-    heart: Heartbeat
-    timer: Pulse
-    listener: StepListener
 
 
 def newest_run(runs: Path) -> Path:
@@ -79,7 +61,10 @@ def run_demo_live(run: Path, goals: int, out: Path, console: Console) -> int:
     cases = draw_goals(config, goals)
     with ended_in_order(), ExitStack() as stack:
         graph = stack.enter_context(LiveGraph(out / "logs"))
-        attempt, instruments = bring_up(graph, run, config, stack, console)
+        settings = ["--config", str((run / CONFIG_FILE).resolve())]
+        attempt, instruments = bring_up(graph, settings, ["--run", str(run.resolve())], config, stack)
+        scheduling = instruments.heart.scheduling
+        console.print(f"the graph is up at {graph.uri}; heartbeat: {scheduling}", highlight=False, soft_wrap=True)
         result = reach_all(cases, attempt, instruments, config, console)
     write_results(out, folder, result, console)
     show(result.timing, console)
@@ -99,28 +84,6 @@ def draw_goals(config: Config, goals: int) -> Sequence[GoalCase]:
         exam.close()
 
 
-def bring_up(
-    graph: LiveGraph, run: Path, config: Config, stack: ExitStack, console: Console
-) -> tuple[Attempt, Instruments]:
-    """Start every node of the graph and what watches it; return when all of it is there."""
-    settings = ["--config", str((run / CONFIG_FILE).resolve())]
-    ages = [str(age) for age in IMAGE_AGE_MS]
-    stack.enter_context(visit(NODE))
-    graph.start("sim", ["-m", "sim.sim_node", *settings, "--image-age-ms", *ages])
-    ruler = Ruler()
-    graph.wait("the simulator reports", lambda: ruler.latest > 0)
-    graph.start("camera", ["-m", "drivers.camera_node", *settings])
-    graph.start("arm", ["-m", "drivers.arm_node", *settings])
-    graph.start("policy", ["-m", "robot_rig.nodes.policy_node", "--run", str(run.resolve())])
-    attempt = Attempt(ruler, config.evaluation.episode_steps)
-    graph.wait("camera, guard and policy are there", lambda: attempt.ready)
-    listener = stack.enter_context(closing(StepListener(JOINT_COMMAND)))
-    heart = stack.enter_context(Heartbeat(ABOVE_ALL))
-    timer = stack.enter_context(Pulse(PRIORITY, 1.0 / config.control.policy_rate_hz, 0.0))
-    console.print(f"the graph is up at {graph.uri}; heartbeat: {heart.scheduling}", highlight=False, soft_wrap=True)
-    return attempt, Instruments(ruler, heart, timer, listener)
-
-
 def reach_all(
     cases: Sequence[GoalCase], attempt: Attempt, watch: Instruments, config: Config, console: Console
 ) -> LiveResult:
@@ -129,14 +92,13 @@ def reach_all(
     What breaks the graph ends the demo and not its results: half an hour of them may be there.
     """
     period_s = 1.0 / config.control.policy_rate_hz
-    patience_s = SLOWEST * config.evaluation.episode_steps * period_s
-    attempts, outcomes = Attempts(len(cases)), dict[str, Outcome]()
+    attempts, outcomes = Attempts(len(cases)), dict[str, Watched]()
     steps, beats = list[Step](), list[Beat]()
     waiting = deque(cases)
     while waiting and not attempts.failed:
         case = waiting[0]
         try:
-            outcome = attempt.reach(case, patience_s)
+            outcome = attempt.reach(Question.of(case), patience_s(config))
         except UserError as error:
             console.print(f"ended before its time: {error}", highlight=False, soft_wrap=True)
             break
@@ -145,36 +107,29 @@ def reach_all(
             continue
         waiting.popleft()
         outcomes[case.id] = outcome
-        begin = outcome.begin - period_s
-        steps += within(watch.listener.trace.steps(begin), begin, outcome.end)
-        beats += [beat for beat in watch.timer.told(outcome.begin, outcome.end) if beat.wake >= outcome.begin]
-        console.print(described(case.id, outcome, watch.ruler.factor), highlight=False, soft_wrap=True)
+        timing = timed(watch.listener, watch.timer, period_s, outcome.begin - period_s, outcome.end)
+        steps += timing.steps
+        beats += timing.timer
+        console.print(described(case.id, outcome, factor(watch)), highlight=False, soft_wrap=True)
     if not outcomes:
         raise UserError(f"{attempts}: this machine is too busy", next_step="try when it has less to do")
-    return LiveResult(outcomes, Timing(steps, beats, period_s), attempts, watch.ruler.factor)
+    return LiveResult(outcomes, Timing(steps, beats, period_s), attempts, factor(watch))
 
 
-def voided(outcome: Outcome, watch: Instruments) -> str:
-    """Why the attempt does not count, or nothing."""
-    reason = void_reason(watch.heart.worst_gap(outcome.begin, outcome.end))
-    hole = watch.ruler.worst_hole(outcome.begin, outcome.end)
-    return reason or (f"the simulator was silent for {1e3 * hole:.0f} ms" if hole > SILENT_S else "")
+def factor(watch: Instruments) -> float:
+    """The simulator's real-time factor."""
+    return watch.ruler.factor if watch.ruler is not None else float("nan")
 
 
-def described(name: str, outcome: Outcome, factor: float) -> str:
+def described(name: str, outcome: Watched, real_time: float) -> str:
     """One line on one goal."""
     away = outcome.rollout.distance_m
     wobble_cm = 100 * float(np.std(away[-11:]))
     ended = "" if outcome.complete else f"; CUT SHORT: {outcome.reason}"
     return (
         f"{name}: {in_cm(away[0])} cm at the start, {in_cm(away[-1])} at the end, least {in_cm(away.min())},"
-        f" {wobble_cm:.2f} deviation in the last second; real-time factor {factor:.3f}, {load()}{ended}"
+        f" {wobble_cm:.2f} deviation in the last second; real-time factor {real_time:.3f}, {load()}{ended}"
     )
-
-
-def load() -> str:
-    """What else this machine does."""
-    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
 def last_line(result: LiveResult) -> str:

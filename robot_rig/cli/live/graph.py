@@ -1,12 +1,13 @@
 """A ROS graph of one's own: master, simulated Sawyer, camera, guard and policy as processes that end with the block.
 
-Called by `cli.live.demo` and `cli.faults`. The port is a free one, so a robot's own graph is never touched.
+Called by `cli.live.demo`, `cli.faults` and `cli.soak`. The port is a free one, so a robot's own graph is never touched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import random
 import signal
@@ -46,52 +47,32 @@ def free_port() -> int:
                 return port
 
 
-def _prepare_child() -> None:
+def _prepare_child(niceness: int) -> None:
     """A demo that is killed must not leave a robot running."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     with contextlib.suppress(PermissionError):
-        os.nice(NICENESS)
+        os.nice(niceness)
 
 
-class LiveGraph:
-    """The processes, their logs in `folder`, and the environment that leads to them; a context manager."""
+class Processes:
+    """Programs that are started together in one `environment`, their logs in `folder`, and ended together; a context
+    manager.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
         self._clock = WallClock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.uri = f"http://127.0.0.1:{free_port()}"
-        dropped = ("ROS_HOSTNAME", "ROS_NAMESPACE")
-        self.environment: Mapping[str, str] = {
-            **{name: value for name, value in os.environ.items() if name not in dropped},
-            "ROS_MASTER_URI": self.uri,
-            "ROS_IP": "127.0.0.1",
-            "ROS_HOME": str(folder.resolve()),
-        }
-        self._before = dict(os.environ)
+        self.environment = environment
 
-    def __enter__(self) -> LiveGraph:
+    def __enter__(self) -> Processes:
         self._folder.mkdir(parents=True, exist_ok=True)
-        os.environ.update(self.environment)
-        for name in set(os.environ) - set(self.environment):
-            del os.environ[name]
-        try:
-            self.start_master()
-        except BaseException:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start_master(self) -> None:
-        """Start the master on this graph's port; an earlier one must have ended."""
-        self.start("master", ["-c", MASTER, "--core", "-p", self.uri.rpartition(":")[2]])
-        calls = Master(self.uri)
-        self.wait("the ROS master answers", lambda: _answers(calls, self._processes["master"].pid))
-
-    def start(self, name: str, arguments: Sequence[str], prefix: Sequence[str] = ()) -> None:
+    def start(self, name: str, arguments: Sequence[str], prefix: Sequence[str] = (), niceness: int = NICENESS) -> None:
         """Run Python with `arguments` as the process `name`, through the command `prefix` if there is one."""
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
@@ -102,7 +83,7 @@ class LiveGraph:
                 stderr=log,
                 # Ctrl-C is for the demo, which ends them in order.
                 start_new_session=True,
-                preexec_fn=_prepare_child,
+                preexec_fn=functools.partial(_prepare_child, niceness),
             )
 
     def alive(self, name: str) -> bool:
@@ -127,11 +108,12 @@ class LiveGraph:
         for name in [name for name in reversed(self._processes) if name != kept]:
             self.end(name)
 
-    def end(self, name: str) -> None:
-        """End the process `name` in order, if it runs, and forget it."""
-        process = self._processes.pop(name, None)
+    def end(self, name: str, within: float = END_S) -> None:
+        """End the process `name` in order, if it runs, and forget it; by force when it takes longer than `within` s."""
+        process = self._processes.get(name)
         if process is not None:
-            _end(process)
+            _end(process, within)
+            self._processes.pop(name, None)
 
     def check(self) -> None:
         """Raise UserError when a process has ended."""
@@ -155,18 +137,59 @@ class LiveGraph:
         return words[-1][:300] if words else "it said nothing"
 
     def close(self) -> None:
-        """End everything, the last one first, the master last; may be called twice."""
+        """End everything, the last one first; may be called twice."""
         for process in reversed(self._processes.values()):
             _end(process)
         self._processes.clear()
+
+
+class LiveGraph(Processes):
+    """The processes around a master of their own, and the environment that leads to it, also for this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.uri = f"http://127.0.0.1:{free_port()}"
+        dropped = ("ROS_HOSTNAME", "ROS_NAMESPACE")
+        # So that roslaunch finds this checkout, before any other of the same name.
+        packages = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("ROS_PACKAGE_PATH")]))
+        environment = {
+            **{name: value for name, value in os.environ.items() if name not in dropped},
+            "ROS_PACKAGE_PATH": packages,
+            "ROS_MASTER_URI": self.uri,
+            "ROS_IP": "127.0.0.1",
+            "ROS_HOME": str(folder.resolve()),
+        }
+        super().__init__(folder, environment)
+        self._before = dict(os.environ)
+
+    def __enter__(self) -> LiveGraph:
+        super().__enter__()
+        os.environ.update(self.environment)
+        for name in set(os.environ) - set(self.environment):
+            del os.environ[name]
+        try:
+            self.start_master()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def start_master(self) -> None:
+        """Start the master on this graph's port; an earlier one must have ended."""
+        self.start("master", ["-c", MASTER, "--core", "-p", self.uri.rpartition(":")[2]])
+        calls = Master(self.uri)
+        self.wait("the ROS master answers", lambda: _answers(calls, self._processes["master"].pid))
+
+    def close(self) -> None:
+        """End everything, the last one first, the master last; may be called twice."""
+        super().close()
         os.environ.clear()
         os.environ.update(self._before)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], within: float = END_S) -> None:
     process.terminate()
     try:
-        process.wait(END_S)
+        process.wait(within)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.attempts import Attempts
 from robot_rig.cli.latency import Timing, rows
-from robot_rig.cli.live.attempt import Outcome
+from robot_rig.cli.live.attempt import Watched
 from robot_rig.evaluation import Evaluation, Summary, summarise
 from robot_rig.evaluation_files import save_evaluation
 from robot_rig.learning.views import reconstruct
@@ -28,7 +28,7 @@ SUCCESS_M = 0.02
 class LiveResult:
     """All valid attempts: what came of each goal, timing, voids, and the simulator's real-time factor."""
 
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, Watched]
     timing: Timing
     attempts: Attempts
     factor: float

@@ -18,7 +18,7 @@ from robot_rig.cli.live.demo import newest_run
 from robot_rig.cli.live.graph import LiveGraph
 from robot_rig.datatypes import Floats, Frame, Mode, Outcome, Verdict
 from robot_rig.errors import UserError
-from robot_rig.evaluation import GoalCase
+from robot_rig.evaluation_attempts import OUTCOMES, Question
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.loops.step_trace import Step
 from robot_rig.ros.arm_report import ArmReport, report_message
@@ -28,8 +28,8 @@ from tests.tiny_run import start
 
 # Timing is not under test here: no attempt is void, however busy the machine.
 PATIENT = """
-import benchmarks.attempts, robot_rig.cli.live.demo
-benchmarks.attempts.GAP_LIMIT_S = robot_rig.cli.live.demo.SILENT_S = float("inf")
+import benchmarks.attempts, robot_rig.cli.live.stack
+benchmarks.attempts.GAP_LIMIT_S = robot_rig.cli.live.stack.SILENT_S = float("inf")
 """
 
 pytestmark = pytest.mark.usefixtures("ros_master")  # where ROS is missing, none of this can be collected
@@ -83,6 +83,7 @@ def test_a_rollout_cut_short_is_held_where_it_ended() -> None:
     assert [int(frame[0, 0, 0]) for frame in stretched(frames, 2)] == [0, 2]
     assert padded(np.array([3.0, 2.0]), 4).tolist() == [3, 2, 2, 2]
     assert padded(np.array([3.0, 2.0, 1.0]), 3).tolist() == [3, 2, 1]
+    assert padded(np.array([[3.0, 0.0], [2.0, 1.0]]), 3).tolist() == [[3, 0], [2, 1], [2, 1]]
 
 
 HOLDING = ArmReport(1.0, Mode.HOLD, (), Verdict(Outcome.HELD, ("arm_stale",)), None, -1, None, -1, False, "ok")
@@ -101,13 +102,12 @@ class Still:
 
 @pytest.mark.usefixtures("ros_node")
 def test_a_guard_that_rests_before_the_episode_is_a_missed_goal_and_no_end_of_the_demo() -> None:
-    attempt = Attempt(Still(), 50)  # type: ignore[arg-type]
+    attempt = Attempt(Still(), 50, lambda mode: None)  # type: ignore[arg-type]
     try:
-        attempt._enable = lambda: None  # type: ignore[method-assign]
         attempt._frames.append(Frame(1, 1.0, np.zeros((84, 84, 3), np.uint8)))
-        case = GoalCase("goal-000", np.zeros((84, 84, 3), np.uint8), np.array([0.6, 0.1]))
+        question = Question("goal-000", np.zeros((84, 84, 3), np.uint8), np.array([0.6, 0.1]))
         with ThreadPoolExecutor() as pool:
-            answer = pool.submit(attempt.reach, case, 1.0)
+            answer = pool.submit(attempt.reach, question, 1.0)
             while not answer.done():  # the guard goes on saying it, as a guard does
                 attempt._take_status(report_message(HOLDING, HostStamps()))
                 time.sleep(0.05)
@@ -118,6 +118,8 @@ def test_a_guard_that_rests_before_the_episode_is_a_missed_goal_and_no_end_of_th
     assert "came to rest" in outcome.reason
     assert outcome.rollout.final_m == pytest.approx(0.1)
     assert len(outcome.rollout.frames) == 51
+    assert {OUTCOMES[one] for one in outcome.outcomes} == {Outcome.HELD}
+    assert len(outcome.outcomes) == 50
 
 
 def test_the_first_step_of_an_attempt_follows_none() -> None:

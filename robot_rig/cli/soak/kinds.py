@@ -1,0 +1,86 @@
+"""The kinds of faults that a soak causes while the arm practises, and who leads out of each. Called by `rig soak`.
+
+How a fault is caused is the business of `sim.faults`, as in `rig faults`, which also judges how fast the arm stops.
+What a soak asks is whether practice goes on afterwards.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from sim.faults import rows_camera, rows_processes, rows_robot
+from sim.faults.rows import Scene
+
+SHORT_S, LONG_S = (0.6, 3.0), (6.0, 7.0)
+"""Without a picture for the first, and the guard waits it out; the second is beyond its 5 s."""
+
+HANG_S = (0.5, 2.0)
+"""Shorter than the guard's 5 s with all that an episode needs to begin anew."""
+
+
+class Rescue(str, enum.Enum):
+    """Who leads out of a fault: nobody, a person who resets and enables the arm, or one who starts the launch again."""
+
+    ALONE = "alone"
+    OPERATOR = "operator"
+    RESTART = "restart"
+
+
+NEEDS_S: Mapping[Rescue, float] = {Rescue.ALONE: 25.0, Rescue.OPERATOR: 25.0, Rescue.RESTART: 90.0}
+"""What a fault takes until practice has gone on: that long no other one is planned."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault: its name, who leads out of it, and how it is caused on a stage whose arm moves."""
+
+    name: str
+    rescue: Rescue
+    inject: Callable[[Scene], None]
+
+
+def kill(scene: Scene, name: str) -> None:
+    """SIGKILL to the process `name`, which the launch file requires."""
+    scene.wait(scene.random.uniform(0.1, 1.0))
+    scene.mark("kill")
+    scene.kill(name)
+
+
+def _unplugged(spell_s: tuple[float, float]) -> Callable[[Scene], None]:
+    return partial(rows_camera.unplug_between, least_s=spell_s[0], most_s=spell_s[1])
+
+
+def _hanging(name: str) -> Callable[[Scene], None]:
+    return partial(rows_processes.hang, name=name, least_s=HANG_S[0], most_s=HANG_S[1])
+
+
+_ALONE: Mapping[str, Callable[[Scene], None]] = {
+    "camera unplugged for a moment": _unplugged(SHORT_S),
+    "picture frozen": partial(rows_camera.spoil, kind="freeze"),
+    "lens covered": partial(rows_camera.spoil, kind="gain", gain=0.0),
+    "over-exposed": partial(rows_camera.spoil, kind="gain", gain=3.0, offset=120.0),
+    "wrong resolution": partial(rows_camera.spoil_one_of, faults=rows_camera.WRONG_SIZES),
+    "stale stamps": partial(rows_camera.spoil_one_of, faults=rows_camera.STALE),
+    "camera's clock set": partial(rows_camera.spoil_one_of, faults=rows_camera.STEPS),
+    "policy hangs": _hanging("policy"),
+    "recorder hangs": _hanging("recorder"),
+    "robot's state stale": rows_robot.mute_state,
+}
+_OPERATOR: Mapping[str, Callable[[Scene], None]] = {
+    "camera unplugged for long": _unplugged(LONG_S),
+    "red button": rows_robot.press_button,
+    "robot disabled or in error": rows_robot.trouble_robot,
+    "collision": rows_robot.collide,
+    "guard kept from the processor": rows_processes.starve_guard,
+}
+_RESTART: Mapping[str, Callable[[Scene], None]] = {
+    f"{name} killed": partial(kill, name=name) for name in ("policy", "recorder", "guard", "trainer")
+}
+KINDS: Mapping[str, Kind] = {
+    name: Kind(name, rescue, inject)
+    for rescue, table in ((Rescue.ALONE, _ALONE), (Rescue.OPERATOR, _OPERATOR), (Rescue.RESTART, _RESTART))
+    for name, inject in table.items()
+}
