@@ -5,7 +5,9 @@ Imports ROS, so it is itself imported only where ROS is. Every look is short; si
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from robot_rig.datatypes import JOINT_NAMES, Mode
 from robot_rig.errors import UserError
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
-from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME
+from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, CAMERA_STATUS
 from robot_rig.ros.visitor import hear, listen, parameter
 from robot_rig.safety.reasons import REASONS
 
@@ -114,6 +116,26 @@ def judge_camera(name: str, topic: str, pictures: list[tuple[float, float | Refu
     return [green(name, what)]
 
 
+def check_eye() -> list[Finding]:
+    """What camera_node says of its camera and its pictures."""
+    message = hear(CAMERA_STATUS, SEEN_S)
+    if message is None:
+        return [yellow("eye", f"{CAMERA_STATUS.name} is silent", "start camera_node, see the launch files")]
+    return judge_eye({pair.key: json.loads(pair.value) for pair in message.status[0].values})
+
+
+def judge_eye(told: Mapping[str, Any]) -> list[Finding]:
+    """Findings from the values of a message of CAMERA_STATUS."""
+    what = " ".join(str(told[key]) for key in ("driver", "name", "device") if told.get(key))
+    counts = ", ".join(f"{count} times {what_for}" for what_for, count in told.get("counts", {}).items())
+    if told["code"]:
+        happened, _, mend = REASONS[told["code"]].partition(". ")
+        return [red("eye", f"{what}: {happened}", mend)]
+    if counts:
+        return [yellow("eye", f"{what}: {counts}", "see cable, port and power of the camera")]
+    return [green("eye", what)]
+
+
 def check_arm_process(stamps: HostStamps) -> list[Finding]:
     """The guard's mode and who else may command."""
     message = hear(ARM_STATUS, SEEN_S)
@@ -140,5 +162,6 @@ def robot_checks(config: Config) -> dict[str, Check]:
         "robot": check_robot,
         "clock": check_clock,
         "camera": lambda: check_camera(stamps, config.guard.image_age_limit_s),
+        "eye": check_eye,
         "arm process": lambda: check_arm_process(stamps),
     }
