@@ -34,7 +34,6 @@ def opened(driver: Driver, device: str, rate_hz: int, config: CameraConfig) -> L
     if driver == "ros":
         topic = device or IMAGE_TOPIC
         return LookedThrough(RosCamera(config, topic), MOVED_RAD, lambda: {"driver": driver, "device": topic})
-    file = Path(device).is_file()
     recording = driver == "realsense" and Path(device).suffix in RECORDINGS
     source = Source(
         driver, config.width_px, config.height_px, device, rate_hz, stamps="arrival" if recording else "exposure"
@@ -44,7 +43,7 @@ def opened(driver: Driver, device: str, rate_hz: int, config: CameraConfig) -> L
     log.info("looks through %s %s, %s", facts.name, facts.device, facts.details)
     return LookedThrough(
         camera,
-        # A file may have been computed, or squeezed until its noise was gone.
-        MOVED_RAD if file or recording else NOT_MOVED_RAD,
+        # A RealSense sends what its sensor saw, noise and all; other cameras smooth and squeeze until pictures repeat.
+        NOT_MOVED_RAD if driver == "realsense" and not recording else MOVED_RAD,
         lambda: {"driver": driver, "device": camera.facts.device, "name": camera.facts.name, "counts": camera.counts},
     )

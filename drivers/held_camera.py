@@ -18,8 +18,8 @@ import time
 from collections import Counter
 from dataclasses import asdict, replace
 
-from drivers.camera_ladder import Ladder, Patience, Rung
 from drivers.camera_device import Source
+from drivers.camera_ladder import Ladder, Patience, Rung
 from drivers.camera_pipe import Facts, Failure, Message, Reader, Shot, Word
 from drivers.usb_power import cycle_power
 from robot_rig.config import CameraConfig

@@ -1,8 +1,8 @@
 """Does the camera show what is there? Asked by camera_node with every picture; what it doubts is not passed on.
 
-A camera can go on sending and be worth nothing: frozen driver, covered lens, exposure gone wrong, pictures of a minute
-ago. A picture that is not passed on makes the policy silent, and the guard stops the arm by the picture's age. How rarely
-a good picture is doubted is worked out in docs/camera.md.
+A camera can go on sending and be worth nothing: frozen driver, covered lens, exposure gone wrong, old pictures. What is
+not passed on makes the policy silent, and the guard stops the arm by the picture's age. How rarely a good picture is
+doubted is worked out in docs/camera.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ repeated frame numbers on unchanged; `held_camera` and `picture_watch` look for 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,44 @@ def plugged_in() -> list[str]:
     return [f"{_info(one, 'name')} {_info(one, 'serial_number')}, USB {_usb(one)}" for one in context.query_devices()]
 
 
+def chosen(devices: Iterable[Any], serial: str) -> Any:
+    """The device with that serial number, or the only one. Raises DeviceAway with the numbers that there are."""
+    there = {_info(one, "serial_number"): one for one in devices}
+    if not there:
+        raise DeviceAway("no RealSense is plugged in", next_step="plug it into a USB 3 port; see `lsusb`")
+    if not serial and len(there) == 1:
+        return next(iter(there.values()))
+    if serial not in there:
+        problem = f"there is no RealSense {serial}" if serial else "there are several RealSenses"
+        raise DeviceAway(problem, choices=there, next_step="give device:= the serial number of one that is there")
+    return there[serial]
+
+
+def refuse_slow_bus(device: Any) -> None:
+    """Raise UserError for a device that hangs on USB 2."""
+    if (usb := _usb(device)).startswith(("1", "2")):
+        raise UserError(
+            f"the RealSense {_info(device, 'serial_number')} is connected as USB {usb}, too slow to rely on",
+            next_step="use a USB 3 port and the cable that came with it",
+        )
+
+
+def started(pipeline: Any, config: Any, title: str) -> Any:
+    """The profile of `pipeline`, which streams now. Raises DeviceAway when the device lets nobody in."""
+    try:
+        return pipeline.start(config)
+    except RuntimeError as error:
+        raise DeviceAway(
+            f"{title} does not start ({error})",
+            next_step="close what else may hold it (realsense-viewer, a ROS node), else replug it",
+        ) from error
+
+
 class RealSense:
-    """One device, found by its serial number or the only one there is. The methods are those of `Device`."""
+    """One device, found by its serial number or the only one there is. The methods are those of `Device`.
+
+    `playback` is the library's own player while a recording is played.
+    """
 
     def __init__(self, source: Source) -> None:
         self._rs = library()
@@ -65,7 +102,7 @@ class RealSense:
         self._serial = source.device
         self._recording = Path(source.device) if Path(source.device).suffix in RECORDINGS else None
         self._pipeline: Any = None
-        self._playback: Any = None
+        self.playback: Any = None
         self._exposure: Exposure | None = None
         self._locked = source.locked
         self._stamps = HostStamps()
@@ -79,7 +116,7 @@ class RealSense:
         else:
             # The pipeline would search 15 s for a serial number that is not there.
             device = self._found()
-            self._refuse_slow_bus(device)
+            refuse_slow_bus(device)
             self._serial = _info(device, "serial_number")
             config.enable_device(self._serial)
         config.enable_stream(rs.stream.color, source.width_px, source.height_px, rs.format.rgb8, source.rate_hz)
@@ -90,16 +127,10 @@ class RealSense:
                 f" {source.rate_hz} Hz",
                 next_step="ask for 640x480 at 30 or 60 Hz, which every D4xx offers on USB 3",
             )
-        try:
-            profile = pipeline.start(config)
-        except RuntimeError as error:
-            raise DeviceAway(
-                f"{self._title} does not start ({error})",
-                next_step="close what else may hold it (realsense-viewer, a ROS node), else replug it",
-            ) from error
+        profile = started(pipeline, config, self._title)
         self._pipeline = pipeline
         if self._recording:
-            self._playback = profile.get_device().as_playback()
+            self.playback = profile.get_device().as_playback()
         self._exposure = Exposure(rs, profile.get_device(), self._locked)
         self._locked = self._exposure.settle(self._levels)
         return self._facts(profile)
@@ -111,7 +142,7 @@ class RealSense:
             return None
         frame = self._next(limit_s)
         if frame is None:
-            if self._playback is not None and self._playback.current_status() == self._rs.playback_status.stopped:
+            if self.playback is not None and self.playback.current_status() == self._rs.playback_status.stopped:
                 raise UserError(f"{self._title} has been played to its end", next_step="start it again")
             return None
         stamp = self._exposed(frame)
@@ -122,7 +153,7 @@ class RealSense:
 
     def stop(self) -> None:
         """End streaming."""
-        pipeline, self._pipeline, self._playback = self._pipeline, None, None
+        pipeline, self._pipeline, self.playback = self._pipeline, None, None
         if pipeline is not None:
             pipeline.stop()
 
@@ -133,7 +164,7 @@ class RealSense:
         except DeviceAway:
             device = None
         # Not `stop`: what it would wait for is what has hung.
-        self._pipeline = self._playback = self._exposure = None
+        self._pipeline = self.playback = self._exposure = None
         if device is not None and not self._recording:
             device.hardware_reset()
             del device
@@ -165,22 +196,7 @@ class RealSense:
             ) from error
 
     def _found(self) -> Any:
-        devices = {_info(one, "serial_number"): one for one in self._rs.context().query_devices()}
-        if not devices:
-            raise DeviceAway("no RealSense is plugged in", next_step="plug it into a USB 3 port; see `lsusb`")
-        if not self._serial and len(devices) == 1:
-            return next(iter(devices.values()))
-        if self._serial not in devices:
-            problem = f"there is no RealSense {self._serial}" if self._serial else "there are several RealSenses"
-            raise DeviceAway(problem, choices=devices, next_step="give device:= the serial number of one that is there")
-        return devices[self._serial]
-
-    def _refuse_slow_bus(self, device: Any) -> None:
-        if (usb := _usb(device)).startswith(("1", "2")):
-            raise UserError(
-                f"the RealSense {_info(device, 'serial_number')} is connected as USB {usb}, too slow to rely on",
-                next_step="use a USB 3 port and the cable that came with it",
-            )
+        return chosen(self._rs.context().query_devices(), self._serial)
 
     # Pictures.
 
