@@ -60,10 +60,13 @@ def serve(device: Device, writer: Writer, orders: queue.Queue[str]) -> None:
                 return
             if shot is not None:
                 writer.send(shot)
+        device.stop()
     except BrokenPipeError:
         # Whoever looked has gone; there is nobody to tell.
-        pass
-    device.stop()
+        device.stop()
+    except RuntimeError as error:
+        # What a vendor's library has to say when it can do no more: another process may do better.
+        writer.send(Failure(f"the camera's library gave up ({error})", "replug it", lasting=False))
 
 
 def _report(device: Device, order: str, writer: Writer) -> bool:

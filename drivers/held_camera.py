@@ -148,6 +148,9 @@ class HeldCamera:
                     self._climbed = ladder.counts.copy()
                     self._climb(rung)
         finally:
+            # Also after what nobody foresaw: who looks must not look at the last picture for ever.
+            if not self._closed and self._failure is None:
+                self._fail(Failure("the camera's thread has died", "see the traceback above", lasting=True))
             self._end(END_S)
 
     def _look(self) -> None:

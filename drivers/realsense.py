@@ -6,6 +6,7 @@ repeated frame numbers on unchanged; `held_camera` and `picture_watch` look for 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +36,8 @@ BACK_S = 10.0
 POLL_S = 0.25
 WARM_UP_S = 5.0
 """Without a picture for so long after the start, the device does not stream."""
+
+log = logging.getLogger(__name__)
 
 
 def library() -> Any:
@@ -106,6 +109,7 @@ class RealSense:
         self._exposure: Exposure | None = None
         self._locked = source.locked
         self._stamps = HostStamps()
+        self._refused = ""
 
     def start(self) -> Facts:
         """Open it, let the exposure settle where it has not before, and lock it."""
@@ -147,6 +151,9 @@ class RealSense:
             return None
         stamp = self._exposed(frame)
         if isinstance(stamp, Refused):
+            if stamp.reason != self._refused:
+                log.warning("pictures of %s are left out: %s", self._title, stamp.reason)
+            self._refused = stamp.reason
             return None
         rgb = np.array(np.asanyarray(frame.get_data()))
         return Shot(frame.get_frame_number(), stamp, rgb)

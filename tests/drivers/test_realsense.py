@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from drivers.held_camera import HeldCamera
 from drivers.picture_watch import NOT_MOVED_RAD, SAME_PICTURES, PictureWatch
 from drivers.realsense import RealSense
 from robot_rig.config import CameraConfig
-from robot_rig.datatypes import RawFrame
+from robot_rig.datatypes import Bytes, RawFrame
 from robot_rig.errors import UserError
 from tests.contracts.camera_contract import CameraBench, CameraContract
 from tests.drivers import recordings
@@ -166,6 +167,31 @@ def test_a_frozen_picture_with_fresh_numbers_is_told_within_a_fifth_of_a_second(
     assert told
     # Number 21 is the first of the equal ones; at the start of playing one may be dropped, never two in a row later.
     assert 21 + SAME_PICTURES - 1 <= told[0] <= 21 + 6
+
+
+def covered(rgb: Bytes) -> Bytes:
+    return np.zeros_like(rgb)
+
+
+def over_exposed(rgb: Bytes) -> Bytes:
+    return np.clip(rgb.astype(int) * 4, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("spoil", "code"), [(covered, "image_dark"), (over_exposed, "image_bright")])
+def test_a_covered_lens_and_gone_exposure_are_told_within_a_fifth_of_a_second(
+    tmp_path: Path, spoil: Callable[[Bytes], Bytes], code: str
+) -> None:
+    good = in_order(45)
+    pictures = [replace(one, rgb=spoil(one.rgb)) if one.number > 20 else one for one in good]
+    device = RealSense(source(record(rs, tmp_path / "spoilt.db3", pictures)))
+    device.start()
+    watch, told = PictureWatch(NOT_MOVED_RAD), {}
+    for shot in shots(device, 1.4):
+        told[shot.number] = watch.judge(RawFrame(shot.number, shot.stamp, shot.rgb), time.monotonic())
+    device.stop()
+    assert {told[number] for number in told if number <= 20} == {""}
+    assert {told[number] for number in told if number > 20} == {code}
+    assert min(number for number in told if told[number]) <= 20 + 6
 
 
 @pytest.mark.parametrize(("offset", "stale"), [(0.5, False), (-1000.0, True)])
