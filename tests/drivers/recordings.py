@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from robot_rig.datatypes import Bytes
 WIDTH, HEIGHT, RATE_HZ = 640, 480, 30
 CONFIG = CameraConfig()
 SERIAL = "923322071108"
+SCENES = 7
 FOCAL_PX, CENTER_PX = (612.0, 611.0), (318.0, 241.0)
 
 
@@ -28,6 +30,7 @@ class Taken:
     rgb: Bytes
 
 
+@cache
 def scene(number: int) -> Bytes:
     """A picture with a red left third and noise on the right."""
     rgb = np.random.default_rng(number).integers(20, 90, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -39,8 +42,7 @@ def in_order(count: int, wall: float = 0.0) -> list[Taken]:
     """`count` pictures in a row, the first one exposed at `wall`."""
     begin = wall or time.time()
     # Drawing noise takes longer than anything else here, so a few pictures take turns.
-    scenes = [scene(number) for number in range(7)]
-    return [Taken(1 + number, begin + number / RATE_HZ, scenes[number % len(scenes)]) for number in range(count)]
+    return [Taken(1 + number, begin + number / RATE_HZ, scene(number % SCENES)) for number in range(count)]
 
 
 def colour_profile(rs: Any, sensor: Any) -> Any:

@@ -39,8 +39,8 @@ def source(path: Path | str, stamps: str = "arrival", **more: object) -> Source:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six seconds of pictures in order."""
-    return record(rs, tmp_path_factory.mktemp("film") / "long.db3", in_order(180))
+    """Four seconds of pictures in order."""
+    return record(rs, tmp_path_factory.mktemp("film") / "long.db3", in_order(120))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_it_says_what_it_is_and_its_pixels_come_through_exactly(device: RealSens
     assert facts.focal_px == pytest.approx(FOCAL_PX[0])
     shot = device.wait(2.0)
     assert shot is not None
-    assert np.array_equal(shot.rgb, scene((shot.number - 1) % 7))
+    assert np.array_equal(shot.rgb, scene((shot.number - 1) % recordings.SCENES))
 
 
 def test_a_pause_is_silence_and_pictures_go_on_after_it(device: RealSense) -> None:
@@ -144,16 +144,17 @@ def test_another_size_than_configured_ends_the_camera_with_both(film: Path) -> N
 
 def test_pictures_with_the_number_of_the_one_before_are_dropped_and_counted(tmp_path: Path) -> None:
     begin = time.time()
-    pictures = [Taken(1 + min(number, 30), begin + number / RATE_HZ, scene(number % 5)) for number in range(90)]
-    patience = Patience(silence=60.0)
-    camera = HeldCamera(source(record(rs, tmp_path / "stuck.db3", pictures)), CONFIG, patience)
-    assert eventually(lambda: sum(camera.counts.values()) >= 20)
-    frozen, number = camera.read(), camera.read().seq
-    assert camera.read().seq == number <= 31
-    # Which the eye takes for silence within 0.2 s, for the picture that it gets is not new.
-    assert camera.read().stamp == frozen.stamp
-    assert list(camera.counts) == ["pictures with the number of the one before"]
+    pictures = [Taken(1 + min(number, 30), begin + number / RATE_HZ, scene(number % 5)) for number in range(60)]
+    camera = HeldCamera(source(record(rs, tmp_path / "stuck.db3", pictures)), CONFIG, Patience(silence=60.0))
+    seen: list[int] = []
+    # The eye takes it for silence within 0.2 s, for what it is given is not new.
+    with pytest.raises(UserError, match="played to its end"):
+        seen.extend(camera.read().seq for _ in range(600))
+    counts = camera.counts
     camera.close()
+    assert max(seen) <= 31
+    assert list(counts) == ["pictures with the number of the one before"]
+    assert 15 <= counts["pictures with the number of the one before"] <= 29
 
 
 def test_a_frozen_picture_with_fresh_numbers_is_told_within_a_fifth_of_a_second(tmp_path: Path) -> None:
