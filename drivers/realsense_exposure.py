@@ -32,7 +32,7 @@ class Exposure:
 
     def __init__(self, rs: Any, device: Any, locked: dict[str, float]) -> None:
         self._rs, self._locked = rs, dict(locked)
-        self._sensor = next((one for one in device.query_sensors() if _shows_colour(rs, one)), None)
+        self._sensor: Any = next((one for one in device.query_sensors() if _shows_colour(rs, one)), None)
 
     def settle(self, look: Callable[[], tuple[Any, float] | None]) -> dict[str, float]:
         """Wait until the exposure is steady, lock it, and return the values by the options' names.
@@ -107,7 +107,7 @@ def exposed_before_ms(rs: Any, frame: Any) -> float:
     if not all(frame.supports_frame_metadata(one) for one in fields):
         return 0.0
     sent, exposed = (frame.get_frame_metadata(one) for one in fields)
-    return max(0.0, (sent - exposed) / 1000)
+    return max(0.0, float(sent - exposed) / 1000)
 
 
 def _shows_colour(rs: Any, sensor: Any) -> bool:

@@ -177,7 +177,8 @@ def covered(rgb: Bytes) -> Bytes:
 
 
 def over_exposed(rgb: Bytes) -> Bytes:
-    return np.clip(rgb.astype(int) * 4, 0, 255).astype(np.uint8)
+    burnt: Bytes = np.clip(rgb.astype(int) * 4, 0, 255).astype(np.uint8)
+    return burnt
 
 
 @pytest.mark.parametrize(("spoil", "code"), [(covered, "image_dark"), (over_exposed, "image_bright")])
