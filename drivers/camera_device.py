@@ -44,7 +44,7 @@ class Device(Protocol):
     """What a driver must do in here. All of it may hang; nobody waits for it but this process."""
 
     def start(self) -> Facts:
-        """Open the device and let it stream. Raises UserError; `DeviceAway` for what another attempt may mend."""
+        """Open the device and let it stream. Raises UserError; `DeviceAway` where waiting for it makes sense."""
         ...
 
     def wait(self, limit_s: float) -> Shot | None:

@@ -39,7 +39,7 @@ class Patience:
     """10 s for the device to come back, and its start."""
     start: float = 10.0
     """A new process until its first picture."""
-    again: float = 3.0
+    again: float = 2.0
     """Between two looks for a device that a person must replug."""
 
 

@@ -67,7 +67,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there are no pictures. `lasting`: no further attempt of the same kind can help."""
+    """Why there are no pictures. `lasting`: there will never be another one, as after a recording's end."""
 
     problem: str
     next_step: str

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-from drivers.camera_device import Device, DeviceAway, Source
+from drivers.camera_device import Device, Source
 from drivers.camera_pipe import Failure, Writer
 from robot_rig.errors import UserError
 
@@ -44,19 +44,17 @@ def device_of(source: Source) -> Device:
 def serve(device: Device, writer: Writer, orders: queue.Queue[str]) -> None:
     """Send pictures and carry out orders until "end" is ordered or nobody reads any more."""
     try:
-        if not _report(device, "start", writer):
-            return
+        _carry_out("start", device, writer)
         while True:
             with contextlib.suppress(queue.Empty):
                 order = orders.get_nowait()
                 if order == "end":
                     break
-                if not _report(device, order, writer):
-                    return
+                _carry_out(order, device, writer)
             try:
                 shot = device.wait(WAIT_S)
             except UserError as error:
-                writer.send(Failure(error.problem, error.next_step, not isinstance(error, DeviceAway)))
+                writer.send(Failure(error.problem, error.next_step, lasting=True))
                 return
             if shot is not None:
                 writer.send(shot)
@@ -69,18 +67,16 @@ def serve(device: Device, writer: Writer, orders: queue.Queue[str]) -> None:
         writer.send(Failure(f"the camera's library gave up ({error})", "replug it", lasting=False))
 
 
-def _report(device: Device, order: str, writer: Writer) -> bool:
-    """Carry out `order` and say how it went; whether going on makes sense."""
+def _carry_out(order: str, device: Device, writer: Writer) -> None:
+    """Start, restart or reset the device, and say how that went."""
     try:
         if order == "restart":
             device.stop()
         writer.send(device.reset() if order == "reset" else device.start())
-    except DeviceAway as error:
-        writer.send(Failure(error.problem, error.next_step, lasting=False))
     except UserError as error:
-        writer.send(Failure(error.problem, error.next_step, lasting=True))
-        return False
-    return True
+        # Never lasting: who has seen pictures tries again whatever it was. A device that comes back from a reset may
+        # be there by half, or as USB 2, before it is there as it was.
+        writer.send(Failure(error.problem, error.next_step, lasting=False))
 
 
 def listen(orders: queue.Queue[str]) -> None:
@@ -120,7 +116,7 @@ def main() -> int:
     try:
         device = device_of(source)
     except UserError as error:
-        writer.send(Failure(error.problem, error.next_step, lasting=True))
+        writer.send(Failure(error.problem, error.next_step, lasting=False))
         return 2
     serve(device, writer, orders)
     return 0

@@ -7,6 +7,7 @@ keeps the newest picture, and climbs the recovery ladder while none comes; `read
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ FIRST_PICTURE_S = 20.0
 """Import of the vendor's library, start, settling of the exposure."""
 
 LOOK_S = 0.02
+PIPE_BYTES = 2**20
 END_S = 1.0
 """How long a process that was asked to end is waited for before it is killed."""
 
@@ -234,6 +236,9 @@ class HeldCamera:
     def _start(self) -> None:
         inward, outward = os.pipe()
         os.set_blocking(inward, False)
+        # Room for a whole picture, where permitted: one change of process for each instead of fifteen.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(inward, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         command = [sys.executable, "-m", "drivers.camera_process", str(outward), json.dumps(asdict(self._source))]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[outward])
         os.close(outward)
@@ -250,4 +255,6 @@ class HeldCamera:
             self._child.wait(patience)
         except subprocess.TimeoutExpired:
             self._child.kill()
-            self._child.wait()
+            # The kernel itself may hang over a USB device; then the process stays, and the next one has its chance.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(END_S)

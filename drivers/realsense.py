@@ -180,7 +180,8 @@ class RealSense:
         while True:
             try:
                 return self.start()
-            except DeviceAway:
+            except UserError:
+                # Not only for one that is away: it may be back by half.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -111,6 +112,21 @@ def test_a_process_that_dies_is_replaced_at_once(film: Path) -> None:
     assert camera.read().seq > before.seq
     camera.close()
     assert took < 5
+
+
+def test_a_camera_that_is_pulled_out_is_looked_for_until_it_is_back(film: Path, tmp_path: Path) -> None:
+    plugged, pulled = tmp_path / "camera.avi", tmp_path / "pulled.avi"
+    shutil.copy(film, plugged)
+    camera = HeldCamera(source(plugged), CONFIG, Patience(again=0.2))
+    plugged.rename(pulled)
+    os.kill(camera.process, signal.SIGKILL)
+    assert eventually(lambda: camera.counts.get("person", 0) >= 2)
+    silent = camera.read()
+    assert camera.read().seq == silent.seq
+    pulled.rename(plugged)
+    assert eventually(lambda: camera.read().seq > silent.seq)
+    assert eventually(lambda: camera.counts.get("recovered by person") == 1)
+    camera.close()
 
 
 def test_a_restart_goes_on_in_the_same_process(film: Path) -> None:

@@ -22,6 +22,7 @@ from roslaunch.config import load_config_default
 from roslaunch.core import Node
 
 from drivers.arm_node import ArmNodeOptions
+from drivers.camera_node import CameraNodeOptions
 from robot_rig.config_files import load_config
 from robot_rig.goal_library import GoalLibrary
 from robot_rig.runs import RunFolder
@@ -225,6 +226,20 @@ def test_a_publisher_is_confirmed_to_the_arm_process_alone(
     assert not any("--confirm-publisher" in node.args for node in nodes.values())
     (arm,) = (node for node in nodes_of(name, robot_is).values() if node.name == "rig_arm")
     assert tyro.cli(ArmNodeOptions, args=shlex.split(arm.args)).confirm_publisher == ()
+
+
+@pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "capture_goal"])
+def test_the_camera_that_is_asked_for_is_the_one_of_the_camera_s_node(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+
+    def asked(*more: str) -> CameraNodeOptions:
+        return tyro.cli(CameraNodeOptions, args=shlex.split(nodes_of(name, "real", *more)["rig_camera"].args))
+
+    usual, chosen = asked(), asked("driver:=realsense", "device:=0123")
+    assert (usual.driver, usual.device) == ("ros", "")
+    assert (chosen.driver, chosen.device) == ("realsense", "0123")
 
 
 @pytest.mark.parametrize("stage", ["collect", "heldout"])
