@@ -48,7 +48,7 @@ class OpenCvDevice:
         path = found(source.device)
         self._file = path if path.is_file() else None
         if self._file is None and not os.access(path, os.R_OK | os.W_OK):
-            raise UserError(f"{path} may not be read", next_step="sudo usermod -aG video $USER, then log in again")
+            raise UserError(f"{path} may not be read", next_step="run `sudo usermod -aG video $USER` and log in again")
         capture = cv2.VideoCapture(str(path), cv2.CAP_ANY if self._file else cv2.CAP_V4L2)
         if not capture.isOpened():
             capture.release()

@@ -46,11 +46,12 @@ def library() -> Any:
         return sdk
     if "libusb" in MISSING:
         raise UserError(
-            f"the RealSense library does not load ({MISSING})", next_step="sudo apt-get install libusb-1.0-0"
+            f"the RealSense library does not load ({MISSING})",
+            next_step="install it with `sudo apt-get install libusb-1.0-0`",
         )
     raise UserError(
         f"the RealSense library is not installed ({MISSING})",
-        next_step="pip install pyrealsense2 in .venv (x86-64), or let ROS's realsense2_camera run and use driver:=ros",
+        next_step="run `pip install pyrealsense2` in .venv (x86-64), or start realsense2_camera and use driver:=ros",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from robot_rig.config import CameraConfig
 from robot_rig.datatypes import Bytes
@@ -43,6 +45,15 @@ def in_order(count: int, wall: float = 0.0) -> list[Taken]:
     begin = wall or time.time()
     # Drawing noise takes longer than anything else here, so a few pictures take turns.
     return [Taken(1 + number, begin + number / RATE_HZ, scene(number % SCENES)) for number in range(count)]
+
+
+def real_library() -> Any:
+    """The vendor's library, which must be there; tests of it are skipped where there are no wheels of it."""
+    if platform.machine() != "x86_64":
+        pytest.skip("there are no wheels of pyrealsense2 for this processor", allow_module_level=True)
+    import pyrealsense2
+
+    return pyrealsense2
 
 
 def colour_profile(rs: Any, sensor: Any) -> Any:

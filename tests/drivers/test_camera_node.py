@@ -84,8 +84,7 @@ def test_a_camera_that_is_not_there_ends_the_node_with_a_sentence(ros_master: Ma
 def test_a_realsense_s_recording_is_seen_at_84_pixels_and_named(
     listener: Listener, ros_master: Master, tmp_path: Path
 ) -> None:
-    rs = pytest.importorskip("pyrealsense2", reason="there are no wheels of it for this processor")
-    film = recordings.record(rs, tmp_path / "film.db3", recordings.in_order(150))
+    film = recordings.record(recordings.real_library(), tmp_path / "film.db3", recordings.in_order(150))
     with process_in_graph(ros_master, "drivers.camera_node", *REALSENSE, "--device", str(film)) as node:
         assert eventually(lambda: len(listener.frames) > 5)
         assert (listener.frames[-1].width, listener.frames[-1].height) == (84, 84)

@@ -12,9 +12,10 @@ from drivers.camera_device import DeviceAway
 from drivers.realsense import chosen, refuse_slow_bus, started
 from drivers.realsense_exposure import STEADY_FRAMES, Exposure, exposed_before_ms, settled
 from robot_rig.errors import UserError
+from tests.drivers import recordings
 from tests.drivers.recordings import Taken, colour_profile, in_order, record, scene, software_frame
 
-rs = pytest.importorskip("pyrealsense2", reason="there are no wheels of it for this processor")
+rs = recordings.real_library()
 
 
 def plugged(serial: str, usb: str = "3.2") -> Any:

@@ -126,7 +126,7 @@ def check_eye() -> list[Finding]:
 
 def judge_eye(told: Mapping[str, Any]) -> list[Finding]:
     """Findings from the values of a message of CAMERA_STATUS."""
-    what = " ".join(str(told[key]) for key in ("driver", "name", "device") if told.get(key))
+    what = " ".join(str(told[key]) for key in ("driver", "name", "device") if told.get(key)) or "a camera"
     counts = ", ".join(f"{count} times {what_for}" for what_for, count in told.get("counts", {}).items())
     if told["code"]:
         happened, _, mend = REASONS[told["code"]].partition(". ")
