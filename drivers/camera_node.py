@@ -1,6 +1,7 @@
 """The camera as a ROS node: the picture that the policy sees, and the whole one for people.
 
-    python -m drivers.camera_node --config reach --topic /camera/color/image_raw
+    python -m drivers.camera_node --config reach --driver ros --device /camera/color/image_raw
+    python -m drivers.camera_node --config reach --driver realsense
 
 Everybody learns from and acts on the topic of this node, so that there is one eye. Started by launch files.
 """
@@ -13,15 +14,15 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from calibration.check import check_camera
 from calibration.results import Results
-from drivers.picture_watch import PictureWatch
-from drivers.ros_camera import IMAGE_TOPIC, RosCamera
-from robot_rig.config import CameraConfig
+from drivers.camera_choice import LookedThrough, opened
+from drivers.picture_watch import SILENT_S, PictureWatch
+from robot_rig.config import CameraConfig, Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
 from robot_rig.errors import UserError
@@ -54,15 +55,22 @@ class CameraNodeOptions:
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """One setting, as in --set camera.crop_left_px=100; may be given more than once."""
 
-    topic: str = IMAGE_TOPIC
-    """The camera driver's colour pictures, of a camera that is plugged into this machine."""
+    driver: Literal["ros", "realsense", "opencv"] = "ros"
+    """ros: another node owns the camera and publishes its pictures; else this one does, through that library."""
+
+    device: str = ""
+    """ros: the topic of a camera that is plugged into this machine, usually /camera/color/image_raw. realsense: the
+    serial number, or a recording. opencv: a name from /dev/v4l/by-id, or a video file. Empty: the usual or only one."""
+
+    rate_hz: Literal[30, 60] = 30
+    """Pictures a second, for realsense and opencv."""
 
     calibration: str = ""
     """Folder of calibrations: the camera must be one of them, unmoved, or this does not start. Empty: no check, for a
     camera that stands where the settings say."""
 
     serial: str = ""
-    """The camera's serial number, where several have been calibrated."""
+    """The camera's serial number, where several have been calibrated and the driver cannot tell: ros and opencv."""
 
     priority: int = 15
     """SCHED_FIFO priority of the whole process; 0: normal scheduling. As the policy's tick, below the arm's."""
@@ -71,10 +79,11 @@ class CameraNodeOptions:
 class CameraNode:
     """Reads `camera` on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
-    def __init__(self, camera: Camera, config: CameraConfig, node: Node) -> None:
-        self._camera, self._config, self._node = camera, config, node
+    def __init__(self, eye: LookedThrough, config: Config, node: Node) -> None:
+        camera = eye.camera
+        self._eye, self._camera, self._config, self._node = eye, camera, config.camera, node
         self._frames, self._raws, self._status = (advertise(one) for one in (CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS))
-        self._watch = PictureWatch()
+        self._watch = PictureWatch(eye.repeats_after_rad, config.guard.image_age_limit_s)
         self._code, self._next_word = "", 0.0
         self._closing = threading.Event()
         self._newest = -1
@@ -112,7 +121,7 @@ class CameraNode:
         """Pass a good picture on. What is wrong with a bad one is told, and it stays here: the arm rests meanwhile."""
         now = time.monotonic()
         self._newest, self._last_new, self._silent = raw.seq, now, False
-        code = self._watch.judge(raw)
+        code = self._watch.judge(raw, now)
         if code != self._code or now >= self._next_word:
             self._say(now, code)
         if not code:
@@ -122,7 +131,7 @@ class CameraNode:
         if code and code != self._code:
             log.error("%s", REASONS[code])
         self._code, self._next_word = code, now + STATUS_PERIOD_S
-        self._status.publish(camera_message(code, self._node.stamps, now))
+        self._status.publish(camera_message(code, self._node.stamps, now, self._eye.told()))
 
     def _publish(self, raw: RawFrame, now: float) -> None:
         self._frames.publish(frame_message(preprocess(raw, self._config), self._node.stamps))
@@ -131,7 +140,10 @@ class CameraNode:
             self._raws.publish(frame_message(raw, self._node.stamps))
 
     def _miss(self) -> None:
-        if not self._silent and time.monotonic() - self._last_new > SILENCE_S:
+        now = time.monotonic()
+        if now - self._last_new > SILENT_S and (self._code != "image_stale" or now >= self._next_word):
+            self._say(now, "image_stale")
+        if not self._silent and now - self._last_new > SILENCE_S:
             self._silent = True
             log.error("no new picture for %.0f s: the arm rests until there is one; check the camera", SILENCE_S)
 
@@ -146,14 +158,14 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
         )
     for line in prepare_process(options.priority):
         log.info(line)
-    camera = RosCamera(config.camera, options.topic)
+    eye = opened(options.driver, options.device, options.rate_hz, config.camera)
     try:
         if options.calibration:
-            log.info(standing(Path(options.calibration), options.serial, camera, config.camera))
+            log.info(standing(Path(options.calibration), eye.serial or options.serial, eye.camera, config.camera))
     except UserError:
-        camera.close()
+        eye.camera.close()
         raise
-    CameraNode(camera, config.camera, node)
+    CameraNode(eye, config, node)
 
 
 def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:

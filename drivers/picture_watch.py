@@ -1,7 +1,8 @@
 """Does the camera show what is there? Asked by camera_node with every picture; what it doubts is not passed on.
 
-A camera can go on sending and be worth nothing: frozen driver, covered lens, exposure gone wrong. A picture that is not
-passed on makes the policy silent, and the guard stops the arm by the picture's age.
+A camera can go on sending and be worth nothing: frozen driver, covered lens, exposure gone wrong, old pictures. What is
+not passed on makes the policy silent, and the guard stops the arm by the picture's age. How rarely a good picture is
+doubted is worked out in docs/camera.md.
 """
 
 from __future__ import annotations
@@ -26,15 +27,29 @@ SAME_PICTURES = 5
 """So many identical pictures are a frozen camera: a sensor's noise never repeats."""
 
 MOVED_RAD = 0.01
-"""But a simulated sensor has no noise, and an arm at rest looks the same; so some joint must have moved meanwhile."""
+"""But a picture that was computed has no noise, and an arm at rest looks the same; so some joint must have moved."""
+
+NOT_MOVED_RAD = 0.0
+"""For a sensor that is known to have noise: repeats are enough."""
+
+STALE_S = 0.25
+"""A picture that is older than this when it arrives, from its exposure, is one that nobody may act on."""
+
+SILENT_S = 0.15
+"""No new picture for so long, and the camera is silent: four periods of a camera of 30 Hz."""
 
 KEPT_S = 3.0
 
 
 class PictureWatch:
-    """Judges pictures in order. `moved` is told where the joints are, in any order with pictures of that time."""
+    """Judges pictures in order. `moved` is told where the joints are, in any order with pictures of that time.
 
-    def __init__(self) -> None:
+    `repeats_after_rad`: how far a joint must have moved under pictures that repeat before they count as frozen;
+    `stale_s`: the age from which a picture is stale.
+    """
+
+    def __init__(self, repeats_after_rad: float = MOVED_RAD, stale_s: float = STALE_S) -> None:
+        self._repeats_after_rad, self._stale_s = repeats_after_rad, stale_s
         self._joints: deque[tuple[float, Floats]] = deque()
         self._checksum = -1
         self._same = 0
@@ -46,8 +61,10 @@ class PictureWatch:
         while self._joints[0][0] < stamp - KEPT_S:
             self._joints.popleft()
 
-    def judge(self, raw: RawFrame) -> str:
-        """A code of `safety.reasons` for a picture that is not to be believed; empty for a good one."""
+    def judge(self, raw: RawFrame, now: float) -> str:
+        """A code of `safety.reasons` for a picture that is not to be believed at `now` (s); empty for a good one."""
+        if now - raw.stamp > self._stale_s:
+            return "image_stale"
         sample = raw.rgb[::SAMPLE, ::SAMPLE]
         if np.percentile(sample, 99) < DARK_LEVEL:
             return "image_dark"
@@ -58,7 +75,7 @@ class PictureWatch:
             self._checksum, self._same, self._since = checksum, 1, raw.stamp
         else:
             self._same += 1
-        frozen = self._same >= SAME_PICTURES and self._travel(self._since, raw.stamp) >= MOVED_RAD
+        frozen = self._same >= SAME_PICTURES and self._travel(self._since, raw.stamp) >= self._repeats_after_rad
         return "image_frozen" if frozen else ""
 
     def _travel(self, since: float, until: float) -> float:

@@ -1,4 +1,4 @@
-"""The one eye: from a camera's picture to the policy's, and goal pictures to and from disk. The only user of OpenCV.
+"""The one eye: from a camera's picture to the policy's, and goal pictures to and from disk. The library's OpenCV user.
 
 Called by the camera node, the calibration, the command line and, over a `Camera`, every loop that looks. Pictures are
 uint8 RGB everywhere; BGR exists inside this file only. A goal picture may come from a stranger, so its header is read

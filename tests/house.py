@@ -87,6 +87,8 @@ ROOMS: dict[str, Room] = {
     "robot_rig.report_plots": _room(2, "report", "numpy matplotlib"),
     "robot_rig.ros": _room(3, "ros", f"numpy yaml tyro {WITH_ROS}"),
     "drivers": _room(3, "drivers", "numpy", siblings=True),
+    "drivers.realsense": _room(3, "drivers", "numpy pyrealsense2", siblings=True),
+    "drivers.opencv_camera": _room(3, "drivers", "numpy cv2", siblings=True),
     "drivers.ros_camera": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.sawyer_topics": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),
     "drivers.arm_reporting": _room(3, "drivers", f"numpy {WITH_ROS}", siblings=True),

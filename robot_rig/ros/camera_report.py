@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
@@ -13,11 +14,15 @@ from robot_rig.safety.reasons import REASONS
 NAME = "rig_camera"
 
 
-def camera_message(code: str, stamps: HostStamps, now: float) -> DiagnosticArray:
-    """How the pictures are at `now` (monotonic s): `code` is why they are not passed on, or empty."""
+def camera_message(code: str, stamps: HostStamps, now: float, told: Mapping[str, object]) -> DiagnosticArray:
+    """How the pictures are at `now` (monotonic s): `code` is why they are not passed on, or empty.
+
+    `told`: what there is to tell of the camera, by name; it must fit into JSON.
+    """
     level = DiagnosticStatus.ERROR if code else DiagnosticStatus.OK
     status = DiagnosticStatus(level=level, name=NAME, message=REASONS[code] if code else "ok", hardware_id=NAME)
-    status.values = [KeyValue(key="code", value=json.dumps(code))]
+    values = {"code": code, **told}
+    status.values = [KeyValue(key=key, value=json.dumps(value)) for key, value in values.items()]
     message = DiagnosticArray(status=[status])
     message.header.stamp = ros_time(stamps.wall(now))
     return message

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivers.picture_watch import MOVED_RAD, SAME_PICTURES, PictureWatch
+from drivers.picture_watch import MOVED_RAD, NOT_MOVED_RAD, SAME_PICTURES, STALE_S, PictureWatch
 from robot_rig.datatypes import Bytes, RawFrame
 
 PERIOD_S = 1 / 30
+AGE_S = 0.12
+DETECTED_S = 0.2
+"""Whatever is wrong with a picture is told so soon after it began."""
+
 REST = np.zeros(7)
 SCENE: Bytes = np.random.default_rng(0).integers(0, 190, (480, 640, 3), dtype=np.uint8)
 
@@ -26,7 +30,7 @@ def judged(pictures: list[Bytes], speed: float) -> list[str]:
     for number, picture in enumerate(pictures):
         stamp = number * PERIOD_S
         watch.moved(stamp, REST + speed * stamp * (np.arange(7) == 0))
-        codes.append(watch.judge(RawFrame(number, stamp, picture)))
+        codes.append(watch.judge(RawFrame(number, stamp, picture), stamp + AGE_S))
     return codes
 
 
@@ -50,7 +54,7 @@ def test_motion_before_and_after_the_pictures_does_not_count() -> None:
     watch.moved(0.0, REST)
     for number in range(1, 10):
         watch.moved(number * PERIOD_S, REST + 1.0)
-        assert watch.judge(RawFrame(number, number * PERIOD_S, SCENE)) == ""
+        assert watch.judge(RawFrame(number, number * PERIOD_S, SCENE), number * PERIOD_S) == ""
     watch.moved(10.0, REST)
 
 
@@ -66,3 +70,52 @@ def test_over_exposure_is_told_from_a_bright_spot() -> None:
     spot = SCENE.copy()
     spot[:120, :160] = 255
     assert judged([spot], 0.0) == [""]
+
+
+def test_a_sensor_that_repeats_itself_is_frozen_though_the_arm_rests() -> None:
+    watch = PictureWatch(NOT_MOVED_RAD)
+    began = 10 * PERIOD_S
+    for number in range(10):
+        assert watch.judge(RawFrame(number, number * PERIOD_S, noisy(number)), number * PERIOD_S) == ""
+    told = [
+        number * PERIOD_S
+        for number in range(10, 20)
+        if watch.judge(RawFrame(number, number * PERIOD_S, noisy(10)), number * PERIOD_S) == "image_frozen"
+    ]
+    assert told[0] - began <= DETECTED_S - PERIOD_S
+    assert len(told) == 10 - SAME_PICTURES + 1
+
+
+def test_a_picture_is_stale_from_the_age_on_at_which_nobody_may_act_on_it() -> None:
+    watch = PictureWatch()
+    assert watch.judge(RawFrame(0, 0.0, noisy(0)), STALE_S) == ""
+    assert watch.judge(RawFrame(1, 0.01, noisy(1)), 0.02 + STALE_S) == "image_stale"
+    assert watch.judge(RawFrame(2, -1000.0, noisy(2)), 1.0) == "image_stale"
+    assert PictureWatch(stale_s=0.4).judge(RawFrame(0, 0.0, noisy(0)), 0.39) == ""
+
+
+def noisy_rooms(pictures: int) -> int:
+    """Alarms among `pictures` of a still room at rest, dim, usual and bright, as a noisy sensor of 160x120 px sees it.
+
+    Few pixels and little noise make an alarm by chance likelier than with a whole picture, so this is the worse case:
+    one grey value up or not in half of the picture, and none at all in the other half.
+    """
+    random = np.random.default_rng(6)
+    lights = ((0, 60), (10, 190), (120, 250))
+    rooms = [random.integers(low, high, (120, 160, 3), dtype=np.uint8) for low, high in lights]
+    watch, alarms = PictureWatch(NOT_MOVED_RAD), 0
+    for number in range(pictures):
+        picture = rooms[number * len(rooms) // pictures].copy()
+        picture[:60] += (np.frombuffer(random.bytes(picture[:60].size), np.uint8) & 1).reshape(60, 160, 3)
+        stamp = number * PERIOD_S
+        alarms += watch.judge(RawFrame(number, stamp, picture), stamp + AGE_S) != ""
+    return alarms
+
+
+def test_three_thousand_noisy_pictures_of_a_room_at_rest_raise_no_alarm() -> None:
+    assert noisy_rooms(3000) == 0
+
+
+@pytest.mark.proof
+def test_a_million_noisy_pictures_of_a_room_at_rest_raise_no_alarm() -> None:
+    assert noisy_rooms(1_000_000) == 0

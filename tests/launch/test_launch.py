@@ -252,6 +252,20 @@ def test_a_calibration_is_named_or_left_out_by_a_person_and_a_serial_number_stay
     assert (without.calibration, without.serial) == ("", "")
 
 
+@pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "capture_goal"])
+def test_the_camera_that_is_asked_for_is_the_one_of_the_camera_s_node(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+
+    def asked(*more: str) -> CameraNodeOptions:
+        return tyro.cli(CameraNodeOptions, args=shlex.split(nodes_of(name, "real", *more)["rig_camera"].args))
+
+    usual, chosen = asked(), asked("driver:=realsense", "device:=0123")
+    assert (usual.driver, usual.device) == ("ros", "")
+    assert (chosen.driver, chosen.device) == ("realsense", "0123")
+
+
 @pytest.mark.parametrize("stage", ["collect", "heldout"])
 def test_collection_is_told_what_the_play_is_for(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))

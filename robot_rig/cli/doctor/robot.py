@@ -5,7 +5,9 @@ Imports ROS, so it is itself imported only where ROS is. Every look is short; si
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from robot_rig.errors import UserError
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
-from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME
+from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS
 from robot_rig.ros.visitor import hear, listen, parameter
 from robot_rig.safety.reasons import REASONS
 
@@ -118,6 +120,26 @@ def judge_camera(name: str, topic: str, pictures: list[tuple[float, float | Refu
     return [green(name, what)]
 
 
+def check_eye() -> list[Finding]:
+    """What camera_node says of its camera and its pictures."""
+    message = hear(CAMERA_STATUS, SEEN_S)
+    if message is None:
+        return [yellow("eye", f"{CAMERA_STATUS.name} is silent", "start camera_node, see the launch files")]
+    return judge_eye({pair.key: json.loads(pair.value) for pair in message.status[0].values})
+
+
+def judge_eye(told: Mapping[str, Any]) -> list[Finding]:
+    """Findings from the values of a message of CAMERA_STATUS."""
+    what = " ".join(str(told[key]) for key in ("driver", "name", "device") if told.get(key)) or "a camera"
+    counts = ", ".join(f"{count} times {what_for}" for what_for, count in told.get("counts", {}).items())
+    if told["code"]:
+        happened, _, mend = REASONS[told["code"]].partition(". ")
+        return [red("eye", f"{what}: {happened}", mend)]
+    if counts:
+        return [yellow("eye", f"{what}: {counts}", "see cable, port and power of the camera")]
+    return [green("eye", what)]
+
+
 def check_calibration(folder: Path, serial: str, config: Config) -> list[Finding]:
     """Whether the camera is calibrated and stands where it stood, as its node asks before it guides a real arm."""
     results = Results(folder)
@@ -129,10 +151,12 @@ def check_calibration(folder: Path, serial: str, config: Config) -> list[Finding
                 "for a real arm `rig calibrate crop`, see docs/calibration.md; a simulated one needs none",
             )
         ]
-    heard = listen(IMAGE_TOPIC, CAMERA_FRAME.message, SEEN_S, bool)
-    picture = pixels(heard[-1][1]) if heard else Refused("silence")
+    # Whole pictures: those of a camera that camera_node reads itself, else those of the camera's own node.
+    topics = (CAMERA_RAW.name, IMAGE_TOPIC)
+    heard = [one for topic in topics for one in listen(topic, CAMERA_RAW.message, SEEN_S / len(topics), bool)]
+    picture = pixels(heard[-1][1]) if heard else Refused(f"silence on {' and '.join(topics)}")
     if isinstance(picture, Refused):
-        return [yellow("calibration", f"not compared: {picture.reason} on {IMAGE_TOPIC}", "see the line on the camera")]
+        return [yellow("calibration", f"not compared: {picture.reason}", "see the line on the camera")]
     checked = check_calibrated(results, serial, picture, config.camera)
     what = f"camera {checked.eye.serial}, of {checked.eye.taken}, shifted by {checked.shift.pixels:.1f} px since"
     return [green("calibration", what)]
@@ -164,6 +188,7 @@ def robot_checks(config: Config, calibration: Path, serial: str) -> dict[str, Ch
         "robot": check_robot,
         "clock": check_clock,
         "camera": lambda: check_camera(stamps, config.guard.image_age_limit_s),
+        "eye": check_eye,
         "calibration": lambda: check_calibration(calibration, serial, config),
         "arm process": lambda: check_arm_process(stamps),
     }

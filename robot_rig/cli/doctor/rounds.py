@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from robot_rig.cli.doctor import network
+from robot_rig.cli.doctor.cameras import check_cameras
 from robot_rig.cli.doctor.findings import Check, Finding, Level, run_checks, yellow
 from robot_rig.cli.doctor.machine import has_ros, machine_checks
 from robot_rig.config import Config
@@ -40,6 +41,7 @@ def examine(
 ) -> list[Finding]:
     """All findings; takes 5 s at most. `scope` network: also who else can reach the master."""
     checks: dict[str, Check] = dict(machine_checks(config, run, hours))
+    checks["cameras"] = check_cameras
     own = network.interfaces()
     checks["master"] = lambda: network.check_master(os.environ, own)
     if scope == "network":

@@ -39,7 +39,7 @@ PROCESSES: Mapping[str, Sequence[str]] = {
         "--priority", "10",
     ),
     "relay": ("-m", "sim.faults.relay"),
-    "camera": ("-m", "drivers.camera_node", *SETTINGS, "--topic", RELAYED),
+    "camera": ("-m", "drivers.camera_node", *SETTINGS, "--device", RELAYED),
     "arm": ("-m", "drivers.arm_node", *SETTINGS),
     "puppet": ("-m", "sim.faults.puppet"),
     "policy": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from robot_rig.cli.doctor.findings import Level
-from robot_rig.cli.doctor.robot import judge_camera, judge_clock, judge_state
+from robot_rig.cli.doctor.robot import judge_camera, judge_clock, judge_eye, judge_state
 from robot_rig.ros.intera_messages import load
 from robot_rig.ros.stamps import Refused
 
@@ -75,3 +75,17 @@ def test_pictures_without_a_usable_stamp_are_red_with_the_reason() -> None:
     (finding,) = judge_camera("camera", "/x", [(0.0, Refused("not stamped")), (0.1, Refused("not stamped"))], 0.25)
     assert finding.level is Level.RED
     assert "not stamped" in finding.what
+
+
+def test_the_eye_tells_which_camera_it_looks_through_and_what_it_had_to_do() -> None:
+    eye = {"code": "", "driver": "realsense", "name": "Intel RealSense D435", "device": "923322071108", "counts": {}}
+    (finding,) = judge_eye(eye)
+    assert finding.level is Level.GREEN
+    assert "realsense Intel RealSense D435 923322071108" in finding.what
+    (finding,) = judge_eye({**eye, "counts": {"restart": 2, "recovered by restart": 2}})
+    assert finding.level is Level.YELLOW
+    assert "2 times restart, 2 times recovered by restart" in finding.what
+    (finding,) = judge_eye({"code": "image_dark", "driver": "ros", "device": "/camera/color/image_raw"})
+    assert finding.level is Level.RED
+    assert "too dark" in finding.what
+    assert "uncover the lens" in finding.fix
