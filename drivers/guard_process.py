@@ -10,36 +10,26 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
-from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch, LatenessWatch
+from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch
 from drivers.commander_watch import CommanderWatch
 from drivers.senders import Senders
+from drivers.tick_pacer import TickPacer
+from drivers.tick_report import TickReport
 from robot_rig.clock import Clock
-from robot_rig.datatypes import Action, ArmStatus, Floats, Mode, Source
+from robot_rig.datatypes import Action, Floats, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Arm
 from robot_rig.loops.arm_loop import ArmLoop
 
-EARLY_SPACING_S = 0.05
-"""A new action is answered at once instead of at the next deadline, but no oftener than this."""
-
 LOCK_WAIT_S = 0.02
 """How long a stop waits for the tick to finish sending."""
 
+REST_S = 1.0
+"""How long the arm may take to come to rest once nobody may lead it on."""
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TickReport:
-    """What one tick left for those who tell others: built by the tick, read by the reporting thread."""
-
-    status: ArmStatus
-    why: tuple[str, ...]
-    at_home: bool
-    tool: Floats
-    """The tip, (3,) m in base, as the guard itself computes it from this arm's own table."""
 
 
 class GuardProcess:
@@ -62,19 +52,17 @@ class GuardProcess:
         take: Callable[[TickReport], None],
     ) -> None:
         self._arm, self._loop, self._choice, self._commanders, self._senders = arm, loop, choice, commanders, senders
-        self._clock, self._home_poses, self._period_s, self._take = clock, home_poses, period_s, take
+        self._clock, self._home_poses, self._take = clock, home_poses, take
         self._lock = threading.Lock()
         self._orders = threading.Lock()
-        self._wake = threading.Event()
         self._closing = threading.Event()
+        self._pacer = TickPacer(clock, period_s, self._closing)
         self._failed = threading.Event()
         self._holder: Source | None = None
         self._commanding = False
         self._returning = False
         self._halts = 0
         self._beats = 0
-        self._last_early = -EARLY_SPACING_S
-        self.lateness = LatenessWatch(period_s)
 
     @property
     def mode(self) -> Mode:
@@ -115,7 +103,7 @@ class GuardProcess:
 
     def new_action(self) -> None:
         """An action has come: answer it now rather than up to a period later."""
-        self._wake.set()
+        self._pacer.nudge()
 
     def heard(self, source: Source, connection: object) -> None:
         """An action of a machine's `source` came over `connection`: none goes on by itself where a dead one ended."""
@@ -132,29 +120,13 @@ class GuardProcess:
         try:
             deadline = self._clock.now()
             while not self._closing.is_set():
-                deadline = self._wait(deadline)
+                deadline, overrun = self._pacer.wait(deadline)
+                if overrun:
+                    self._rest_overrun()
                 self.tick(self._clock.now())
         finally:
             if not self._closing.is_set():
                 self._fail("the tick has failed")
-
-    def _wait(self, deadline: float) -> float:
-        """Sleep until `deadline` or a new action, and return the deadline after that."""
-        remaining = deadline - self._clock.now()
-        early = remaining > 0 and self._wake.wait(remaining)
-        now = self._clock.now()
-        self._wake.clear()
-        if early and now < deadline:
-            if now - self._last_early >= EARLY_SPACING_S:
-                # The grid moves with the actions: they come periodically, so the next one finds a tick at its door.
-                self._last_early = now
-                return now + self._period_s
-            self._closing.wait(deadline - now)
-            now = self._clock.now()
-        lag = now - deadline
-        if self.lateness.late(lag):
-            self._rest_overrun()
-        return deadline + self._period_s if lag <= self._period_s else now + self._period_s
 
     def _rest_overrun(self) -> None:
         if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
@@ -230,6 +202,33 @@ class GuardProcess:
                 return
         raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
 
+    def hand_back(self) -> None:
+        """A person who leads gives the arm back to the program that led, through rest. UserError: neither is there."""
+        with self._orders, self._lock:
+            if self._loop.mode is not Mode.ACTIVE or self._holder not in PEOPLE:
+                raise UserError(f"no person leads an arm in mode {self._loop.mode.value}", next_step="`rig enable`")
+            if (lost := self._senders.lost) is not None:
+                raise UserError(f"the program that led the arm ({lost.value}) has ended", next_step="`rig enable`")
+            self._choice.forget(PEOPLE)
+            self._loop.hand_over(None)
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """A person moves something that the arm carries: until the end of the block nobody gives another order.
+
+        The person has the arm then, and keeps it. UserError: it is off, on its way home, or does not come to rest.
+        """
+        with self._orders:
+            with self._lock:
+                if self._loop.mode not in (Mode.ACTIVE, Mode.HOLD):
+                    raise UserError(f"the arm is in mode {self._loop.mode.value}", next_step="`rig enable` first")
+                self._loop.hand_over(Source.HUMAN)
+            deadline = self._clock.now() + REST_S
+            while not self._loop.resting:
+                if self._closing.wait(LOCK_WAIT_S) or self._clock.now() > deadline:
+                    raise UserError("the arm does not come to rest", next_step="`rig hold`, then try again")
+            yield
+
     def hold(self) -> None:
         """Come to rest and stay there."""
         with self._lock:
@@ -285,7 +284,7 @@ class GuardProcess:
     def close(self) -> None:
         """End the threads' loops and release the arm; may be called twice."""
         self._closing.set()
-        self._wake.set()
+        self._pacer.nudge()
         with self._lock_or_hurry():
             self._arm.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -59,7 +59,7 @@ def enable(yes: bool = False) -> int:
     Args:
         yes: Do not ask.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import enable as enable_arm
 
     return enable_arm(Console(), "given" if yes else "ask")
@@ -86,24 +86,33 @@ def stop() -> int:
 
 
 def _order(word: str) -> int:
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import order
 
     return order(word, Console())
 
 
-def teleop(box: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ()) -> int:
-    """Move the arm with the keys of this terminal, also over ssh; motion lasts while a key repeats. b marks a corner.
+def teleop(
+    device: Literal["keyboard", "gamepad", "spacemouse"] = "keyboard",
+    box: Path = Path("box.yaml"),
+    config: Overlays = (),
+    set: Overlays = (),
+) -> int:
+    """Move the arm by hand: with this terminal's keys, also over ssh, a gamepad or a 3D mouse. b marks a corner.
+
+    Motion lasts while a key repeats, or a dead-man is held. Whoever moves the arm takes it from the policy; p hands it
+    back.
 
     Args:
+        device: What moves the arm; a gamepad or 3D mouse hangs on this machine.
         box: Where the box around the marked corners goes, as an overlay for --config.
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting, as in --set control.axes="[x, y, z]"; may be given more than once.
     """
-    _require_ros()
-    from robot_rig.nodes import teleop_node
+    require_ros()
+    from drivers import teleop_node
 
-    return teleop_node.main(["--box", str(box), *config_words(config, set)])
+    return teleop_node.main(["--device", device, "--box", str(box), *config_words(config, set)])
 
 
 def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ()) -> int:
@@ -116,7 +125,7 @@ def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ())
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import mark_box
 
     return mark_box(_load(config, set), out, Console(), sys.stdin)
@@ -136,7 +145,7 @@ def latency(minutes: float = 1.0, config: Overlays = (), set: Overlays = ()) -> 
     """
     if not minutes > 0:
         raise UserError(f"--minutes {minutes:g} is no time", next_step="give more than 0")
-    _require_ros()
+    require_ros()
     from robot_rig.cli.latency import run_latency
 
     return run_latency(minutes, _load(config, set).control.policy_rate_hz, Console())
@@ -171,7 +180,7 @@ def faults(
 
     wanted = chosen(rows)
     if any(isinstance(row, Row) for row in wanted):
-        _require_ros()
+        require_ros()
     from robot_rig.cli.faults.attempts import run_faults
 
     return run_faults(wanted, repeat, resume, json, logs, seed, Console())
@@ -189,7 +198,7 @@ def demo_live(run: Path | None = None, goals: int = 5, out: Path | None = None) 
     """
     if goals < 1:
         raise UserError(f"--goals {goals} shows nothing", next_step="give 1 or more")
-    _require_ros()
+    require_ros()
     from robot_rig.cli.live.demo import newest_run, run_demo_live
 
     chosen = newest_run(Path("runs")) if run is None else run
@@ -200,7 +209,7 @@ def goals_capture(
     name: tyro.conf.Positional[str], goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
 ) -> int:
     """Keep what the policy's camera sees now as the goal NAME: goals/NAME.png and its note, NAME.yaml."""
-    _require_ros()
+    require_ros()
     from robot_rig.cli.goals import capture
 
     return capture(_library(goals, config, set), name, Console())
@@ -244,7 +253,7 @@ def goals_send(
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.goals import send
     from robot_rig.nodes import goal_node
 
@@ -271,7 +280,8 @@ def _library(folder: Path, config: Sequence[str], sets: Sequence[str]) -> GoalLi
     return GoalLibrary(folder, _load(config, sets))
 
 
-def _require_ros() -> None:
+def require_ros() -> None:
+    """Raise UserError where ROS is not installed."""
     from robot_rig.cli.doctor.machine import has_ros
 
     if not has_ros():

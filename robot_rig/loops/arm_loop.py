@@ -79,6 +79,15 @@ class ArmLoop:
         """Where the tool tip was at the last tick, (3,) m in base, by the arm's own table; zeros before the first."""
         return self._tool
 
+    @property
+    def resting(self) -> bool:
+        """Whether the velocity sent last was zero."""
+        return not self._sent.any()
+
+    def hand_over(self, to: Source | None) -> None:
+        """On a person's order, `to` is the only one who may lead, or whoever comes next; the arm rests in between."""
+        self._gate.renew(to)
+
     def enable(self) -> None:
         """A person lets the arm move. Raises UserError in FAULT, which needs a reset first."""
         if self._mode is Mode.FAULT:
@@ -162,7 +171,9 @@ class ArmLoop:
     def _wish(self, pose: ArmPose, action: Action | None, elapsed: float) -> Floats:
         if self._mode is Mode.HOMING and self._vias is not None:
             return self._vias.velocity(pose.position)
-        if action is None:
+        if action is None or (action.source is Source.HUMAN and not action.value.any()):
+            # A person who lets go wants it to stand where it is, not where its set-point has got to.
+            self._servo.release()
             return np.zeros(JOINTS)
         twist = self._servo.twist(pose, action.value, elapsed)
         return self._inverse.velocity(pose.jacobian, pose.position, twist)

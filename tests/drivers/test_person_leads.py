@@ -1,0 +1,252 @@
+"""A person and the policy at one arm: taken at once, handed back by a key, always through rest; and how soon it stands.
+
+The guard process is the real one over an arm that does as it is told; device and policy are played on a manual clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from drivers.action_choice import PEOPLE
+from robot_rig.clock import ManualClock
+from robot_rig.datatypes import Mode, Outcome, Source
+from robot_rig.errors import UserError
+from robot_rig.loops.hand_loop import RATE_HZ, STILL_S, STUCK_S, HandLoop, HandReport
+from robot_rig.loops.key_strokes import Stroke
+from robot_rig.loops.teleop_loop import TeleopLoop
+from tests.drivers.test_guard_process import PERIOD, Bench
+
+TICKS = round(1 / (RATE_HZ * PERIOD)) or 1
+REST, BACK = (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
+STOPPED_WITHIN_S = 0.15
+WIRE = object()
+"""The policy's TCP connection."""
+
+
+class Table(Bench):
+    """The bench with a policy that pushes away and a person with a device who pulls back."""
+
+    def __init__(self, loop: HandLoop) -> None:
+        super().__init__(ManualClock())
+        self.loop = loop
+        self.policy: float | None = None
+        self.report = HandReport()
+        self.repeats = True
+        self.reading = True
+        self.next_send = 0.0
+        now = self.clock.now()
+        loop.begin(now, self.report)
+
+    def say(self, axes: tuple[float, float, float] = REST, held: bool = False) -> None:
+        self.report = HandReport(axes, held)
+        self.loop.feel(self.clock.now(), self.report)
+
+    def push(self) -> None:
+        self.say(REST, held=True)
+        self.live(0.05)
+        self.say(BACK, held=True)
+
+    def live(self, seconds: float) -> None:
+        assert isinstance(self.clock, ManualClock)
+        for i in range(round(seconds / PERIOD)):
+            now = self.clock.now()
+            if self.policy is not None and i % 10 == 0:
+                self.ask(self.policy)
+            if self.reading:
+                self.loop.look(now)
+                if self.repeats and self.report.deflected:
+                    self.loop.feel(now, self.report)
+            if now >= self.next_send - 1e-9:
+                self.send()
+            self.process.tick(now)
+            self.clock.advance(PERIOD)
+
+    def send(self) -> None:
+        """The sender's turn, on time or nudged."""
+        now = self.clock.now()
+        self.next_send = max(self.next_send + 1 / RATE_HZ, now)
+        if (action := self.loop.tick(now)) is not None:
+            assert self.choice.offer(action, PEOPLE)
+
+    @property
+    def along(self) -> list[float]:
+        return [float(report.status.tool_velocity[0]) for report in self.reports]
+
+    @property
+    def sources(self) -> list[Source | None]:
+        return [report.status.source for report in self.reports]
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table(HandLoop(("x", "y"), STUCK_S))
+    table.process.heard(Source.POLICY, WIRE)
+    table.process.enable()
+    table.policy = 1.0
+    table.live(0.5)
+    assert table.along[-1] > 0.05
+    assert table.sources[-1] is Source.POLICY
+    return table
+
+
+def zero_between(table: Table, before: Source | None, after: Source) -> int:
+    """The tick at which the arm became `after`'s; asserts that it stood before it moved for them."""
+    change = next(
+        i for i in range(1, len(table.sources)) if table.sources[i - 1] is before and table.sources[i] is after
+    )
+    moved = next((i for i in range(change, len(table.along)) if not table.reports[i].status.verdict.reasons), None)
+    executed = [report.status.executed for report in table.reports]
+    end = len(executed) if moved is None else moved
+    assert any(not velocity.any() for velocity in executed[change:end]), "the source changed in motion"
+    return change
+
+
+def test_gripping_the_dead_man_takes_the_arm_within_a_tick_and_the_policy_gets_nothing_more(table: Table) -> None:
+    gripped = len(table.reports)
+    table.say(REST, held=True)
+    table.live(1.0)
+    assert zero_between(table, Source.POLICY, Source.HUMAN) - gripped <= TICKS + 1
+    assert set(table.sources[gripped + TICKS + 1 :]) == {Source.HUMAN}
+    stood = next(i for i in range(gripped, len(table.along)) if not table.reports[i].status.executed.any())
+    assert (stood - gripped) * PERIOD <= STOPPED_WITHIN_S
+    table.say(BACK, held=True)
+    table.live(0.5)
+    assert table.along[-1] < -0.01
+    assert min(table.along[gripped + 20 :]) < 0.0 < max(table.along[:gripped])
+
+
+def test_a_persons_motion_is_never_mixed_with_the_policys(table: Table) -> None:
+    table.push()
+    began = len(table.reports)
+    table.live(1.0)
+    after_rest = table.along[began + 10 :]
+    assert max(after_rest) <= 1e-3, "the policy still pushes away, and is not heard"
+    assert min(after_rest) < -0.01
+
+
+@pytest.mark.parametrize("silence", [0.2, 2.0])
+def test_in_a_persons_silence_the_policy_does_not_get_the_arm_back(table: Table, silence: float) -> None:
+    table.push()
+    table.live(0.5)
+    table.say(REST)
+    table.live(0.2)
+    before = len(table.reports)
+    table.live(silence)
+    assert not any(report.status.executed.any() for report in table.reports[before:])
+    assert table.sources[-1] is Source.HUMAN
+
+
+def test_a_key_hands_the_arm_back_through_rest(table: Table) -> None:
+    table.push()
+    table.live(0.5)
+    table.loop.press(table.clock.now(), Stroke.HAND_BACK)
+    while not table.loop.silent:
+        table.live(PERIOD)
+    table.process.hand_back()
+    handed = len(table.reports)
+    table.live(1.0)
+    assert zero_between(table, None if None in table.sources[handed:] else Source.HUMAN, Source.POLICY) >= handed
+    assert set(table.sources[handed + 15 :]) == {Source.POLICY}
+    assert max(table.along[handed:]) > 0.05
+    assert table.process.mode is Mode.ACTIVE
+
+
+def test_the_last_words_of_who_handed_back_do_not_take_the_arm_again(table: Table) -> None:
+    table.push()
+    table.live(0.5)
+    # A client that is not as polite as ours: it hands back while its last action is still fresh.
+    table.process.hand_back()
+    table.reading = False
+    table.loop.lose()
+    while not table.loop.silent:
+        table.loop.tick(table.clock.now())
+    table.live(1.0)
+    assert table.sources[-1] is Source.POLICY
+
+
+def test_only_a_person_who_has_the_arm_can_hand_it_back(table: Table) -> None:
+    with pytest.raises(UserError, match="no person leads"):
+        table.process.hand_back()
+    table.push()
+    table.live(0.5)
+    table.process.hold()
+    table.live(0.5)
+    with pytest.raises(UserError, match="in mode hold"):
+        table.process.hand_back()
+    assert table.process.mode is Mode.HOLD
+    table.live(1.0)
+    assert not table.reports[-1].status.executed.any()
+
+
+def test_the_arm_is_not_handed_to_a_program_that_has_died(table: Table) -> None:
+    table.push()
+    table.live(0.5)
+    table.links.dead.append(WIRE)
+    with pytest.raises(UserError, match="has ended"):
+        table.process.hand_back()
+
+
+# --- how soon it stands -----------------------------------------------------------------------------------------------
+
+
+def fall_silent(table: Table) -> None:
+    table.repeats = False
+
+
+def hang(table: Table) -> None:
+    table.reading = False
+
+
+def pull(table: Table) -> None:
+    table.reading = False
+    table.loop.lose()
+    table.send()
+
+
+def let_go(table: Table) -> None:
+    table.say(BACK)
+    table.send()
+
+
+@pytest.mark.parametrize("trouble", [fall_silent, hang, pull, let_go])
+@pytest.mark.parametrize("offset", [0.0, 0.01, 0.02])
+def test_an_arm_that_a_person_moves_stands_within_the_limit(trouble: Callable[[Table], None], offset: float) -> None:
+    table = Table(HandLoop(("x", "y"), STUCK_S))
+    table.process.enable()
+    for _ in range(3):
+        table.loop.press(table.clock.now(), Stroke.FASTER)
+    table.push()
+    table.live(0.5 + offset)
+    assert table.along[-1] < -0.09, "as fast as a person may"
+    before, began = len(table.reports), table.clock.now()
+    trouble(table)
+    table.live(3.0)
+    moved = [report.status.stamp - began for report in table.reports[before:] if report.status.executed.any()]
+    assert max(moved, default=0.0) <= STOPPED_WITHIN_S
+
+
+def test_a_pad_that_speaks_of_changes_only_stands_after_two_seconds_of_one_value() -> None:
+    table = Table(HandLoop(("x", "y"), STILL_S))
+    table.repeats = False
+    table.process.enable()
+    table.push()
+    began = table.clock.now()
+    table.live(4.0)
+    last = max(r.status.stamp for r in table.reports if np.abs(r.status.executed).max() > 0.01)
+    assert STILL_S - 0.2 < last - began < STILL_S + STOPPED_WITHIN_S
+
+
+def test_a_key_is_a_person_too(table: Table) -> None:
+    keys = TeleopLoop(("x", "y"))
+    keys.press(table.clock.now(), Stroke.X_DOWN)
+    for _ in range(6):
+        if (action := keys.tick(table.clock.now())) is not None:
+            assert table.choice.offer(action, PEOPLE)
+        table.live(0.05)
+    assert table.sources[-1] is Source.HUMAN
+    held = [r.status.verdict for r in table.reports if "source_change" in r.status.verdict.reasons]
+    assert held
+    assert all(verdict.outcome is Outcome.HELD for verdict in held)
