@@ -86,7 +86,7 @@ def start(ros_master: Master) -> Iterator[Callable[..., Keyboard]]:
 
 
 def run_teleop(start: Callable[..., Keyboard], *arguments: str) -> Keyboard:
-    keyboard = start("-m", "robot_rig.nodes.teleop_node", *arguments)
+    keyboard = start("-m", "drivers.teleop_node", *arguments)
     assert eventually(lambda: "red button" in keyboard.screen() or keyboard.process.poll() is not None, 60)
     assert keyboard.process.poll() is None, keyboard.screen()
     return keyboard
@@ -206,7 +206,7 @@ def test_the_terminal_is_put_back_after_a_crash(start: Callable[..., Keyboard]) 
 
 def test_without_a_terminal_it_refuses_in_one_line(ros_master: Master) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "robot_rig.nodes.teleop_node", "__name:=rig_teleop_blind"],
+        [sys.executable, "-m", "drivers.teleop_node", "__name:=rig_teleop_blind"],
         cwd=ROOT,
         env=ros_master.environment | {"XDG_STATE_HOME": str(ros_master.home)},
         stdin=subprocess.DEVNULL,
