@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import rospy
 import tyro
@@ -25,21 +25,23 @@ from drivers.hand_watch import HandWatch
 from drivers.hands import Hand, open_hand
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
+from robot_rig.datatypes import Action, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.loops.hand_loop import HandLoop
 from robot_rig.loops.human_actions import PersonLoop
 from robot_rig.loops.key_strokes import Stroke, StrokeReader
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.nodes.corners import Corners
+from robot_rig.nodes.intake import listen
+from robot_rig.nodes.person_log import PersonLog
 from robot_rig.nodes.raw_terminal import RawTerminal
 from robot_rig.nodes.teleop_screen import Explained, Hands, codes_of, line
 from robot_rig.ros.arm_report import ArmReport, read_report
-from robot_rig.ros.connect import advertise, subscribe
+from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import action_message
 from robot_rig.ros.mailbox import Mailbox
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.orders import give_order
-from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ARM_STATUS, TELEOP
 
 NODE = "rig_teleop"
@@ -93,13 +95,14 @@ class TeleopNode:
         self._control = config.control
         self._corners = Corners(config, box)
         self._publisher = advertise(TELEOP)
-        self._report: Mailbox[Any] = Mailbox()
+        self._report: Mailbox[ArmReport] = Mailbox()
         self.lock = threading.Lock()
-        self._wake = threading.Event()
+        self._wake, self._hurry = threading.Event(), threading.Event()
         self._closing = threading.Event()
         self._sender = threading.Thread(target=self._ending(self._send), daemon=True, name="send")
         node.closing(self._finish)
-        subscribe(ARM_STATUS, self._report.put)
+        self._log = PersonLog(config, node.stamps, self._leads, self._wake.set)
+        listen(ARM_STATUS, lambda message: read_report(message, node.stamps), self._report.put)
 
     def start(self) -> None:
         """Begin to read and to send."""
@@ -110,7 +113,7 @@ class TeleopNode:
 
     def follow(self, hand: Hand, open_again: Callable[[], Hand], loop: HandLoop) -> None:
         """Let `hand` move the arm, through `loop`."""
-        watch = HandWatch(hand, open_again, loop, self.lock, self._wake.set, self._obey, self._terminal.say)
+        watch = HandWatch(hand, open_again, loop, self.lock, self._hasten, self._obey, self._terminal.say)
         self._node.closing(watch.close)
         threading.Thread(target=self._ending(watch.run), daemon=True, name="hand").start()
 
@@ -128,7 +131,7 @@ class TeleopNode:
     def _finish(self) -> None:
         """Let the sender say zero before the topic closes."""
         self._closing.set()
-        self._wake.set()
+        self._hasten()
         if self._sender.is_alive() and threading.current_thread() is not self._sender:
             self._sender.join(LAST_WORDS_S)
 
@@ -171,25 +174,47 @@ class TeleopNode:
         while not self._closing.is_set():
             self._wake.wait(max(0.0, due - time.monotonic()))
             self._wake.clear()
-            self._send_one()
-            due = max(due + 1.0 / self._loop.rate_hz, time.monotonic())
+            self._answer_frame()
+            if time.monotonic() >= due or self._hurry.is_set():
+                self._hurry.clear()
+                self._send_one()
+                due = max(due + 1.0 / self._loop.rate_hz, time.monotonic())
         with self.lock:
             self._loop.press(time.monotonic(), Stroke.REST)
         while self._send_one():
             pass
 
+    def _hasten(self) -> None:
+        """Let the sender say what there is to say now: a zero must not wait for the next tick."""
+        self._hurry.set()
+        self._wake.set()
+
     def _send_one(self) -> bool:
-        """Send what a person asks for now, if anything."""
+        """Send what a person asks for now, if anything; whether there was something."""
+        now = time.monotonic()
         with self.lock:
-            action = self._loop.tick(time.monotonic())
+            action, wish = self._loop.tick(now), self._loop.wish(now)
+        self._publish(self._log.carry(now, action, wish))
+        return action is not None
+
+    def _answer_frame(self) -> None:
+        now = time.monotonic()
+        with self.lock:
+            wish = self._loop.wish(now)
+        self._publish(self._log.answer(now, wish))
+
+    def _publish(self, action: Action | None) -> None:
         if action is not None and not self._misunderstood():
             self._publisher.publish(action_message(action, self._node.stamps))
-        return action is not None
 
     def _newest_report(self) -> ArmReport | None:
         letter = self._report.newest()
-        report = None if letter is None else read_report(letter.value, self._node.stamps)
-        return None if isinstance(report, Refused) else report
+        return None if letter is None else letter.value
+
+    def _leads(self) -> bool:
+        """Whether the guard follows a person."""
+        report = self._fresh_report()
+        return report is not None and report.mode is Mode.ACTIVE and report.source is Source.HUMAN
 
     def _fresh_report(self) -> ArmReport | None:
         """How the arm process stands, or None while it does not report."""
@@ -215,7 +240,7 @@ class TeleopNode:
 
     def _hands(self, now: float) -> Hands:
         scale = self._control.action_scale_m * self._control.policy_rate_hz
-        return Hands(self._loop.speed * scale, self._loop.moving(now))
+        return Hands(self._loop.speed * scale, self._loop.moving(now), self._log.logging)
 
     def _line(self, report: ArmReport | None, hands: Hands) -> str:
         if meaning := self._misunderstood():

@@ -148,14 +148,18 @@ class HandLoop:
         elif self.held(now):
             self._spend("let the dead-man go, and press it to go on")
 
+    def wish(self, now: float) -> Float32s | None:
+        """What a person asks for at `now` (s), float32 (A,), zero for standing; None: the dead-man is not held."""
+        return self._vector() if self.held(now) else None
+
     def tick(self, now: float) -> Action | None:
         """What to send at `now` (s): actions while the dead-man is held, at rest too; then zeros, then nothing."""
-        return self._actions.at(now, self._wish() if self.held(now) else None)
+        return self._actions.at(now, self.wish(now))
 
     def _spend(self, advice: str) -> None:
         self._grip, self._advice = Grip.SPENT, advice
 
-    def _wish(self) -> Float32s:
+    def _vector(self) -> Float32s:
         """The deflection out of its dead zone, in all directions alike, float32 (A,)."""
         along = dict(zip("xyz", self._report.axes, strict=True))
         value = np.array([along[axis] for axis in self._axes])

@@ -88,6 +88,10 @@ class PersonLoop(Protocol):
         """A key, or a button that is one."""
         ...
 
+    def wish(self, now: float) -> Float32s | None:
+        """What a person asks for at `now` (s), float32 (A,); None: nothing is held."""
+        ...
+
     def tick(self, now: float) -> Action | None:
         """What to send at `now` (s), if anything."""
         ...

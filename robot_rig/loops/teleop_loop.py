@@ -71,13 +71,17 @@ class TeleopLoop:
         self._direction = direction if direction is not None and direction[0] in self._axes else None
         self._pressed = now
 
-    def tick(self, now: float) -> Action | None:
-        """What to send at `now` (s): an action while a key is held, zeros when it was let go, then nothing."""
-        value: Float32s | None = None
+    def wish(self, now: float) -> Float32s | None:
+        """What a person asks for at `now` (s), float32 (A,); None: no key is held."""
         if not self.moving(now):
             self._direction = None
-        elif self._direction is not None:
-            axis, sign = self._direction
-            value = np.zeros(len(self._axes), np.float32)
-            value[self._axes.index(axis)] = sign * self.speed
-        return self._actions.at(now, value)
+        if self._direction is None:
+            return None
+        axis, sign = self._direction
+        value = np.zeros(len(self._axes), np.float32)
+        value[self._axes.index(axis)] = sign * self.speed
+        return value
+
+    def tick(self, now: float) -> Action | None:
+        """What to send at `now` (s): an action while a key is held, zeros when it was let go, then nothing."""
+        return self._actions.at(now, self.wish(now))

@@ -21,10 +21,12 @@ OF_THEMSELVES = frozenset({"no_action", "action_stale", "source_change", "slew",
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """How the person's side stands: what full deflection means, m/s, and whether a person moves the arm now."""
+    """How the person's side stands: what full deflection means, m/s, whether a person moves the arm now, and whether
+    that goes into a log."""
 
     speed_m_s: float
     moving: bool
+    logged: bool
 
 
 class Explained:
@@ -58,5 +60,5 @@ def line(report: ArmReport, hands: Hands, axes: tuple[str, ...]) -> str:
         if report.box is not None:
             wall, room = nearest_wall(report.tool, report.box, axes)
             parts.append(f"{100 * room:.1f} cm to {wall}" if room >= 0.0 else f"{-100 * room:.1f} cm OUTSIDE {wall}")
-    parts.append(f"{100 * hands.speed_m_s:.0f} cm/s{' >' if hands.moving else ''}")
+    parts.append(f"{100 * hands.speed_m_s:.0f} cm/s{' >' if hands.moving else ''}{' logged' if hands.logged else ''}")
     return "   ".join([*parts, " ".join(codes_of(report))])[:WIDTH]

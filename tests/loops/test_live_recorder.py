@@ -169,7 +169,7 @@ def test_a_new_process_numbers_its_actions_anew_and_the_parts_do_not_meet() -> N
     desk.tick()
     desk.live.follow(START, dataclasses.replace(BEGUN, session="t"))
     assert desk.tick(0.1).key == ("t", 1)
-    assert desk.logs[0].ended == ["the policy process began another episode"]
+    assert desk.logs[0].ended == ["another episode began"]
     # Action 1 of the new process comes later than what was said of the old one's.
     late = dataclasses.replace(make_step(0).action, stamp=START + 5.0)
     desk.live.act(late)

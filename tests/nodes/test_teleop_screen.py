@@ -13,7 +13,7 @@ from robot_rig.safety.reasons import REASONS
 
 GUARD = Config().guard
 BOX = np.array([GUARD.box_low_m, GUARD.box_high_m])
-SLOW = Hands(0.02, moving=True)
+SLOW = Hands(0.02, moving=True, logged=True)
 
 
 def report(
@@ -25,7 +25,7 @@ def report(
 
 def test_the_line_says_who_leads_where_how_near_the_wall_and_why_it_is_held_back() -> None:
     said = line(report([0.70, 0.183, 0.06], "box"), SLOW, ("x", "y"))
-    assert said == "ACTIVE, you leads   tool x 0.700 y 0.183 z 0.060 m   1.7 cm to +y   2 cm/s >   box"
+    assert said == "ACTIVE, you leads   tool x 0.700 y 0.183 z 0.060 m   1.7 cm to +y   2 cm/s > logged   box"
 
 
 @pytest.mark.parametrize(("source", "who"), [(None, "nobody"), (Source.POLICY, "policy"), (Source.HOMING, "homing")])
