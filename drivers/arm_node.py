@@ -125,6 +125,7 @@ class ArmNode:
         process = self.process
         orders = {
             "enable": lambda _: process.enable(),
+            "take": lambda _: process.enable(Source.HUMAN),
             "home": lambda _: process.home(),
             "return_home": self._return_home,
             "hand_back": lambda _: process.hand_back(),

@@ -151,8 +151,8 @@ class GuardProcess:
 
     # --- people's orders: called from other threads -----------------------------------------------------------------
 
-    def enable(self) -> None:
-        """Motors on, guard open. Raises UserError with a second commander about, in FAULT, or when the arm refuses."""
+    def enable(self, leader: Source | None = None) -> None:
+        """Motors on, guard open, for `leader` or whoever comes. UserError: a second commander, FAULT, or a refusal."""
         with self._orders:
             self._commanders.check()
             if self._loop.mode is Mode.FAULT:
@@ -161,17 +161,18 @@ class GuardProcess:
             self._arm.enable()
             try:
                 with self._lock:
-                    self._open_guard(halts)
+                    self._open_guard(halts, leader)
             except UserError:
                 self._arm.disable()
                 raise
 
-    def _open_guard(self, halts: int) -> None:
+    def _open_guard(self, halts: int, leader: Source | None) -> None:
         """The second half of `enable`, seconds after the first: what has happened since the motors' order counts."""
         self._commanders.check()
         if self._halts != halts:
             raise UserError("the arm was held or stopped while it was switched on", next_step="enable it again")
         self._loop.enable()
+        self._loop.hand_over(leader)
         self._commanding = True
         self._senders.forget()
 

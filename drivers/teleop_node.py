@@ -52,7 +52,7 @@ GOODBYE_S = 0.02
 """How often it is looked whether the goodbyes are out, before the arm is handed back."""
 
 ORDERS = {
-    Stroke.ENABLE: "enable",
+    Stroke.ENABLE: "take",
     Stroke.HOLD: "hold",
     Stroke.HOME: "home",
     Stroke.STOP: "stop",

@@ -77,7 +77,7 @@ TOPICS: dict[str, Topic] = {
 }
 
 ARM_NODE = "rig_arm"
-ARM_SERVICES = ("enable", "home", "return_home", "hand_back", "hold", "reset", "stop")
+ARM_SERVICES = ("enable", "take", "home", "return_home", "hand_back", "hold", "reset", "stop")
 GRIPPER_SERVICES = ("gripper_calibrate", "gripper_open", "gripper_close", "gripper_status")
 """Private services of the arm node, all std_srvs/Trigger."""
 

@@ -5,6 +5,7 @@ The guard process is the real one over an arm that does as it is told; device an
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -18,6 +19,7 @@ from robot_rig.loops.hand_loop import RATE_HZ, STILL_S, STUCK_S, HandLoop, HandR
 from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
 from tests.drivers.test_guard_process import PERIOD, Bench
+from tests.ros_graph import eventually
 
 TICKS = round(1 / (RATE_HZ * PERIOD)) or 1
 REST, BACK = (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
@@ -92,15 +94,13 @@ def table() -> Table:
     return table
 
 
-def zero_between(table: Table, before: Source | None, after: Source) -> int:
-    """The tick at which the arm became `after`'s; asserts that it stood before it moved for them."""
-    change = next(
-        i for i in range(1, len(table.sources)) if table.sources[i - 1] is before and table.sources[i] is after
-    )
-    moved = next((i for i in range(change, len(table.along)) if not table.reports[i].status.verdict.reasons), None)
-    executed = [report.status.executed for report in table.reports]
-    end = len(executed) if moved is None else moved
-    assert any(not velocity.any() for velocity in executed[change:end]), "the source changed in motion"
+def change_of(table: Table, to: Source, since: int) -> int:
+    """The tick, from `since` on, at which the arm became `to`'s; asserts that it stood before it moved for them."""
+    change = next(i for i in range(since, len(table.sources)) if table.sources[i] is to)
+    moves = [bool(report.status.executed.any()) for report in table.reports[change - 1 :]]
+    refused = ["source_change" in report.status.verdict.reasons for report in table.reports[change - 1 :]]
+    follows = next(i for i in range(1, len(moves)) if not refused[i])
+    assert not moves[follows - 1], "the source changed in motion"
     return change
 
 
@@ -108,7 +108,7 @@ def test_gripping_the_dead_man_takes_the_arm_within_a_tick_and_the_policy_gets_n
     gripped = len(table.reports)
     table.say(REST, held=True)
     table.live(1.0)
-    assert zero_between(table, Source.POLICY, Source.HUMAN) - gripped <= TICKS + 1
+    assert change_of(table, Source.HUMAN, gripped) - gripped <= TICKS + 1
     assert set(table.sources[gripped + TICKS + 1 :]) == {Source.HUMAN}
     stood = next(i for i in range(gripped, len(table.along)) if not table.reports[i].status.executed.any())
     assert (stood - gripped) * PERIOD <= STOPPED_WITHIN_S
@@ -148,7 +148,7 @@ def test_a_key_hands_the_arm_back_through_rest(table: Table) -> None:
     table.process.hand_back()
     handed = len(table.reports)
     table.live(1.0)
-    assert zero_between(table, None if None in table.sources[handed:] else Source.HUMAN, Source.POLICY) >= handed
+    assert change_of(table, Source.POLICY, handed) >= handed
     assert set(table.sources[handed + 15 :]) == {Source.POLICY}
     assert max(table.along[handed:]) > 0.05
     assert table.process.mode is Mode.ACTIVE
@@ -165,6 +165,23 @@ def test_the_last_words_of_who_handed_back_do_not_take_the_arm_again(table: Tabl
         table.loop.tick(table.clock.now())
     table.live(1.0)
     assert table.sources[-1] is Source.POLICY
+
+
+def test_who_enables_from_the_teleop_leads_until_the_arm_is_handed_over() -> None:
+    table = Table(HandLoop(("x", "y"), STUCK_S))
+    table.process.heard(Source.POLICY, WIRE)
+    table.policy = 1.0
+    table.process.enable(Source.HUMAN)
+    table.live(1.0)
+    assert set(table.sources) == {Source.HUMAN}
+    assert not any(report.status.executed.any() for report in table.reports)
+    assert "human_has_arm" in table.reports[-1].status.verdict.reasons
+    table.process.hand_back()
+    table.live(0.3)
+    assert table.along[-1] > 0.05
+    table.process.enable(Source.HUMAN)
+    table.live(0.3)
+    assert not table.reports[-1].status.executed.any(), "also out of the policy's hands"
 
 
 def test_only_a_person_who_has_the_arm_can_hand_it_back(table: Table) -> None:
@@ -187,6 +204,37 @@ def test_the_arm_is_not_handed_to_a_program_that_has_died(table: Table) -> None:
     table.links.dead.append(WIRE)
     with pytest.raises(UserError, match="has ended"):
         table.process.hand_back()
+
+
+def test_what_the_arm_carries_is_moved_while_the_arm_stands_and_the_policy_is_not_heard(table: Table) -> None:
+    ended = threading.Event()
+
+    def tick() -> None:
+        while not ended.is_set():
+            table.live(PERIOD)
+
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    try:
+        with table.process.standing():
+            begun = len(table.reports)
+            assert eventually(lambda: len(table.reports) > begun + 50)
+    finally:
+        ended.set()
+        ticking.join()
+    assert not any(report.status.executed.any() for report in table.reports[begun:])
+    assert set(table.sources[begun:]) == {Source.HUMAN}
+    table.process.hand_back()
+    table.live(0.3)
+    assert max(table.along[-20:]) > 0.0
+
+
+@pytest.mark.parametrize("order", ["disarm", "stop", "home"])
+def test_nothing_is_moved_by_an_arm_that_is_off_or_on_its_way(table: Table, order: str) -> None:
+    getattr(table.process, order)()
+    table.live(PERIOD)
+    with pytest.raises(UserError, match="in mode"), table.process.standing():
+        pytest.fail("it was let in")
 
 
 # --- how soon it stands -----------------------------------------------------------------------------------------------
