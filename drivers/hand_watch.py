@@ -91,7 +91,7 @@ class HandWatch:
         while not self._closing.wait(RETRY_S):
             try:
                 self._hand = self._open_again()
-            except UserError:
+            except (UserError, OSError):
                 continue
             self._say(f"{self._hand.name} is back")
             return

@@ -48,8 +48,8 @@ NODE = "rig_teleop"
 SHOW_PERIOD_S = 0.2
 STALE_S = 1.0
 LAST_WORDS_S = 0.5
-GOODBYE_S = 0.02
-"""How often it is looked whether the goodbyes are out, before the arm is handed back."""
+GOODBYES_S = 0.4
+"""How long the last words of who hands the arm back may take."""
 
 ORDERS = {
     Stroke.ENABLE: "take",
@@ -157,17 +157,22 @@ class TeleopNode:
             self._terminal.say("no corner: the arm does not report" if tool is None else self._corners.mark(tool))
 
     def _order(self, stroke: Stroke) -> None:
-        # A goodbye that comes after it would take the arm again.
-        while stroke is Stroke.HAND_BACK and not self._silent() and not self._closing.wait(GOODBYE_S):
-            pass
+        if stroke is Stroke.HAND_BACK and not self._silent_soon():
+            self._terminal.say("not handed back: you still move the arm; let go, then press p")
+            return
         try:
             self._terminal.say(give_order(ORDERS[stroke]))
         except UserError as error:
             self._terminal.say(str(error))
 
-    def _silent(self) -> bool:
-        with self.lock:
-            return self._loop.silent
+    def _silent_soon(self) -> bool:
+        """Whether the last goodbye is out: one that came after the arm was handed back would take it again."""
+        deadline = time.monotonic() + GOODBYES_S
+        while time.monotonic() < deadline and not self._closing.wait(GOODBYES_S / 20):
+            with self.lock:
+                if self._loop.silent:
+                    return True
+        return False
 
     def _send(self) -> None:
         due = time.monotonic()
