@@ -139,7 +139,11 @@ class Gamepad:
         """What it has said since, oldest first. Raises OSError when it is gone."""
         if not select.select([self._device.fd], [], [], timeout_s)[0]:
             return []
-        reports = [self._reader.feed(event) for event in self._device.read()]
+        try:
+            reports = [self._reader.feed(event) for event in self._device.read()]
+        except BlockingIOError:
+            # Called readable and empty: no word, and no loss either.
+            return []
         said = [report for report in reports if report is not None]
         return [*said, self.begin()] if self._reader.broken else said
 

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,12 +26,26 @@ from sim.world import World
 WORLD = World(Config(), seed=0)
 
 
+class Jaws:
+    """Fingers with something between them that is `thick` (m) and does not yield; else as those in the physics."""
+
+    def __init__(self, opening: float, thick: float) -> None:
+        self.opening, self.thick = opening, thick
+
+    def place(self, opening: float) -> None:
+        self.opening = max(opening, self.thick)
+
+    def pressure(self) -> float:
+        return 10.0 if self.thick > 0.0 and self.opening <= self.thick else 0.0
+
+
 class Bench:
     """A gripper on the table, its motors under the guard's `mode`. It is its own link and its own clock."""
 
-    def __init__(self, rule: FingerRule = "free") -> None:
-        self.fingers = WORLD.fingers
-        self.fingers.place(0.0)
+    def __init__(self, rule: FingerRule = "free", jaws: Jaws | None = None) -> None:
+        self.fingers: Any = jaws if jaws is not None else WORLD.fingers
+        if jaws is None:
+            self.fingers.place(0.0)
         self.device = SimulatedGripper(self.fingers)
         self.mode_now = Mode.ACTIVE
         self.powered = True
@@ -174,6 +189,22 @@ def test_fingers_that_were_held_up_do_not_go_on_when_the_way_is_free(bench: Benc
     bench.live(1.0)
     assert bench.fingers.opening == pytest.approx(OPEN_M, abs=ARRIVED_M)
     assert bench.moved_unasked == 0.0
+
+
+def test_what_it_gripped_when_the_arm_went_off_is_not_gripped_further_when_the_power_is_back() -> None:
+    jaws = Jaws(OPEN_M, thick=0.02)
+    bench = Bench(jaws=jaws)
+    assert bench.gripper.close() == "gripper 20.0 mm open, calibrated, gripping"
+    bench.live(1.0)
+    assert bench.state().go, "it holds what it has for as long as the arm is on"
+    bench.turn_off()
+    bench.live(0.3)
+    jaws.thick = 0.0  # taken out by hand
+    bench.mode_now = Mode.ACTIVE
+    bench.live(1.0)
+    assert jaws.opening == 0.02
+    bench.gripper.close()
+    assert jaws.opening == pytest.approx(0.0, abs=ARRIVED_M)
 
 
 def test_a_calibration_that_does_not_end_is_given_up(bench: Bench) -> None:
