@@ -224,10 +224,9 @@ class GuardProcess:
                 if self._loop.mode not in (Mode.ACTIVE, Mode.HOLD):
                     raise UserError(f"the arm is in mode {self._loop.mode.value}", next_step="`rig enable` first")
                 self._loop.hand_over(Source.HUMAN)
-            deadline = self._clock.now() + REST_S
-            while not self._loop.resting:
-                if self._closing.wait(LOCK_WAIT_S) or self._clock.now() > deadline:
-                    raise UserError("the arm does not come to rest", next_step="`rig hold`, then try again")
+            looks = (self._loop.resting or self._closing.wait(LOCK_WAIT_S) for _ in range(round(REST_S / LOCK_WAIT_S)))
+            if not any(looks) or self._closing.is_set():
+                raise UserError("the arm does not come to rest", next_step="`rig hold`, then try again")
             yield
 
     def hold(self) -> None:

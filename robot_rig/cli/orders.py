@@ -62,7 +62,7 @@ def agreed(question: str, console: Console, confirmation: Literal["ask", "given"
         return True
     if not sys.stdin.isatty():
         raise UserError("nobody can be asked here: this is no terminal", next_step="look at the arm, then add --yes")
-    console.print(f"{question} \\[y/N] ", end="")
+    console.print(f"{question} \\[y/N] ", end="", soft_wrap=True)
     return sys.stdin.readline().strip().lower() in YES
 
 

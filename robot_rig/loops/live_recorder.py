@@ -23,7 +23,8 @@ LATE_S = 2.0
 """How long a part of a step, the goal or the closing frame may be missing."""
 
 
-K, T = TypeVar("K"), TypeVar("T")
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 class Told(NamedTuple):

@@ -210,7 +210,7 @@ def test_what_the_arm_carries_is_moved_while_the_arm_stands_and_the_policy_is_no
     ended = threading.Event()
 
     def tick() -> None:
-        while not ended.is_set():
+        while not ended.wait(PERIOD / 4):
             table.live(PERIOD)
 
     ticking = threading.Thread(target=tick)
