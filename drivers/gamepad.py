@@ -3,23 +3,27 @@
 Left stick: x and y of base, right stick up and down: z, left shoulder button: the dead-man, cross pad up and down:
 speed, the right one of the four buttons (B, circle): STOP, start: hand back to the policy.
 
-A gamepad speaks of changes only, so a stick that is held still looks like a link that has died. Over a cable a lost
-device is told at once; over Bluetooth the kernel tells it seconds later, so that is refused.
+The kernel speaks of changes only, so a stick that is held still looks like a link that has died; `hid_pulse` tells them
+apart where the gamepad repeats its reports and they may be read. Over a cable a lost device is told at once; over
+Bluetooth the kernel tells it seconds later, so that is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import re
 import select
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from drivers.hid_pulse import HidPulse
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import STILL_S, HandReport
+from robot_rig.loops.hand_loop import STILL_S, STUCK_S, HandReport
 from robot_rig.loops.key_strokes import Stroke
 
 # Numbers of the kernel's interface, so that recorded events are read where its library is not installed.
@@ -115,40 +119,56 @@ class GamepadReader:
 
 
 class Gamepad:
-    """An open gamepad; implements `drivers.hands.Hand`. `device` is an `evdev.InputDevice`, ours alone from now on."""
+    """An open gamepad; implements `drivers.hands.Hand`. `device` is an `evdev.InputDevice`, ours alone from now on.
 
-    stuck_s = STILL_S
+    `pulse` is what its raw reports tell.
+    """
+
     lesson = (
         "hold the left shoulder button: left stick x and y, right stick up and down   cross pad up, down: speed   "
         "B or circle: STOP   start: hand back"
     )
 
-    def __init__(self, device: Any) -> None:
+    def __init__(self, device: Any, pulse: HidPulse) -> None:
         self.name: str = device.name
-        self._device = device
+        self._device, self._pulse = device, pulse
         spans = {code: Span(info.min, info.max) for code, info in device.capabilities().get(EV_ABS, [])}
         self._axes = tuple(spans)
         self._reader = GamepadReader(spans)
+        self._newest = HandReport()
+
+    @property
+    def stuck_s(self) -> float:
+        """The silence of a deflected gamepad that means that it is stuck: short once it has proven to repeat itself."""
+        return STUCK_S if self._pulse.proven else STILL_S
 
     def begin(self) -> HandReport:
         """How it stands now. Raises OSError when it is gone."""
         values = {code: self._device.absinfo(code).value for code in self._axes}
-        return self._reader.stand(values, self._device.active_keys())
+        self._newest = self._reader.stand(values, self._device.active_keys())
+        return self._newest
 
     def read(self, timeout_s: float) -> list[HandReport]:
-        """What it has said since, oldest first. Raises OSError when it is gone."""
-        if not select.select([self._device.fd], [], [], timeout_s)[0]:
-            return []
-        try:
-            reports = [self._reader.feed(event) for event in self._device.read()]
-        except BlockingIOError:
-            # Called readable and empty: no word, and no loss either.
-            return []
-        said = [report for report in reports if report is not None]
-        return [*said, self.begin()] if self._reader.broken else said
+        """What it has said since, oldest first; the same again where it has only given a sign of life.
+
+        Raises OSError when it is gone.
+        """
+        said: list[HandReport] = []
+        # Readable and empty is no word, and no loss either.
+        with contextlib.suppress(BlockingIOError):
+            if select.select([self._device.fd], [], [], timeout_s)[0]:
+                reports = [self._reader.feed(event) for event in self._device.read()]
+                said = [report for report in reports if report is not None]
+        if self._reader.broken:
+            said.append(self.begin())
+        if said:
+            self._newest = dataclasses.replace(said[-1], strokes=())
+        alive = self._pulse.beats(time.monotonic())
+        return said if said or not alive else [self._newest]
 
     def close(self) -> None:
         """Let others have it again; may be called twice."""
+        self._pulse.close()
         with contextlib.suppress(OSError):
             self._device.close()
 
@@ -171,7 +191,7 @@ def open_gamepad() -> Gamepad:
         with contextlib.suppress(OSError):
             device = evdev.InputDevice(str(path))
             if is_gamepad(device.capabilities(absinfo=False)):
-                return Gamepad(take(device))
+                return Gamepad(take(device), HidPulse(path.name))
             device.close()
     raise no_gamepad(forbidden, joysticks(LISTED.read_text() if LISTED.exists() else ""))
 

@@ -16,11 +16,15 @@ HandName = Literal["gamepad", "spacemouse"]
 
 
 class Hand(Protocol):
-    """An open device. `stuck_s` is for `HandLoop`; `lesson` says in one line how it is held."""
+    """An open device. `lesson` says in one line how it is held."""
 
     name: str
-    stuck_s: float
     lesson: str
+
+    @property
+    def stuck_s(self) -> float:
+        """The silence of this device, deflected, that means that its value is stuck; it may learn that."""
+        ...
 
     def begin(self) -> HandReport:
         """How it stands now. Raises OSError when it is gone."""

@@ -267,7 +267,7 @@ def wire(options: TeleopOptions, node: Node) -> None:
         TeleopNode(config, options.box, terminal, node, TeleopLoop(axes)).start()
         return
     terminal.say(f"{hand.name}: {hand.lesson}")
-    loop = HandLoop(axes, hand.stuck_s)
+    loop = HandLoop(axes)
     teleop = TeleopNode(config, options.box, terminal, node, loop)
     teleop.start()
     teleop.follow(hand, functools.partial(open_hand, device), loop)

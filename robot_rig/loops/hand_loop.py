@@ -61,14 +61,11 @@ class Grip(enum.Enum):
 
 
 class HandLoop:
-    """Actions of one device along `axes` of control.axes.
+    """Actions of one device along `axes` of control.axes."""
 
-    `stuck_s`: the silence of a deflected device that means that its value is stuck; `STILL_S` for one that speaks of
-    changes only.
-    """
-
-    def __init__(self, axes: tuple[str, ...], stuck_s: float) -> None:
-        self._axes, self._stuck_s = axes, stuck_s
+    def __init__(self, axes: tuple[str, ...]) -> None:
+        self._axes = axes
+        self._stuck_s = STUCK_S
         self._actions = HumanActions(axes, RATE_HZ)
         self._report = HandReport()
         self._grip = Grip.SPENT
@@ -119,9 +116,15 @@ class HandLoop:
         if report.held:
             self._spend("let the dead-man go once")
 
-    def look(self, now: float) -> None:
-        """The device is there at `now` (s), whether or not it says anything."""
-        self._looked = now
+    def look(self, now: float, stuck_s: float) -> None:
+        """The device is there at `now` (s), whether or not it says anything.
+
+        `stuck_s`: the silence of this device, deflected, that means that its value is stuck; `STILL_S` for one that
+        speaks of changes only.
+        """
+        # What has lapsed by the measure of before stays so.
+        self.held(now)
+        self._looked, self._stuck_s = now, stuck_s
 
     def feel(self, now: float, report: HandReport) -> None:
         """The device says this at `now` (s)."""

@@ -44,8 +44,9 @@ from drivers.gamepad import (
     open_gamepad,
     take,
 )
+from drivers.hid_pulse import PROVEN_S, HidPulse
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import HandReport
+from robot_rig.loops.hand_loop import STILL_S, STUCK_S, HandReport
 from robot_rig.loops.key_strokes import Stroke
 
 XBOX = {ABS_X: Span(-32768, 32767), ABS_Y: Span(-32768, 32767), ABS_RY: Span(-32768, 32767), ABS_RZ: Span(0, 255)}
@@ -188,6 +189,122 @@ def test_a_machine_without_a_gamepad_says_so() -> None:
         pytest.skip("this machine has input devices, one of them may be a gamepad")
     with pytest.raises(UserError, match="no gamepad is connected" if HAS_EVDEV else "evdev.*apt-get install"):
         open_gamepad()
+
+
+class Kernel:
+    """An event device without a kernel behind it: a pipe that is readable while there are `said` events."""
+
+    name = "pad"
+
+    def __init__(self) -> None:
+        self.fd, self._bell = os.pipe()
+        self.said: list[Event] = []
+        self.values = {ABS_X: 0, ABS_Y: 0}
+        self.pressed: list[int] = []
+        self.gone = False
+
+    def capabilities(self) -> dict[int, list[tuple[int, Any]]]:
+        return {EV_ABS: [(code, SimpleNamespace(min=-100, max=100)) for code in self.values]}
+
+    def absinfo(self, code: int) -> Any:
+        return SimpleNamespace(value=self.values[code])
+
+    def active_keys(self) -> list[int]:
+        return self.pressed
+
+    def say(self, *events: Event) -> None:
+        self.said += events
+        os.write(self._bell, b"!")
+
+    def read(self) -> list[Event]:
+        if self.gone:
+            raise OSError(errno.ENODEV, "No such device")
+        os.read(self.fd, 1)
+        if not self.said:
+            raise BlockingIOError
+        said, self.said = self.said, []
+        return said
+
+    def close(self) -> None:
+        for end in (self.fd, self._bell):
+            os.close(end)
+
+
+class Wired:
+    """A gamepad on a cable whose raw reports are a pipe, too."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "sys/event5/device/device/hidraw/hidraw7").mkdir(parents=True)
+        (folder / "dev").mkdir()
+        os.mkfifo(folder / "dev/hidraw7")
+        self.kernel = Kernel()
+        self.pulse = HidPulse("event5", folder / "sys", folder / "dev")
+        self.raw = os.open(folder / "dev/hidraw7", os.O_WRONLY)
+        self.pad = Gamepad(self.kernel, self.pulse)
+
+    def stream(self, seconds: float, gap: float = 0.008) -> None:
+        """Raw reports as the clock of the pulse sees them, which is this test's."""
+        for _ in range(round(seconds / gap)):
+            self.now += gap
+            os.write(self.raw, b"\x01report")
+            assert self.pulse.beats(self.now)
+
+    now = 1000.0
+
+
+@pytest.fixture
+def wired(tmp_path: Path) -> Iterator[Wired]:
+    wired = Wired(tmp_path)
+    yield wired
+    wired.pad.close()
+    wired.pad.close()
+    os.close(wired.raw)
+
+
+def test_a_gamepad_that_streams_is_known_to_be_stuck_by_its_silence_and_another_is_not(wired: Wired) -> None:
+    assert wired.pad.stuck_s == STILL_S
+    wired.stream(PROVEN_S - 0.1)
+    assert wired.pad.stuck_s == STILL_S, "not for long enough yet"
+    wired.stream(0.2)
+    assert wired.pad.stuck_s == STUCK_S
+    assert not wired.pulse.beats(wired.now + 5.0)
+    assert wired.pad.stuck_s == STUCK_S, "silence does not make it one that may be silent"
+    wired.now += 5.0
+    wired.stream(0.1)
+    assert wired.pad.stuck_s == STILL_S, "it is another stream"
+    wired.stream(PROVEN_S, gap=0.5)
+    assert wired.pad.stuck_s == STILL_S, "now and then is no stream"
+
+
+def test_a_sign_of_life_is_the_last_word_once_more_without_its_strokes(wired: Wired) -> None:
+    wired.kernel.say(Event(EV_ABS, ABS_Y, -100), Event(EV_KEY, BTN_TL, 1), Event(EV_KEY, BTN_EAST, 1), END)
+    (word,) = wired.pad.read(0.1)
+    assert (word.held, word.axes[0], word.strokes) == (True, 1.0, (Stroke.STOP,))
+    assert wired.pad.read(0.0) == []
+    os.write(wired.raw, b"report")
+    assert wired.pad.read(0.0) == [HandReport(word.axes, held=True)]
+    wired.kernel.say()
+    assert wired.pad.read(0.0) == [], "readable, and nothing there"
+
+
+def test_a_gamepad_that_lost_events_is_asked_how_it_stands(wired: Wired) -> None:
+    wired.kernel.values[ABS_Y], wired.kernel.pressed = 100, [BTN_TL]
+    wired.kernel.say(Event(EV_SYN, SYN_DROPPED, 0), END)
+    assert wired.pad.read(0.1) == [HandReport(), HandReport((-1.0, 0.0, 0.0), held=True)]
+
+
+def test_a_gamepad_that_is_gone_is_an_error_of_the_system(wired: Wired) -> None:
+    wired.kernel.gone = True
+    wired.kernel.say(END)
+    with pytest.raises(OSError, match="No such device"):
+        wired.pad.read(0.1)
+
+
+def test_raw_reports_that_may_not_be_read_prove_nothing(tmp_path: Path) -> None:
+    pulse = HidPulse("event9", tmp_path, tmp_path)
+    assert not pulse.beats(1.0)
+    assert not pulse.proven
+    pulse.close()
 
 
 # --- where the packages and the kernel permit -------------------------------------------------------------------------

@@ -22,7 +22,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.wire = Wire()
-        self.loop = HandLoop(("x", "y"), SpaceMouse.stuck_s)
+        self.loop = HandLoop(("x", "y"))
         self.lock = threading.Lock()
         self.said: list[str] = []
         self.obeyed: list[Stroke] = []

@@ -38,6 +38,7 @@ class Table(Bench):
         self.report = HandReport()
         self.repeats = True
         self.reading = True
+        self.stuck_s = STUCK_S
         self.next_send = 0.0
         now = self.clock.now()
         loop.begin(now, self.report)
@@ -58,7 +59,7 @@ class Table(Bench):
             if self.policy is not None and i % 10 == 0:
                 self.ask(self.policy)
             if self.reading:
-                self.loop.look(now)
+                self.loop.look(now, self.stuck_s)
                 if self.repeats and self.report.deflected:
                     self.loop.feel(now, self.report)
             if now >= self.next_send - 1e-9:
@@ -84,7 +85,7 @@ class Table(Bench):
 
 @pytest.fixture
 def table() -> Table:
-    table = Table(HandLoop(("x", "y"), STUCK_S))
+    table = Table(HandLoop(("x", "y")))
     table.process.heard(Source.POLICY, WIRE)
     table.process.enable()
     table.policy = 1.0
@@ -168,7 +169,7 @@ def test_the_last_words_of_who_handed_back_do_not_take_the_arm_again(table: Tabl
 
 
 def test_who_enables_from_the_teleop_leads_until_the_arm_is_handed_over() -> None:
-    table = Table(HandLoop(("x", "y"), STUCK_S))
+    table = Table(HandLoop(("x", "y")))
     table.process.heard(Source.POLICY, WIRE)
     table.policy = 1.0
     table.process.enable(Source.HUMAN)
@@ -262,7 +263,7 @@ def let_go(table: Table) -> None:
 @pytest.mark.parametrize("trouble", [fall_silent, hang, pull, let_go])
 @pytest.mark.parametrize("offset", [0.0, 0.01, 0.02])
 def test_an_arm_that_a_person_moves_stands_within_the_limit(trouble: Callable[[Table], None], offset: float) -> None:
-    table = Table(HandLoop(("x", "y"), STUCK_S))
+    table = Table(HandLoop(("x", "y")))
     table.process.enable()
     for _ in range(3):
         table.loop.press(table.clock.now(), Stroke.FASTER)
@@ -277,8 +278,8 @@ def test_an_arm_that_a_person_moves_stands_within_the_limit(trouble: Callable[[T
 
 
 def test_a_pad_that_speaks_of_changes_only_stands_after_two_seconds_of_one_value() -> None:
-    table = Table(HandLoop(("x", "y"), STILL_S))
-    table.repeats = False
+    table = Table(HandLoop(("x", "y")))
+    table.repeats, table.stuck_s = False, STILL_S
     table.process.enable()
     table.push()
     began = table.clock.now()

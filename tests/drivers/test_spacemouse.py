@@ -106,7 +106,7 @@ class Wire:
 def test_a_read_takes_all_that_waits_and_a_press_within_it_counts() -> None:
     wire = Wire(PRESSED, bytes([0x17, 50, 0]), RELEASED, PRESSED, shift(0, -350, 0))
     mouse = SpaceMouse(wire, "mouse")
-    loop = HandLoop(("x", "y"), mouse.stuck_s)
+    loop = HandLoop(("x", "y"))
     loop.begin(0.0, mouse.begin())
     reports = mouse.read(0.01)
     assert [report.held for report in reports] == [True, False, True, True]

@@ -21,10 +21,11 @@ BEGUN = 100.0
 
 
 class Hand:
-    """A device in a person's hand, played over time; `talks` says whether it repeats itself."""
+    """A device in a person's hand, played over time. It repeats itself, unless `stuck_s` says that it does not."""
 
-    def __init__(self, loop: HandLoop, talks: bool = True) -> None:
-        self.loop, self.talks = loop, talks
+    def __init__(self, loop: HandLoop, stuck_s: float = STUCK_S) -> None:
+        self.loop, self.stuck_s = loop, stuck_s
+        self.talks = stuck_s < STILL_S
         self.now = BEGUN
         self.report = HandReport()
         self.actions: list[Action] = []
@@ -39,7 +40,7 @@ class Hand:
         for _ in range(round(seconds / PERIOD)):
             self.now += PERIOD
             if read:
-                self.loop.look(self.now)
+                self.loop.look(self.now, self.stuck_s)
             if read and alive and self.talks and self.report.deflected:
                 self.loop.feel(self.now, self.report)
             if (action := self.loop.tick(self.now)) is not None:
@@ -58,7 +59,7 @@ class Hand:
 
 @pytest.fixture
 def hand() -> Hand:
-    return Hand(HandLoop(("x", "y"), STUCK_S))
+    return Hand(HandLoop(("x", "y")))
 
 
 def test_a_held_dead_man_moves_and_a_release_is_zero_at_the_next_tick(hand: Hand) -> None:
@@ -147,12 +148,20 @@ def test_what_goes_wrong_with_a_pushed_stick_ends_motion_in_time_and_nothing_goe
 
 
 def test_a_device_that_speaks_of_changes_only_may_be_held_still_for_two_seconds() -> None:
-    hand = Hand(HandLoop(("x", "y"), STILL_S), talks=False)
+    hand = Hand(HandLoop(("x", "y")), stuck_s=STILL_S)
     hand.grip_and_push()
     spoke = hand.now - 0.3
     hand.go_on(5.0)
     assert hand.moving[-1].stamp - spoke == pytest.approx(STILL_S, abs=2 * PERIOD)
     assert "anew" in hand.loop.advice
+
+
+def test_a_process_that_was_frozen_with_a_pushed_stick_does_not_go_on_when_it_thaws(hand: Hand) -> None:
+    hand.grip_and_push()
+    before = len(hand.moving)
+    hand.now += 1.0
+    hand.go_on(1.0)
+    assert len(hand.moving) == before
 
 
 def test_a_dead_man_held_at_rest_takes_the_arm_and_moves_nothing(hand: Hand) -> None:
@@ -181,7 +190,7 @@ unit = st.floats(-1.0, 1.0)
 def test_deflection_becomes_a_vector_of_the_same_direction_along_the_configured_axes(
     axes: tuple[float, float, float], names: tuple[str, ...]
 ) -> None:
-    hand = Hand(HandLoop(names, STUCK_S))
+    hand = Hand(HandLoop(names))
     hand.say(REST, held=True)
     hand.say(axes, held=True)
     action = hand.loop.tick(hand.now)
@@ -211,7 +220,7 @@ events = st.one_of(
 @given(st.lists(events, max_size=60))
 def test_whatever_happens_motion_has_a_fresh_press_behind_it(happenings: list[tuple[object, ...]]) -> None:
     """The judge knows only what happened: a press out of rest and release, and nothing but held words since."""
-    loop, now = HandLoop(("x", "y"), STUCK_S), BEGUN
+    loop, now = HandLoop(("x", "y")), BEGUN
     armed, valid, spoke = False, False, -np.inf
     sent: list[Action] = []
     for what, *rest in happenings:
@@ -225,7 +234,7 @@ def test_whatever_happens_motion_has_a_fresh_press_behind_it(happenings: list[tu
             armed, spoke = not held, now
             loop.feel(now, HandReport(axes, held))
         elif what == "look":
-            loop.look(now)
+            loop.look(now, STUCK_S)
         elif what == "press":
             valid = valid and rest[0] in (Stroke.FASTER, Stroke.SLOWER)
             loop.press(now, rest[0])

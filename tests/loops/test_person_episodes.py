@@ -29,7 +29,7 @@ class Desk:
     def __init__(self) -> None:
         self.logs: list[Log] = []
         self.recorder = LiveRecorder(lambda goal, meta: self._open(dict(meta)))
-        self.loop = HandLoop(("x", "y"), STUCK_S)
+        self.loop = HandLoop(("x", "y"))
         self.person = PersonEpisodes("t", META, PERIOD, LIMIT_S)
         self.now = 100.0
         self.frame: Frame | None = None
@@ -71,7 +71,7 @@ class Desk:
         end = self.now + seconds
         while self.now < end - 1e-9:
             self.now += 1 / 240
-            self.loop.look(self.now)
+            self.loop.look(self.now, STUCK_S)
             if self.report.deflected:
                 self.loop.feel(self.now, self.report)
             if self.now >= self.next_frame and self.frames_come:
