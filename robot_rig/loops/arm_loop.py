@@ -87,13 +87,18 @@ class ArmLoop:
     def hand_over(self, to: Source | None) -> None:
         """On a person's order, `to` is the only one who may lead, or whoever comes next; the arm rests in between."""
         self._gate.renew(to)
+        # Who is handed the arm has the whole time to begin, however long the one before has been silent.
+        self._held_since = None
 
-    def enable(self) -> None:
-        """A person lets the arm move. Raises UserError in FAULT, which needs a reset first."""
+    def enable(self, leader: Source | None = None) -> None:
+        """A person lets the arm move, for `leader` alone or whoever comes; on its way home it goes there first.
+
+        Raises UserError in FAULT, which needs a reset first.
+        """
         if self._mode is Mode.FAULT:
             raise UserError(f"a fault is latched: {', '.join(self._why)}", next_step="clear its cause, then reset")
-        self._keeper = None
-        self._renew(Event.ENABLE)
+        self._keeper = leader
+        self._renew(Event.ENABLE, None if self._mode is Mode.HOMING else leader)
 
     def hold(self) -> None:
         """A person lets the arm come to rest and stay there."""

@@ -66,7 +66,7 @@ class HandLoop:
     def __init__(self, axes: tuple[str, ...]) -> None:
         self._axes = axes
         self._stuck_s = STUCK_S
-        self._actions = HumanActions(axes, RATE_HZ)
+        self._actions = HumanActions(axes)
         self._report = HandReport()
         self._grip = Grip.SPENT
         self._spoke = self._looked = -math.inf

@@ -16,11 +16,16 @@ SPEEDS = (0.06, 0.12, 0.3, 0.6)
 """Steps of speed as normalised actions: 1, 2, 5 and 10 cm/s at the default scale; the guard caps a person's at that."""
 
 
-class HumanActions:
-    """Numbers the actions of one person's device, along `axes` of control.axes, asked `rate_hz` times a second."""
+NUMBERS_HZ = 50
+"""A number is a count of this clock: faster than any device sends and than frames are answered in a log, so that the
+guard, which follows rising numbers only, takes one device after another, and a goodbye behind a logged action."""
 
-    def __init__(self, axes: tuple[str, ...], rate_hz: float) -> None:
-        self._axes, self._rate_hz = axes, rate_hz
+
+class HumanActions:
+    """Numbers the actions of one person's device, along `axes` of control.axes."""
+
+    def __init__(self, axes: tuple[str, ...]) -> None:
+        self._axes = axes
         self._goodbyes = 0
         self._seq = -1
         self._speed = 1
@@ -52,7 +57,7 @@ class HumanActions:
         else:
             return None
         # Counting from the clock, a teleop that is started again is not taken for an echo of the one before.
-        self._seq = max(self._seq + 1, int(now * self._rate_hz))
+        self._seq = max(self._seq + 1, int(now * NUMBERS_HZ))
         # A person looks with their own eyes: the picture is of now.
         return Action(self._seq, now, value, Source.HUMAN, frame_seq=0, frame_stamp=now)
 

@@ -34,7 +34,7 @@ class TeleopLoop:
 
     def __init__(self, axes: tuple[str, ...]) -> None:
         self._axes = axes
-        self._actions = HumanActions(axes, RATE_HZ)
+        self._actions = HumanActions(axes)
         self._direction: tuple[str, float] | None = None
         self._pressed = -np.inf
 

@@ -5,8 +5,10 @@ The guard process is the real one over an arm that does as it is told; device an
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from robot_rig.errors import UserError
 from robot_rig.loops.hand_loop import RATE_HZ, STILL_S, STUCK_S, HandLoop, HandReport
 from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
+from robot_rig.safety.modes import HELD_LIMIT_S
 from tests.drivers.test_guard_process import PERIOD, Bench
 from tests.ros_graph import eventually
 
@@ -205,29 +208,125 @@ def test_the_arm_is_not_handed_to_a_program_that_has_died(table: Table) -> None:
     table.links.dead.append(WIRE)
     with pytest.raises(UserError, match="has ended"):
         table.process.hand_back()
+    table.process.heard(Source.POLICY, object())
+    with pytest.raises(UserError, match="has ended"):
+        table.process.hand_back()
+    table.say(REST)
+    table.live(0.3)
+    table.process.enable()
+    table.live(0.3)
+    assert table.sources[-1] is Source.POLICY
 
 
-def test_what_the_arm_carries_is_moved_while_the_arm_stands_and_the_policy_is_not_heard(table: Table) -> None:
+def test_who_is_handed_the_arm_has_time_to_begin(table: Table) -> None:
+    table.push()
+    table.live(0.5)
+    table.say(REST)
+    table.policy = None
+    table.live(HELD_LIMIT_S - 1.0)
+    table.process.hand_back()
+    table.live(HELD_LIMIT_S - 1.0)
+    assert table.process.mode is Mode.ACTIVE
+    table.policy = 1.0
+    table.live(0.3)
+    assert table.along[-1] > 0.01
+
+
+def test_who_enables_an_arm_on_its_way_home_has_it_when_it_is_there(table: Table) -> None:
+    table.process.home()
+    table.live(0.1)
+    table.process.enable(Source.HUMAN)
+    table.live(3.0)
+    assert table.reports[-1].at_home
+    assert table.process.mode is Mode.ACTIVE
+    home = next(i for i in range(len(table.reports) - 1, -1, -1) if table.reports[i].status.mode is Mode.HOMING)
+    assert set(table.sources[home + 2 :]) == {Source.HUMAN}
+    assert not table.reports[-1].status.executed.any()
+
+
+@contextmanager
+def ticking(table: Table) -> Iterator[None]:
     ended = threading.Event()
 
     def tick() -> None:
         while not ended.wait(PERIOD / 4):
             table.live(PERIOD)
 
-    ticking = threading.Thread(target=tick)
-    ticking.start()
+    thread = threading.Thread(target=tick)
+    thread.start()
     try:
-        with table.process.standing():
-            begun = len(table.reports)
-            assert eventually(lambda: len(table.reports) > begun + 50)
+        yield
     finally:
         ended.set()
-        ticking.join()
-    assert not any(report.status.executed.any() for report in table.reports[begun:])
-    assert set(table.sources[begun:]) == {Source.HUMAN}
+        thread.join()
+
+
+@pytest.mark.parametrize("person", [False, True])
+def test_what_the_arm_carries_is_moved_while_the_arm_stands_and_nobody_is_heard(table: Table, person: bool) -> None:
+    if person:
+        table.push()
+        table.live(0.5)
+    with ticking(table), table.process.standing():
+        begun = len(table.reports)
+        assert eventually(lambda: len(table.reports) > begun + 50)
+    assert not any(report.status.executed.any() for report in table.reports[begun : begun + 50])
+    assert set(table.sources[begun : begun + 50]) == {Source.HUMAN}
+    if person:
+        table.live(0.3)
+        assert table.along[-1] < -0.01, "they have it as before"
+        return
     table.process.hand_back()
     table.live(0.3)
     assert max(table.along[-20:]) > 0.0
+
+
+def frame_of(thread: threading.Thread) -> str:
+    """The function in which `thread` is now."""
+    return sys._current_frames()[thread.ident or 0].f_code.co_name
+
+
+def test_a_stop_on_the_way_to_rest_lets_nothing_be_moved(table: Table) -> None:
+    refusals: list[str] = []
+
+    def stand() -> None:
+        try:
+            with table.process.standing():
+                refusals.append("it was let in")
+        except UserError as error:
+            refusals.append(str(error))
+
+    standing = threading.Thread(target=stand)
+    standing.start()
+    assert eventually(lambda: frame_of(standing) == "wait")
+    table.process.stop()
+    table.live(PERIOD)
+    standing.join()
+    assert ["in mode fault" in refusal for refusal in refusals] == [True]
+
+
+@pytest.mark.parametrize("order", ["enable", "home", "hand_back"])
+def test_an_order_that_had_to_wait_does_not_undo_the_hold_that_came_meanwhile(table: Table, order: str) -> None:
+    table.policy = None
+    table.live(1.0)
+    refusals: list[str] = []
+
+    def give() -> None:
+        try:
+            getattr(table.process, order)()
+        except UserError as error:
+            refusals.append(str(error))
+
+    giving = threading.Thread(target=give)
+    with table.process.standing():
+        giving.start()
+        assert eventually(lambda: frame_of(giving) == "take")
+        table.process.hold()
+    giving.join()
+    table.policy = 1.0
+    table.live(0.5)
+    assert table.process.mode is Mode.HOLD
+    assert not table.reports[-1].status.executed.any()
+    assert "held or stopped meanwhile" in refusals[0]
 
 
 @pytest.mark.parametrize("order", ["disarm", "stop", "home"])
@@ -286,6 +385,22 @@ def test_a_pad_that_speaks_of_changes_only_stands_after_two_seconds_of_one_value
     table.live(4.0)
     last = max(r.status.stamp for r in table.reports if np.abs(r.status.executed).max() > 0.01)
     assert STILL_S - 0.2 < last - began < STILL_S + STOPPED_WITHIN_S
+
+
+def test_the_keys_take_over_from_a_gamepad_that_counted_faster(table: Table) -> None:
+    table.push()
+    table.live(2.0)
+    table.loop.lose()
+    table.live(0.5)
+    keys, began = TeleopLoop(("x", "y")), len(table.reports)
+    keys.press(table.clock.now(), Stroke.X_UP)
+    for _ in range(3):
+        action = keys.tick(table.clock.now())
+        assert action is not None
+        assert table.choice.offer(action, PEOPLE)
+        table.live(0.05)
+    assert max(table.along[began:]) > 0.005
+    assert not any("out_of_order" in report.status.verdict.reasons for report in table.reports[began:])
 
 
 def test_a_key_is_a_person_too(table: Table) -> None:
