@@ -82,6 +82,8 @@ class LiveRecorder:
         known = self._episode
         if known is not None and known.key == episode.key:
             self._episode = episode
+        elif self._waiting is not None and self._waiting.key == episode.key:
+            self._waiting = episode
         elif known is not None and known.session != episode.session and episode.stand is not Stand.RUNNING:
             pass
         elif known is not None and self._is_ending(known):
