@@ -44,9 +44,8 @@ FingerRule = Literal["free", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class GripperState:
-    """What the gripper says. `position_m`: opening, 0 to OPEN_M; `stamp`: the robot's, for telling words apart."""
+    """What the gripper says. `position_m`: opening, 0 to OPEN_M."""
 
-    stamp: tuple[int, int]
     calibrated: bool
     error: bool
     moving: bool
@@ -55,7 +54,7 @@ class GripperState:
     position_m: float
 
 
-def read_gripper(stamp: tuple[int, int], signals: Iterable[tuple[str, str]]) -> GripperState:
+def read_gripper(signals: Iterable[tuple[str, str]]) -> GripperState:
     """The state in `signals`, pairs of name and JSON data. Raises ValueError for one that is missing or garbled."""
     values = {}
     for name, data in signals:
@@ -67,7 +66,7 @@ def read_gripper(stamp: tuple[int, int], signals: Iterable[tuple[str, str]]) -> 
         raise ValueError("a gripper that does not say how it stands")
     if isinstance(position, bool) or not isinstance(position, int | float) or not math.isfinite(position):
         raise ValueError(f"a gripper at {position!r}")
-    return GripperState(stamp, *flags, float(position))
+    return GripperState(*flags, float(position))
 
 
 def set_signals(values: Mapping[str, bool | float]) -> str:

@@ -47,8 +47,7 @@ class SawyerGripper:
         """Its newest word. Raises UserError when it has not said any, or nothing that can be read."""
         message = self._heard()
         try:
-            signals = [(signal.name, signal.data) for signal in message.signals]
-            return read_gripper((message.time.secs, message.time.nsecs), signals)
+            return read_gripper((signal.name, signal.data) for signal in message.signals)
         except ValueError as error:
             raise UserError(f"the gripper's word cannot be read: {error}", next_step="restart the robot") from error
 

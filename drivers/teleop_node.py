@@ -28,7 +28,7 @@ from robot_rig.config_files import load_config
 from robot_rig.datatypes import Action, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.loops.hand_loop import HandLoop
-from robot_rig.loops.human_actions import PersonLoop
+from robot_rig.loops.human_actions import GOODBYES, PersonLoop
 from robot_rig.loops.key_strokes import Stroke, StrokeReader
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.nodes.corners import Corners
@@ -139,7 +139,7 @@ class TeleopNode:
         strokes = StrokeReader()
         while not self._closing.is_set():
             data = self._terminal.read(0.1)
-            if data is None:
+            if data is None or self._closing.is_set():
                 return
             for stroke in strokes.feed(data):
                 with self.lock:
@@ -186,21 +186,20 @@ class TeleopNode:
                 due = max(due + 1.0 / self._loop.rate_hz, time.monotonic())
         with self.lock:
             self._loop.press(time.monotonic(), Stroke.REST)
-        while self._send_one():
-            pass
+        for _ in range(GOODBYES):
+            self._send_one()
 
     def _hasten(self) -> None:
         """Let the sender say what there is to say now: a zero must not wait for the next tick."""
         self._hurry.set()
         self._wake.set()
 
-    def _send_one(self) -> bool:
-        """Send what a person asks for now, if anything; whether there was something."""
+    def _send_one(self) -> None:
+        """Send what a person asks for now, if anything."""
         now = time.monotonic()
         with self.lock:
             action, wish = self._loop.tick(now), self._loop.wish(now)
         self._publish(self._log.carry(now, action, wish))
-        return action is not None
 
     def _answer_frame(self) -> None:
         now = time.monotonic()

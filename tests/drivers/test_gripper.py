@@ -61,7 +61,7 @@ class Bench:
 
     def state(self) -> GripperState:
         values = self.device.device.state().values
-        return read_gripper((1, 0), [(name, json.dumps([value])) for name, value in values.items()])
+        return read_gripper([(name, json.dumps([value])) for name, value in values.items()])
 
     def set(self, values: Mapping[str, bool | float]) -> None:
         self.device.device.apply(read_command((next(self.numbers), 0), "set", set_signals(values)))
@@ -252,4 +252,4 @@ def test_whatever_is_ordered_and_however_the_power_goes_fingers_move_in_an_order
 def test_a_word_that_is_garbled_is_no_state(signals: list[tuple[str, str]]) -> None:
     whole = [(name, "[false]") for name in ("has_error", "is_moving", "is_gripping", "go")]
     with pytest.raises(ValueError, match=r"."):
-        read_gripper((1, 0), [*whole, *signals])
+        read_gripper([*whole, *signals])
