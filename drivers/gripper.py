@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from robot_rig.datatypes import Mode
 from robot_rig.errors import UserError
@@ -56,17 +56,18 @@ class GripperState:
 
 def read_gripper(signals: Iterable[tuple[str, str]]) -> GripperState:
     """The state in `signals`, pairs of name and JSON data. Raises ValueError for one that is missing or garbled."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, data in signals:
         read = json.loads(data)
         values[name] = read[0] if isinstance(read, list) and len(read) == 1 else None
-    flags = [values.get(name) for name in ("is_calibrated", "has_error", "is_moving", "is_gripping", "go")]
+    flags: list[Any] = [values.get(name) for name in ("is_calibrated", "has_error", "is_moving", "is_gripping", "go")]
     position = values.get("position_response_m")
     if not all(isinstance(flag, bool) for flag in flags):
         raise ValueError("a gripper that does not say how it stands")
     if isinstance(position, bool) or not isinstance(position, int | float) or not math.isfinite(position):
         raise ValueError(f"a gripper at {position!r}")
-    return GripperState(*flags, float(position))
+    calibrated, error, moving, gripping, go = flags
+    return GripperState(calibrated, error, moving, gripping, go, float(position))
 
 
 def set_signals(values: Mapping[str, bool | float]) -> str:

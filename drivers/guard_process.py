@@ -197,7 +197,7 @@ class GuardProcess:
         raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
 
     def hand_back(self) -> None:
-        """A person who leads hands the arm back, through rest. UserError: none does, or the program that led is gone."""
+        """A person who leads hands the arm back, through rest. UserError: none does, or the program that led ended."""
         with self._orders.take(), self._lock:
             if self._loop.mode is not Mode.ACTIVE or self._holder not in PEOPLE:
                 raise UserError(f"no person leads an arm in mode {self._loop.mode.value}", next_step="`rig enable`")

@@ -90,7 +90,7 @@ class SpaceMouse:
 
     def read(self, timeout_s: float) -> list[HandReport]:
         """What it has said since, oldest first. Raises OSError when it is gone."""
-        reports = []
+        reports: list[HandReport | None] = []
         data = self._device.read(REPORT_BYTES, max(1, round(1000 * timeout_s)))
         while data and len(reports) < MOST_REPORTS:
             reports.append(self._reader.feed(bytes(data)))
