@@ -31,6 +31,12 @@ class ActionChoice:
             self._newest[action.source] = action
         return True
 
+    def forget(self, sources: Collection[Source]) -> None:
+        """What came of `sources` counts no more: only their next actions do."""
+        with self._lock:
+            for source in sources:
+                self._newest.pop(source, None)
+
     def choose(self, now: float, holder: Source | None) -> Action | None:
         """The action to show the arm loop at `now` (s) while `holder` has the lease; None before the first.
 

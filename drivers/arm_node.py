@@ -23,6 +23,7 @@ from std_srvs.srv import Trigger, TriggerResponse
 from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.arm_reporting import ArmReporting
 from drivers.commander_watch import CommanderWatch
+from drivers.gripper_service import GripperService
 from drivers.guard_process import GuardProcess
 from drivers.look_around import LookAround
 from drivers.sawyer import JOINT_COMMAND
@@ -88,7 +89,7 @@ class ArmNode:
         self._choice = ActionChoice(config.guard.action_age_limit_s)
         commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
         master = MasterWatch(master_uri(), node.name, first=node.master)
-        self._reporting = ArmReporting(control, node.stamps, lambda: self._around.word(), lambda: commanders.codes)
+        self._reporting = ArmReporting(config, node.stamps, lambda: self._around.word(), lambda: commanders.codes)
         self.process = GuardProcess(
             arm=arm,
             loop=ArmLoop(control, config.guard, kinematics),
@@ -101,6 +102,8 @@ class ArmNode:
             take=self._reporting.put,
         )
         self._around = LookAround(self.process, commanders, master, JOINT_COMMAND, node.fail)
+        self._gripper = GripperService(config.tool, self.process)
+        node.closing(self._gripper.close)
         for close in (master.close, self._reporting.close, self.process.close, self._around.close):
             node.closing(close)
 
@@ -122,14 +125,17 @@ class ArmNode:
         process = self.process
         orders = {
             "enable": lambda _: process.enable(),
+            "take": lambda _: process.enable(Source.HUMAN),
             "home": lambda _: process.home(),
             "return_home": self._return_home,
+            "hand_back": lambda _: process.hand_back(),
             "hold": lambda _: process.hold(),
             "reset": lambda _: process.reset(),
             "stop": lambda _: process.stop(),
         }
         for name in ARM_SERVICES:
             rospy.Service(f"~{name}", Trigger, self._answer(name, orders[name]))
+        self._gripper.start()
 
     def _tick(self) -> None:
         for line in prepare_tick_thread(self._options.priority, self._options.cpus):

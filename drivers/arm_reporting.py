@@ -9,9 +9,11 @@ import logging
 import queue
 from collections.abc import Callable
 
-from drivers.guard_process import TickReport
+import numpy as np
+
 from drivers.policy_periods import PolicyPeriods
-from robot_rig.config import ControlConfig
+from drivers.tick_report import TickReport
+from robot_rig.config import Config
 from robot_rig.datatypes import Mode, Outcome
 from robot_rig.ros.arm_report import ArmReport, report_message
 from robot_rig.ros.connect import advertise
@@ -31,13 +33,14 @@ class ArmReporting:
 
     def __init__(
         self,
-        control: ControlConfig,
+        config: Config,
         stamps: HostStamps,
         master: Callable[[], str],
         beside: Callable[[], tuple[str, ...]],
     ) -> None:
         self._stamps, self._master, self._beside = stamps, master, beside
-        self._periods, self._meaning = PolicyPeriods(control), control.meaning
+        self._periods, self._meaning = PolicyPeriods(config.control), config.control.meaning
+        self._box = np.array([config.guard.box_low_m, config.guard.box_high_m])
         self._ticks: queue.SimpleQueue[TickReport | None] = queue.SimpleQueue()
         self._state, self._sent, self._status = (advertise(one) for one in (ARM_STATE, ARM_EXECUTED, ARM_STATUS))
         self._mode = Mode.DISABLED
@@ -87,6 +90,7 @@ class ArmReporting:
             master=self._master(),
             tool=report.tool,
             meaning=self._meaning,
+            box=self._box,
         )
 
     def _tell(self, report: TickReport) -> None:

@@ -10,36 +10,24 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
-from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch, LatenessWatch
+from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch
 from drivers.commander_watch import CommanderWatch
+from drivers.order_turns import OrderTurns
 from drivers.senders import Senders
+from drivers.tick_pacer import TickPacer
+from drivers.tick_report import TickReport
 from robot_rig.clock import Clock
-from robot_rig.datatypes import Action, ArmStatus, Floats, Mode, Source
+from robot_rig.datatypes import Action, Floats, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Arm
 from robot_rig.loops.arm_loop import ArmLoop
 
-EARLY_SPACING_S = 0.05
-"""A new action is answered at once instead of at the next deadline, but no oftener than this."""
-
-LOCK_WAIT_S = 0.02
-"""How long a stop waits for the tick to finish sending."""
+LOCK_WAIT_S, REST_S = 0.02, 1.0
+"""How long a stop waits for the tick to finish sending, and the arm may take to rest once nobody may lead it on."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TickReport:
-    """What one tick left for those who tell others: built by the tick, read by the reporting thread."""
-
-    status: ArmStatus
-    why: tuple[str, ...]
-    at_home: bool
-    tool: Floats
-    """The tip, (3,) m in base, as the guard itself computes it from this arm's own table."""
 
 
 class GuardProcess:
@@ -62,19 +50,14 @@ class GuardProcess:
         take: Callable[[TickReport], None],
     ) -> None:
         self._arm, self._loop, self._choice, self._commanders, self._senders = arm, loop, choice, commanders, senders
-        self._clock, self._home_poses, self._period_s, self._take = clock, home_poses, period_s, take
+        self._clock, self._home_poses, self._take = clock, home_poses, take
         self._lock = threading.Lock()
-        self._orders = threading.Lock()
-        self._wake = threading.Event()
-        self._closing = threading.Event()
-        self._failed = threading.Event()
+        self._orders = OrderTurns()
+        self._closing, self._failed = threading.Event(), threading.Event()
+        self._pacer = TickPacer(clock, period_s, self._closing)
         self._holder: Source | None = None
-        self._commanding = False
-        self._returning = False
-        self._halts = 0
+        self._commanding = self._returning = self._standing = False
         self._beats = 0
-        self._last_early = -EARLY_SPACING_S
-        self.lateness = LatenessWatch(period_s)
 
     @property
     def mode(self) -> Mode:
@@ -93,7 +76,7 @@ class GuardProcess:
         with self._lock:
             if self._closing.is_set():
                 return
-            action = self._choice.choose(now, self._holder)
+            action = None if self._standing else self._choice.choose(now, self._holder)
             if self._returning and self._loop.mode is Mode.HOMING:
                 self._watch_return(now, action)
             command, status = self._loop.tick(now, self._arm.state(), action)
@@ -115,7 +98,7 @@ class GuardProcess:
 
     def new_action(self) -> None:
         """An action has come: answer it now rather than up to a period later."""
-        self._wake.set()
+        self._pacer.nudge()
 
     def heard(self, source: Source, connection: object) -> None:
         """An action of a machine's `source` came over `connection`: none goes on by itself where a dead one ended."""
@@ -123,7 +106,7 @@ class GuardProcess:
             anew = self._senders.anew(source, connection)
             if not anew or self._holder in PEOPLE or self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
                 return
-            self._halts += 1
+            self._orders.overtake()
             self._loop.change_sender()
         log.warning("%s was started anew: the arm comes to rest until a person enables it", source.value)
 
@@ -132,34 +115,18 @@ class GuardProcess:
         try:
             deadline = self._clock.now()
             while not self._closing.is_set():
-                deadline = self._wait(deadline)
+                deadline, overrun = self._pacer.wait(deadline)
+                if overrun:
+                    self._rest_overrun()
                 self.tick(self._clock.now())
         finally:
             if not self._closing.is_set():
                 self._fail("the tick has failed")
 
-    def _wait(self, deadline: float) -> float:
-        """Sleep until `deadline` or a new action, and return the deadline after that."""
-        remaining = deadline - self._clock.now()
-        early = remaining > 0 and self._wake.wait(remaining)
-        now = self._clock.now()
-        self._wake.clear()
-        if early and now < deadline:
-            if now - self._last_early >= EARLY_SPACING_S:
-                # The grid moves with the actions: they come periodically, so the next one finds a tick at its door.
-                self._last_early = now
-                return now + self._period_s
-            self._closing.wait(deadline - now)
-            now = self._clock.now()
-        lag = now - deadline
-        if self.lateness.late(lag):
-            self._rest_overrun()
-        return deadline + self._period_s if lag <= self._period_s else now + self._period_s
-
     def _rest_overrun(self) -> None:
         if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
             with self._lock:
-                self._halts += 1
+                self._orders.overtake()
                 self._loop.overrun()
             log.error("overrun: the tick was late three times in a row; the arm comes to rest and holds")
 
@@ -179,33 +146,32 @@ class GuardProcess:
 
     # --- people's orders: called from other threads -----------------------------------------------------------------
 
-    def enable(self) -> None:
-        """Motors on, guard open. Raises UserError with a second commander about, in FAULT, or when the arm refuses."""
-        with self._orders:
+    def enable(self, leader: Source | None = None) -> None:
+        """Motors on, guard open, for `leader` or whoever comes. UserError: a second commander, FAULT, or a refusal."""
+        with self._orders.take() as turn:
             self._commanders.check()
             if self._loop.mode is Mode.FAULT:
                 self._loop.enable()
-            halts = self._halts
             self._arm.enable()
             try:
                 with self._lock:
-                    self._open_guard(halts)
+                    self._open_guard(turn, leader)
             except UserError:
                 self._arm.disable()
                 raise
 
-    def _open_guard(self, halts: int) -> None:
+    def _open_guard(self, turn: int, leader: Source | None) -> None:
         """The second half of `enable`, seconds after the first: what has happened since the motors' order counts."""
         self._commanders.check()
-        if self._halts != halts:
+        if self._orders.overtaken_since(turn):
             raise UserError("the arm was held or stopped while it was switched on", next_step="enable it again")
-        self._loop.enable()
+        self._loop.enable(leader)
         self._commanding = True
         self._senders.forget()
 
     def home(self) -> None:
         """A person sends the arm home through the gate. Raises UserError while disabled or in FAULT."""
-        with self._orders, self._lock:
+        with self._orders.take(), self._lock:
             self._returning = False
             self._loop.home(self._home_poses)
 
@@ -215,7 +181,7 @@ class GuardProcess:
         Raises UserError unless the arm is ACTIVE, no person has it (only people lead out of HOLD), the program that led
         it still runs (no other one takes over), and `program` is connected to lead it.
         """
-        with self._orders, self._lock:
+        with self._orders.take(), self._lock:
             if self._holder in PEOPLE:
                 who = "a person has the arm"
             elif self._loop.mode is not Mode.ACTIVE:
@@ -230,28 +196,61 @@ class GuardProcess:
                 return
         raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
 
+    def hand_back(self) -> None:
+        """A person who leads hands the arm back, through rest. UserError: none does, or the program that led ended."""
+        with self._orders.take(), self._lock:
+            if self._loop.mode is not Mode.ACTIVE or self._holder not in PEOPLE:
+                raise UserError(f"no person leads an arm in mode {self._loop.mode.value}", next_step="`rig enable`")
+            if (lost := self._senders.lost) is not None:
+                raise UserError(f"the program that led the arm ({lost.value}) has ended", next_step="`rig enable`")
+            self._choice.forget(PEOPLE)
+            self._loop.hand_over(None)
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """A person moves something that the arm carries: until the end of the block nobody moves the arm.
+
+        The person has the arm then, and keeps it. UserError: it is off, on its way home, or does not come to rest.
+        """
+        with self._orders.take():
+            with self._lock:
+                self._refuse_to_stand()
+                self._loop.hand_over(Source.HUMAN)
+                self._standing = True
+            try:
+                looks = range(round(REST_S / LOCK_WAIT_S))
+                if not any(self._loop.resting or self._closing.wait(LOCK_WAIT_S) for _ in looks):
+                    raise UserError("the arm does not come to rest", next_step="`rig hold`, then try again")
+                self._refuse_to_stand()
+                yield
+            finally:
+                self._standing = False
+
+    def _refuse_to_stand(self) -> None:
+        if self._closing.is_set() or self._loop.mode not in (Mode.ACTIVE, Mode.HOLD):
+            raise UserError(f"the arm is in mode {self._loop.mode.value}", next_step="`rig enable` first")
+
     def hold(self) -> None:
         """Come to rest and stay there."""
         with self._lock:
-            self._halts += 1
+            self._orders.overtake()
             self._loop.hold()
 
     def stop(self) -> None:
         """Zero at once and motors off, latched until `reset`; does not wait for anybody."""
         with self._lock_or_hurry():
-            self._halts += 1
+            self._orders.overtake()
             self._loop.stop()
             self._arm.stop()
 
     def reset(self) -> None:
         """Clear a fault; the arm is disabled then. Raises UserError while it may move, or when the arm refuses."""
-        with self._orders:
+        with self._orders.take() as turn:
             if self._loop.mode in (Mode.ACTIVE, Mode.HOMING):
                 raise UserError("the arm may move, there is nothing to reset", next_step="hold or stop it first")
-            halts = self._halts
             self._arm.reset()
             with self._lock:
-                if self._halts != halts:
+                if self._orders.overtaken_since(turn):
                     self._arm.stop()
                     raise UserError("the arm was stopped while it was reset", next_step="reset it again")
                 self._loop.reset()
@@ -274,7 +273,7 @@ class GuardProcess:
         Raises what went wrong, after the stop, in the second case.
         """
         with self._lock_or_hurry():
-            self._halts += 1
+            self._orders.overtake()
             self._loop.hold()
         try:
             self._arm.disable()
@@ -285,7 +284,7 @@ class GuardProcess:
     def close(self) -> None:
         """End the threads' loops and release the arm; may be called twice."""
         self._closing.set()
-        self._wake.set()
+        self._pacer.nudge()
         with self._lock_or_hurry():
             self._arm.close()
 

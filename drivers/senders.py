@@ -33,6 +33,7 @@ class Senders:
         self._links = links
         self._connections: dict[Source, object] = {}
         self._leaders: set[Source] = set()
+        self._replaced: set[Source] = set()
         self._asker: object | None = None
 
     def anew(self, source: Source, connection: object) -> bool:
@@ -43,6 +44,8 @@ class Senders:
         """
         before, self._connections[source] = self._connections.get(source), connection
         if source in self._leaders:
+            if before is not connection:
+                self._replaced.add(source)
             return before is not connection
         return self.lost is not None
 
@@ -53,6 +56,7 @@ class Senders:
     def forget(self) -> None:
         """A person lets whoever comes lead anew."""
         self._leaders.clear()
+        self._replaced.clear()
         self._asker = None
 
     def ask(self, program: str) -> bool:
@@ -67,8 +71,8 @@ class Senders:
 
     @property
     def lost(self) -> Source | None:
-        """One of the leaders whose program has died or gone."""
+        """One of the leaders whose program has died or gone, also where another one speaks in its place now."""
         for source in self._leaders & self._connections.keys():
-            if not self._links.is_open(self._connections[source]):
+            if source in self._replaced or not self._links.is_open(self._connections[source]):
                 return source
         return None

@@ -98,6 +98,9 @@ class ToolConfig(Section):
         "electric", description="bare flange, the vendor's electric gripper, or something else"
     )
     mass_kg: float = Field(0.47, ge=0, le=4, description="mass of the tool, kg (electric gripper: 0.47)")
+    fingers: Literal["free", "closed"] = Field(
+        "free", description="whether people may open the electric gripper; closed: the task pushes with its fingers"
+    )
 
 
 class GuardConfig(Section):

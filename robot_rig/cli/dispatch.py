@@ -13,7 +13,15 @@ import tyro
 from rich.console import Console
 
 from robot_rig import __version__
-from robot_rig.cli import calibrate_commands, commands, data_commands, exam_commands, live_commands, robot_commands
+from robot_rig.cli import (
+    calibrate_commands,
+    commands,
+    data_commands,
+    exam_commands,
+    gripper_commands,
+    live_commands,
+    robot_commands,
+)
 from robot_rig.errors import UserError
 
 GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
@@ -50,6 +58,12 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "workspace": calibrate_commands.workspace,
         "check": calibrate_commands.check,
         "settings": calibrate_commands.settings,
+    },
+    "gripper": {
+        "calibrate": gripper_commands.gripper_calibrate,
+        "open": gripper_commands.gripper_open,
+        "close": gripper_commands.gripper_close,
+        "status": gripper_commands.gripper_status,
     },
     "bench": {"sim": commands.bench_sim, "tick": commands.bench_tick, "seeds": commands.bench_seeds},
 }
@@ -110,7 +124,8 @@ LESSON = """\
 An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig doctor[/bold]               what is fit for work and what is not, each with its fix
   [bold]rig enable[/bold]               let the arm move; also [bold]rig hold[/bold], home, stop, reset
-  [bold]rig teleop[/bold]               move it with keys; [bold]rig box[/bold]: its workspace, from corners
+  [bold]rig teleop[/bold]               move it by hand; [bold]rig box[/bold]: its workspace, from corners
+  [bold]rig gripper open[/bold]         its fingers; also close, calibrate, status
   [bold]rig latency[/bold]              how long each stage takes, from exposure to joint command
   [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
   [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop

@@ -1,4 +1,6 @@
-"""`rig enable`, `hold`, `home`, `reset`, `stop` and `box`: a person and the arm process. Called by `robot_commands`.
+"""`rig enable`, `hold`, `home`, `reset`, `stop`, `box` and `gripper`: a person and the arm process.
+
+Called by `robot_commands` and `gripper_commands`.
 
 Imports ROS, so it is itself imported only once one of these words is said.
 """
@@ -42,18 +44,38 @@ def enable(console: Console, confirmation: Literal["ask", "given"]) -> int:
     with visit(NODE):
         for line in standing(_report()):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
-        if confirmation == "ask" and not sys.stdin.isatty():
-            raise UserError(
-                "nobody can be asked here: this is no terminal", next_step="look at the arm, then add --yes"
-            )
-        if confirmation == "ask":
-            console.print(
-                "The arm may move from now on. Is nobody in its reach, the red button at hand? \\[y/N] ", end=""
-            )
-            if sys.stdin.readline().strip().lower() not in YES:
-                console.print("not enabled")
-                return 1
+        if not agreed(
+            "The arm may move from now on. Is nobody in its reach, the red button at hand?", console, confirmation
+        ):
+            console.print("not enabled")
+            return 1
         console.print(give_order("enable"), highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def agreed(question: str, console: Console, confirmation: Literal["ask", "given"]) -> bool:
+    """Whether a person says yes to `question`, here or with `confirmation`.
+
+    Raises UserError where nobody can be asked, as in a script or over ssh without a terminal.
+    """
+    if confirmation == "given":
+        return True
+    if not sys.stdin.isatty():
+        raise UserError("nobody can be asked here: this is no terminal", next_step="look at the arm, then add --yes")
+    console.print(f"{question} \\[y/N] ", end="", soft_wrap=True)
+    return sys.stdin.readline().strip().lower() in YES
+
+
+def gripper(word: str, question: str, console: Console, confirmation: Literal["ask", "given"]) -> int:
+    """Have the arm process move the gripper, or say how it stands; where there is a `question`, after a person's yes.
+
+    Returns the exit code. Raises UserError when the arm process is not there or refuses.
+    """
+    with visit(NODE):
+        if question and not agreed(question, console, confirmation):
+            console.print("nothing was moved")
+            return 1
+        console.print(give_order(f"gripper_{word}"), highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -97,18 +97,27 @@ def _order(word: str) -> int:
     return order(word, Console())
 
 
-def teleop(box: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ()) -> int:
-    """Move the arm with the keys of this terminal, also over ssh; motion lasts while a key repeats. b marks a corner.
+def teleop(
+    device: Literal["keyboard", "gamepad", "spacemouse"] = "keyboard",
+    box: Path = Path("box.yaml"),
+    config: Overlays = (),
+    set: Overlays = (),
+) -> int:
+    """Move the arm by hand: with this terminal's keys, also over ssh, a gamepad or a 3D mouse. b marks a corner.
+
+    Motion lasts while a key repeats, or a dead-man is held. Whoever moves the arm takes it from the policy; p hands it
+    back.
 
     Args:
+        device: What moves the arm; a gamepad or 3D mouse hangs on this machine.
         box: Where the box around the marked corners goes, as an overlay for --config.
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting, as in --set control.axes="[x, y, z]"; may be given more than once.
     """
     require_ros()
-    from robot_rig.nodes import teleop_node
+    from drivers import teleop_node
 
-    return teleop_node.main(["--box", str(box), *config_words(config, set)])
+    return teleop_node.main(["--device", device, "--box", str(box), *config_words(config, set)])
 
 
 def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ()) -> int:

@@ -79,12 +79,26 @@ class ArmLoop:
         """Where the tool tip was at the last tick, (3,) m in base, by the arm's own table; zeros before the first."""
         return self._tool
 
-    def enable(self) -> None:
-        """A person lets the arm move. Raises UserError in FAULT, which needs a reset first."""
+    @property
+    def resting(self) -> bool:
+        """Whether the velocity sent last was zero."""
+        return not self._sent.any()
+
+    def hand_over(self, to: Source | None) -> None:
+        """On a person's order, `to` is the only one who may lead, or whoever comes next; the arm rests in between."""
+        self._gate.renew(to)
+        # Who is handed the arm has the whole time to begin, however long the one before has been silent.
+        self._held_since = None
+
+    def enable(self, leader: Source | None = None) -> None:
+        """A person lets the arm move, for `leader` alone or whoever comes; on its way home it goes there first.
+
+        Raises UserError in FAULT, which needs a reset first.
+        """
         if self._mode is Mode.FAULT:
             raise UserError(f"a fault is latched: {', '.join(self._why)}", next_step="clear its cause, then reset")
-        self._keeper = None
-        self._renew(Event.ENABLE)
+        self._keeper = leader
+        self._renew(Event.ENABLE, None if self._mode is Mode.HOMING else leader)
 
     def hold(self) -> None:
         """A person lets the arm come to rest and stay there."""
@@ -162,7 +176,9 @@ class ArmLoop:
     def _wish(self, pose: ArmPose, action: Action | None, elapsed: float) -> Floats:
         if self._mode is Mode.HOMING and self._vias is not None:
             return self._vias.velocity(pose.position)
-        if action is None:
+        if action is None or (action.source is Source.HUMAN and not action.value.any()):
+            # A person who lets go wants it to stand where it is, not where its set-point has got to.
+            self._servo.release()
             return np.zeros(JOINTS)
         twist = self._servo.twist(pose, action.value, elapsed)
         return self._inverse.velocity(pose.jacobian, pose.position, twist)

@@ -29,6 +29,7 @@ class Stroke(str, enum.Enum):
     STOP = "stop"
     HOLD = "hold"
     HOME = "home"
+    HAND_BACK = "hand back"
     CORNER = "corner"
     QUIT = "quit"
 
@@ -58,6 +59,7 @@ KEYS: dict[bytes, Stroke] = {
     b"x": Stroke.STOP,
     b"h": Stroke.HOLD,
     b"o": Stroke.HOME,
+    b"p": Stroke.HAND_BACK,
     b"b": Stroke.CORNER,
     b"q": Stroke.QUIT,
     b"\x03": Stroke.QUIT,

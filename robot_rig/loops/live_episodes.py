@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from robot_rig.datatypes import Action, Float32s, Frame, Goal, Mode, Source
@@ -18,8 +18,7 @@ from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording
 from robot_rig.loops.frame_pacer import FramePacer
 from robot_rig.loops.policy_loop import PolicyLoop
 
-ARM_SILENT_S = 0.5
-RECORDER_SILENT_S = 0.3
+ARM_SILENT_S, RECORDER_SILENT_S = 0.5, 0.3
 """Ages of the last word of arm process and recorder beyond which the policy is silent."""
 
 PATIENCE_S, RECORDED_PATIENCE_S = 5.0, 0.25
@@ -30,6 +29,8 @@ OPENING_S = 3.0
 
 RETRY_S = 5.0
 """Rest after recorder or policy have failed."""
+
+TAKEN = "a person has the arm"
 
 SET_OFF_S = 2.0
 """How long an order to go home may take to be followed before it is given again."""
@@ -177,7 +178,7 @@ class LiveEpisodes:
         if arm.mode is not Mode.ACTIVE:
             return Doubt(f"the arm is in mode {arm.mode.value}", final=True)
         if arm.source is Source.HUMAN:
-            return Doubt("a person has the arm", final=True)
+            return Doubt(TAKEN, final=True)
         # Who has not acted yet may have been started anew: not even the way home goes on where another has ended.
         leads = self._sent > 0 or arm.source not in (Source.POLICY, Source.RANDOM)
         return None if leads else Doubt("another program has led the arm since it was enabled", final=True)
@@ -277,10 +278,9 @@ class LiveEpisodes:
         was = self.episode
         self._loop.end()
         self.phase, self._rest_until = Phase.WAITING, rest_until
-        self.episode = EpisodeState(
-            was.session, was.number, stand, was.source, was.goal, was.first_action, self._sent, last_frame, reason,
-            was.meta,
-        )  # fmt: skip
+        if reason == TAKEN:
+            self._goal = None  # nobody has taken it back: a policy that is handed the arm goes for it again
+        self.episode = replace(was, stand=stand, last_action=self._sent, last_frame=last_frame, reason=reason)
         return Move(announce=self.episode)
 
     def _must_go_home(self, arm: ArmView | None) -> bool:

@@ -1,4 +1,4 @@
-"""Logs the policy process's episodes from what goes over the network, where nothing arrives in order. Pure.
+"""Logs the episodes of policy and people from what goes over the network, where nothing arrives in order. Pure.
 
 Frames, actions, what came of them, and the episode's own state come over four connections. A step is logged when all of
 its parts are there, strictly in the order of the actions; what is missing for too long ends the file, and the steps
@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from robot_rig.datatypes import Action, Executed, Frame, Goal
+from robot_rig.datatypes import Action, Executed, Frame, Goal, Source
 from robot_rig.errors import UserError
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand, goal_key
 from robot_rig.loops.recorder import KEPT_FRAMES, Recorder, StepLog
@@ -23,6 +23,7 @@ LATE_S = 2.0
 """How long a part of a step, the goal or the closing frame may be missing."""
 
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -42,7 +43,7 @@ class LiveRecorder:
     def __init__(self, open_log: Callable[[Goal | None, Mapping[str, str]], StepLog]) -> None:
         self._recorder = Recorder(open_log)
         self._frames: OrderedDict[int, Frame] = OrderedDict()
-        self._actions: OrderedDict[int, Action] = OrderedDict()
+        self._actions: OrderedDict[tuple[Source, int], Action] = OrderedDict()
         self._executed: OrderedDict[int, Told] = OrderedDict()
         self._goals: dict[str, Goal] = {}
         self._episode: EpisodeState | None = None
@@ -59,8 +60,8 @@ class LiveRecorder:
         _keep(self._frames, frame.seq, frame, KEPT_FRAMES)
 
     def act(self, action: Action) -> None:
-        """An action of the policy process."""
-        _keep(self._actions, action.seq, action, KEPT_PARTS)
+        """An action of the policy process, or of a person; each counts its own."""
+        _keep(self._actions, (action.source, action.seq), action, KEPT_PARTS)
 
     def report(self, stamp: float, seq: int, executed: Executed) -> None:
         """What came of action `seq`, said at `stamp` (s); only the first word of several in a row counts."""
@@ -73,17 +74,22 @@ class LiveRecorder:
         self._goals = {goal_key(goal): goal}
 
     def follow(self, now: float, episode: EpisodeState) -> None:
-        """The policy process's word on its episode. Another episode than the one at hand ends that one.
+        """The word of a policy process, or of a person's teleop, on its episode. Another one ends the one at hand.
 
-        One that has ended by itself is finished first: the account of its last action may still be on its way.
+        One that has ended by itself is finished first: the account of its last action may still be on its way. That
+        somebody else's has ended, which was over before, says nothing about this one.
         """
         known = self._episode
         if known is not None and known.key == episode.key:
             self._episode = episode
-        elif known is not None and self._is_ending(known) and known.session == episode.session:
+        elif self._waiting is not None and self._waiting.key == episode.key:
+            self._waiting = episode
+        elif known is not None and known.session != episode.session and episode.stand is not Stand.RUNNING:
+            pass
+        elif known is not None and self._is_ending(known):
             self._waiting = episode
         else:
-            self._close("the policy process began another episode")
+            self._close("another episode began")
             self._take_up(now, episode)
             if episode.stand is not Stand.RUNNING or episode.last_action >= episode.first_action:
                 self._episode = None  # it is over, or its beginning was missed
@@ -154,7 +160,9 @@ class LiveRecorder:
     def _log_next(self, episode: EpisodeState) -> bool:
         """Log the next step if all of it is at hand."""
         seq = episode.first_action + self._steps
-        action, told = self._actions.get(seq), self._executed.get(seq)
+        if episode.stand is not Stand.RUNNING and seq > episode.last_action:
+            return False
+        action, told = self._actions.get((episode.source, seq)), self._executed.get(seq)
         frame = self._frames.get(action.frame_seq) if action is not None else None
         # A word that is older than the action is about the same number of an earlier process.
         if action is None or told is None or frame is None or told.stamp <= action.stamp:
@@ -166,7 +174,7 @@ class LiveRecorder:
 
     def _missing(self, episode: EpisodeState) -> str:
         seq = episode.first_action + self._steps
-        action = self._actions.get(seq)
+        action = self._actions.get((episode.source, seq))
         if episode.stand is not Stand.RUNNING and seq > episode.last_action:
             return f"frame {episode.last_frame}, the closing one, has not arrived"
         if action is None:
@@ -183,7 +191,7 @@ class LiveRecorder:
         self._recorder.abort(reason)
 
 
-def _keep(parts: OrderedDict[int, T], key: int, value: T, most: int) -> None:
+def _keep(parts: OrderedDict[K, T], key: K, value: T, most: int) -> None:
     parts[key] = value
     if len(parts) > most:
         parts.popitem(last=False)

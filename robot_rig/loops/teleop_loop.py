@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot_rig.datatypes import Action, Source
+from robot_rig.datatypes import Action, Float32s
+from robot_rig.loops.human_actions import HumanActions
 from robot_rig.loops.key_strokes import Stroke
 
 RATE_HZ = 20.0
@@ -17,12 +18,6 @@ RATE_HZ = 20.0
 RELEASE_S = 0.15
 """Silence that counts as release: the slowest keyboards repeat every 0.1 s. With a tick of 0.05 s the zero goes out
 within 0.2 s of the last key, and the arm takes up to 0.1 s to follow."""
-
-GOODBYES = 3
-"""Zeros sent after a release, so that a lost one does no harm; then silence, which is zero too."""
-
-SPEEDS = (0.06, 0.12, 0.3, 0.6)
-"""Steps of speed as normalised actions: 1, 2, 5 and 10 cm/s at the default scale; the guard caps a person's at that."""
 
 DIRECTIONS: dict[Stroke, tuple[str, float]] = {
     Stroke.X_UP: ("x", 1.0),
@@ -39,16 +34,29 @@ class TeleopLoop:
 
     def __init__(self, axes: tuple[str, ...]) -> None:
         self._axes = axes
+        self._actions = HumanActions(axes)
         self._direction: tuple[str, float] | None = None
         self._pressed = -np.inf
-        self._goodbyes = 0
-        self._seq = -1
-        self._speed = 1
+
+    @property
+    def rate_hz(self) -> float:
+        """How often `tick` is to be called."""
+        return RATE_HZ
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is sent, nor is about to be by itself."""
+        return self._actions.silent
 
     @property
     def speed(self) -> float:
         """The normalised action of a key now."""
-        return SPEEDS[self._speed]
+        return self._actions.speed
+
+    @property
+    def advice(self) -> str:
+        """Why nothing moves although a person wants it to; a keyboard has nothing to say."""
+        return ""
 
     def moving(self, now: float) -> bool:
         """Whether a direction's key counts as held at `now` (s)."""
@@ -57,28 +65,23 @@ class TeleopLoop:
     def press(self, now: float, stroke: Stroke) -> None:
         """A key at `now` (s): a direction begins or goes on, a change of speed goes on, anything else is a release."""
         if stroke in (Stroke.FASTER, Stroke.SLOWER):
-            step = 1 if stroke is Stroke.FASTER else -1
-            self._speed = min(max(self._speed + step, 0), len(SPEEDS) - 1)
+            self._actions.faster(1 if stroke is Stroke.FASTER else -1)
             return
         direction = DIRECTIONS.get(stroke)
         self._direction = direction if direction is not None and direction[0] in self._axes else None
         self._pressed = now
 
+    def wish(self, now: float) -> Float32s | None:
+        """What a person asks for at `now` (s), float32 (A,); None: no key is held."""
+        if not self.moving(now):
+            self._direction = None
+        if self._direction is None:
+            return None
+        axis, sign = self._direction
+        value = np.zeros(len(self._axes), np.float32)
+        value[self._axes.index(axis)] = sign * self.speed
+        return value
+
     def tick(self, now: float) -> Action | None:
         """What to send at `now` (s): an action while a key is held, zeros when it was let go, then nothing."""
-        if self.moving(now):
-            self._goodbyes = GOODBYES
-        elif self._goodbyes > 0:
-            self._direction = None
-            self._goodbyes -= 1
-        else:
-            self._direction = None
-            return None
-        value = np.zeros(len(self._axes), np.float32)
-        if self._direction is not None:
-            axis, sign = self._direction
-            value[self._axes.index(axis)] = sign * self.speed
-        # Counting from the clock, a teleop that is started again is not taken for an echo of the one before.
-        self._seq = max(self._seq + 1, int(now * RATE_HZ))
-        # A person looks with their own eyes: the picture is of now.
-        return Action(self._seq, now, value, Source.HUMAN, frame_seq=0, frame_stamp=now)
+        return self._actions.at(now, self.wish(now))

@@ -19,7 +19,7 @@ import rospy
 import tyro
 
 from robot_rig.config_files import load_config
-from robot_rig.datatypes import ArmState
+from robot_rig.datatypes import ArmState, Source
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.collect_watch import CollectWatch
@@ -100,7 +100,8 @@ class Collection:
             self._watch.tool(self._kinematics.pose(state.position).tool)
 
     def _take_episode(self, episode: EpisodeState) -> None:
-        self._playing = episode.stand is Stand.RUNNING
+        if episode.source is not Source.HUMAN:
+            self._playing = episode.stand is Stand.RUNNING
 
     def _run(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The recorder as a ROS node: the policy process's episodes as files, each step on disk before it counts.
+"""The recorder as a ROS node: episodes of policies and people as files, each step on disk before it counts.
 
     python -m robot_rig.nodes.recorder_node --run runs/a
 
@@ -58,7 +58,7 @@ log = logging.getLogger("robot_rig.nodes.recorder_node")
 
 @dataclass(frozen=True)
 class RecorderNodeOptions:
-    """The recorder: the policy's episodes as files in the run folder."""
+    """The recorder: episodes of policies and people as files in the run folder."""
 
     run: Path
     """Run folder; made when there is none. Episodes go to RUN/episodes."""
@@ -201,17 +201,20 @@ def connect(node: Node, live: LiveRecorder, process: RecorderProcess) -> None:
         put(lambda: live.follow(time.monotonic(), episode))
 
     # The newest is not enough here: a frame that an action answers must not be lost to a moment without the processor.
-    frames, actions = (dataclasses.replace(topic, queue_size=WAITING) for topic in (topics.CAMERA_FRAME, topics.ACTION))
+    frames, *actions = (
+        dataclasses.replace(topic, queue_size=WAITING) for topic in (topics.CAMERA_FRAME, topics.ACTION, topics.TELEOP)
+    )
     listen(
         frames,
         lambda message: read_frame(message, stamps),
         lambda frame: put(functools.partial(live.observe, frame)),
     )
-    listen(
-        actions,
-        lambda message: read_action(message, stamps),
-        lambda action: put(functools.partial(live.act, action)),
-    )
+    for topic in actions:
+        listen(
+            topic,
+            lambda message: read_action(message, stamps),
+            lambda action: put(functools.partial(live.act, action)),
+        )
     listen(topics.ARM_STATUS, lambda message: read_report(message, stamps), take_report)
     listen(
         topics.GOAL,

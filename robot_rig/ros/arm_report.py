@@ -34,7 +34,7 @@ class ArmReport:
     it answers; `executed`: what came of action `executed_seq` (None and -1 before there was one); `master`: the state
     of the ROS master in a word or a sentence; `tool`: where the guard has its tip, (3,) m in base, by the table of this
     very arm, which nobody else needs to know; `meaning`: how it understands an action (`ControlConfig.meaning`), empty
-    where it does not say.
+    where it does not say; `box`: low and high corner of the guard's box, (2, 3) m in base.
     """
 
     stamp: float
@@ -49,6 +49,7 @@ class ArmReport:
     master: str
     tool: Floats | None = None
     meaning: str = ""
+    box: Floats | None = None
 
 
 def report_message(report: ArmReport, stamps: HostStamps) -> DiagnosticArray:
@@ -75,6 +76,8 @@ def report_message(report: ArmReport, stamps: HostStamps) -> DiagnosticArray:
         }
     if report.tool is not None:
         values["tool"] = report.tool.tolist()
+    if report.box is not None:
+        values["box"] = report.box.tolist()
     level = DiagnosticStatus.ERROR if report.mode is Mode.FAULT else LEVELS[report.verdict.outcome]
     text = ", ".join([report.mode.value, *report.why, *report.verdict.reasons])
     status = DiagnosticStatus(level=level, name=NAME, message=text, hardware_id=NAME)
@@ -107,6 +110,7 @@ def read_report(message: DiagnosticArray, stamps: HostStamps) -> ArmReport | Ref
             master=str(values["master"])[:200],
             tool=_point(values["tool"]) if "tool" in values else None,
             meaning=str(values.get("meaning", ""))[:200],
+            box=_box(values["box"]) if "box" in values else None,
         )
     except KeyError as error:
         return Refused(f"a report without {error}")
@@ -131,6 +135,11 @@ def _point(values: Any) -> Floats:
     if point.shape != (3,):
         raise ValueError(f"a point of {len(point)} numbers")
     return point
+
+
+def _box(values: Any) -> Floats:
+    low, high = (_point(corner) for corner in values)
+    return np.stack([low, high])
 
 
 def _floats(values: Any) -> list[float]:

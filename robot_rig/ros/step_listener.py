@@ -81,7 +81,7 @@ class StepListener:
         episode = read_episode_message(message, self._stamps)
         if isinstance(episode, Refused):
             self.refused += 1
-        elif episode.stand is Stand.RUNNING:
+        elif episode.stand is Stand.RUNNING and episode.source is not Source.HUMAN:
             self.trace.begin_episode(episode.first_action)
 
     def _command(self, message: Any) -> None:

@@ -77,12 +77,13 @@ TOPICS: dict[str, Topic] = {
 }
 
 ARM_NODE = "rig_arm"
-ARM_SERVICES = ("enable", "home", "return_home", "hold", "reset", "stop")
+ARM_SERVICES = ("enable", "take", "home", "return_home", "hand_back", "hold", "reset", "stop")
+GRIPPER_SERVICES = ("gripper_calibrate", "gripper_open", "gripper_close", "gripper_status")
 """Private services of the arm node, all std_srvs/Trigger."""
 
 
 def arm_service(name: str) -> str:
-    """The full name of one of `ARM_SERVICES`: /rig_arm/enable and so on."""
-    if name not in ARM_SERVICES:
+    """The full name of one of `ARM_SERVICES` or `GRIPPER_SERVICES`: /rig_arm/enable and so on."""
+    if name not in ARM_SERVICES + GRIPPER_SERVICES:
         raise ValueError(f"the arm node has no service {name!r}")
     return f"/{ARM_NODE}/{name}"

@@ -10,7 +10,9 @@ REASONS: dict[str, str] = {
     "hold": "The arm is on hold. It stands still. Enable it, or send it home, when it may move again.",
     "fault": "A fault is latched. The arm was stopped at once. Find out why, then reset and enable it.",
     "no_action": "No action has come yet. The arm stands still. Start the policy or take the joystick.",
-    "human_has_arm": "A person has taken the arm. The policy's action was not followed. Enable again to give it back.",
+    "human_has_arm": (
+        "A person has taken the arm. The policy's action was not followed. Hand it back (p in teleop), or enable again."
+    ),
     "other_source": "Another source is moving the arm. This one was not followed. Stop the other one first.",
     "source_change": "Another source has taken over. The arm comes to rest first. Nothing to do.",
     "action_garbled": (

@@ -1,4 +1,6 @@
-"""The guard's box from corners that a person has shown with the arm itself. Called by `rig box` and the teleop node.
+"""The guard's box for people: made from corners that they show with the arm itself, and how far its walls are.
+
+Called by `rig box` and the teleop node.
 
 However the tool came to a corner, by keys or by hand, only where it was counts. The box is judged by `Limits`, so the
 sentence that refuses it is the one that the arm process itself would say.
@@ -41,6 +43,20 @@ def box_around(corners: Sequence[Floats], config: Config) -> GuardConfig:
     guard = config.guard.model_copy(update={"box_low_m": tuple(low), "box_high_m": tuple(high)})
     Limits.from_config(guard, config.control)
     return guard
+
+
+def nearest_wall(tool: Floats, box: Floats, axes: Sequence[str]) -> tuple[str, float]:
+    """The wall of `box` (2, 3) m that `tool` (3,) m is nearest to along `axes`, as in +x, and how far it is, m.
+
+    Negative: the tool is outside. All in base.
+    """
+    walls = [
+        (f"{sign}{axis}", float(room))
+        for i, axis in enumerate(AXES)
+        if axis in axes
+        for sign, room in (("-", tool[i] - box[0, i]), ("+", box[1, i] - tool[i]))
+    ]
+    return min(walls, key=lambda wall: wall[1])
 
 
 def box_overlay(guard: GuardConfig) -> str:

@@ -123,6 +123,39 @@ def test_on_a_terminal_enable_asks_first(
     assert bool(asked) is enabled
 
 
+@pytest.mark.parametrize("word", ["open", "close", "status"])
+def test_the_gripper_is_moved_by_the_arm_process(ros_node: str, capsys: Capture, word: str) -> None:
+    with service(f"gripper_{word}", True, "gripper 41.7 mm open, calibrated") as asked:
+        assert main(["gripper", word]) == 0
+    assert asked == [f"gripper_{word}"]
+    assert "41.7 mm" in capsys.readouterr().out
+    assert "the arm process is not there" in refused(capsys, ["gripper", word])
+
+
+@pytest.mark.parametrize(("answer", "moved"), [("n\n", False), ("", False), ("yes\n", True)])
+def test_before_the_fingers_move_by_themselves_a_person_is_asked(
+    ros_node: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture, answer: str, moved: bool
+) -> None:
+    typed = io.StringIO(answer)
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", typed)
+    with service("gripper_calibrate", True, "calibrated") as asked:
+        assert main(["gripper", "calibrate"]) == (0 if moved else 1)
+    assert bool(asked) is moved
+    assert "nobody's hand near" in capsys.readouterr().out
+
+
+def test_a_script_does_not_calibrate_by_accident(
+    ros_node: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    with service("gripper_calibrate", True, "calibrated") as asked:
+        assert "add --yes" in refused(capsys, ["gripper", "calibrate"])
+        assert not asked
+        assert main(["gripper", "calibrate", "--yes"]) == 0
+    assert asked == ["gripper_calibrate"]
+
+
 def test_a_script_does_not_enable_by_accident(ros_node: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
     with service("enable", True, "on") as asked:

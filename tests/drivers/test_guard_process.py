@@ -12,8 +12,9 @@ import pytest
 from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.commander_watch import CommanderWatch
 from drivers.fake import FakeArm
-from drivers.guard_process import GuardProcess, TickReport
+from drivers.guard_process import GuardProcess
 from drivers.senders import Senders
+from drivers.tick_report import TickReport
 from robot_rig.clock import Clock, ManualClock, WallClock
 from robot_rig.config import Config
 from robot_rig.datatypes import Action, ArmState, Mode, SafeCommand, Source

@@ -23,6 +23,7 @@ from roslaunch.core import Node
 
 from drivers.arm_node import ArmNodeOptions
 from drivers.camera_node import CameraNodeOptions
+from drivers.teleop_node import TeleopOptions
 from robot_rig.config_files import load_config
 from robot_rig.goal_library import GoalLibrary
 from robot_rig.runs import RunFolder
@@ -213,6 +214,14 @@ def test_single_settings_reach_every_node_and_a_comma_may_stand_in_a_value(
     options = tyro.cli(ArmNodeOptions, args=shlex.split(nodes["rig_arm"].args))
     assert load_config(["reach"], options.set).control.axes == ("x", "y", "z")
     assert not any(words_after("--set", node) for node in nodes_of(name, robot_is).values())
+
+
+@pytest.mark.parametrize("device", ["keyboard", "gamepad", "spacemouse"])
+def test_what_moves_the_arm_is_chosen_at_the_launch(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    given = [] if device == "keyboard" else [f"device:={device}"]
+    node = nodes_of("teleop", "sim", *given)["rig_teleop"]
+    assert tyro.cli(TeleopOptions, args=shlex.split(node.args)).device == device
 
 
 @ALL_FILES

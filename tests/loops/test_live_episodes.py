@@ -249,6 +249,26 @@ def test_a_person_who_takes_the_arm_ends_the_episode() -> None:
     assert world.said[-1].reason == "a person has the arm"
 
 
+@pytest.mark.parametrize("source", [Source.POLICY, Source.RANDOM])
+def test_a_policy_that_is_handed_the_arm_back_begins_the_interrupted_episode_anew(source: Source) -> None:
+    world = asked(steps=20, source=source)
+    world.run(1.0)
+    world.holder = Source.HUMAN
+    world.run(10.0)
+    assert len(world.said) == 2, "a person may take all the time there is"
+    world.holder = None
+    world.run(2.5)
+    assert [state.stand for state in world.said[:4]] == [
+        Stand.RUNNING, Stand.CUT_SHORT, Stand.RUNNING, Stand.COMPLETE,
+    ]  # fmt: skip
+    begun = world.said[2]
+    assert begun.number == 2
+    assert begun.goal == world.said[0].goal
+    if source is Source.POLICY:
+        world.run(3.0)
+        assert len(world.said) == 4, "and is served once"
+
+
 def test_a_camera_that_stops_silences_the_policy_and_may_come_back() -> None:
     world = asked(steps=100)
     world.run(1.0)

@@ -150,6 +150,25 @@ def test_the_next_episode_waits_for_the_account_of_the_last_action() -> None:
     assert desk.logs[0].ended == [100 + STEPS]
 
 
+def test_one_of_another_session_that_waited_and_has_ended_meanwhile_is_not_taken_up() -> None:
+    desk = Desk()
+    desk.begin()
+    late = ("executed", STEPS - 1)
+    for part, number in parts():
+        if part != "done" and (part, number) != late:
+            desk.give(part, number)
+    desk.live.follow(START + 0.1, DONE)
+    desk.tick(0.1)
+    persons = dataclasses.replace(BEGUN, session="teleop", source=Source.HUMAN, goal="")
+    desk.live.follow(START + 0.2, persons)
+    desk.live.follow(START + 0.3, dataclasses.replace(persons, stand=Stand.CUT_SHORT, reason="let go"))
+    desk.give(*late)
+    for seconds in (0.4, 0.5, 0.6):
+        assert desk.tick(seconds).stand is Recording.IDLE
+    (log,) = desk.logs
+    assert log.ended == [100 + STEPS]
+
+
 def test_a_policy_process_that_dies_leaves_a_closed_file() -> None:
     desk = Desk()
     desk.begin()
@@ -169,7 +188,7 @@ def test_a_new_process_numbers_its_actions_anew_and_the_parts_do_not_meet() -> N
     desk.tick()
     desk.live.follow(START, dataclasses.replace(BEGUN, session="t"))
     assert desk.tick(0.1).key == ("t", 1)
-    assert desk.logs[0].ended == ["the policy process began another episode"]
+    assert desk.logs[0].ended == ["another episode began"]
     # Action 1 of the new process comes later than what was said of the old one's.
     late = dataclasses.replace(make_step(0).action, stamp=START + 5.0)
     desk.live.act(late)

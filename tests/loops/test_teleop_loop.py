@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import Action, Source
+from robot_rig.loops.human_actions import GOODBYES, SPEEDS
 from robot_rig.loops.key_strokes import KEYS, Stroke, StrokeReader
-from robot_rig.loops.teleop_loop import DIRECTIONS, GOODBYES, RATE_HZ, SPEEDS, TeleopLoop
+from robot_rig.loops.teleop_loop import DIRECTIONS, RATE_HZ, TeleopLoop
 
 SENT_S = 0.2
 PERIOD_S = 1 / RATE_HZ

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import signal
@@ -19,16 +20,22 @@ import pytest
 import rospy
 from std_srvs.srv import Trigger, TriggerResponse
 
+from robot_rig.config import Config
 from robot_rig.config_files import load_config
-from robot_rig.datatypes import Action, Mode, Outcome, Source, Verdict
+from robot_rig.data.salvage import salvage
+from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import IMAGE_SHAPE, Action, Executed, Frame, Mode, Outcome, Source, Verdict
 from robot_rig.ros.arm_report import ArmReport, report_message
-from robot_rig.ros.convert import read_action
+from robot_rig.ros.convert import frame_message, read_action
 from robot_rig.ros.stamps import HostStamps, Refused
-from robot_rig.ros.topics import ARM_STATUS, TELEOP, arm_service
+from robot_rig.ros.topics import ARM_STATUS, CAMERA_FRAME, TELEOP, arm_service
+from robot_rig.safety.reasons import REASONS
 from tests.house import ROOT
+from tests.live_robot import process_in_graph
 from tests.ros_graph import Master, eventually
 
 LOCAL_FLAGS = 3
+CONTROL = Config().control
 
 
 @dataclass
@@ -86,7 +93,7 @@ def start(ros_master: Master) -> Iterator[Callable[..., Keyboard]]:
 
 
 def run_teleop(start: Callable[..., Keyboard], *arguments: str) -> Keyboard:
-    keyboard = start("-m", "robot_rig.nodes.teleop_node", *arguments)
+    keyboard = start("-m", "drivers.teleop_node", *arguments)
     assert eventually(lambda: "red button" in keyboard.screen() or keyboard.process.poll() is not None, 60)
     assert keyboard.process.poll() is None, keyboard.screen()
     return keyboard
@@ -135,12 +142,13 @@ def test_orders_are_services_of_the_arm_process(teleop: Keyboard) -> None:
 
         return take
 
-    services = [rospy.Service(arm_service(name), Trigger, answer(name)) for name in ("hold", "home", "stop", "enable")]
+    names = {b"h": "hold", b"o": "home", b"x": "stop", b"e": "take", b"p": "hand_back"}
+    services = [rospy.Service(arm_service(name), Trigger, answer(name)) for name in names.values()]
     try:
-        for key, name in ((b"h", "hold"), (b"o", "home"), (b"x", "stop"), (b"e", "enable")):
+        for key, name in names.items():
             teleop.type(key)
             assert eventually(lambda name=name: f"{name} it is" in teleop.screen()), teleop.screen()
-        assert given == ["hold", "home", "stop", "enable"]
+        assert given == list(names.values())
         assert "refuses to home" in teleop.screen()
     finally:
         for service in services:
@@ -176,6 +184,89 @@ def test_corners_that_are_marked_become_a_box(teleop: Keyboard, box: Path) -> No
     assert np.allclose(guard.box_high_m[:2], np.max(corners, axis=0)[:2], atol=0.001)
 
 
+def say_how_the_arm_stands(publisher: Any, stamps: HostStamps, executed: int = -1) -> None:
+    verdict, now = Verdict(Outcome.SCALED, ("box", "slew")), time.monotonic()
+    came = None if executed < 0 else Executed(np.zeros(2, np.float32), 0.0, Outcome.PASSED, (), np.zeros(7))
+    tool, walls = np.array([0.7, 0.19, 0.06]), np.array([[0.55, -0.2, 0.03], [0.75, 0.2, 0.3]])
+    report = ArmReport(
+        now, Mode.ACTIVE, (), verdict, Source.HUMAN, 1, came, executed, False, "ok", tool, CONTROL.meaning, walls
+    )
+    publisher.publish(report_message(report, stamps))
+
+
+def test_it_shows_how_near_the_wall_is_and_explains_what_holds_the_arm_back(teleop: Keyboard) -> None:
+    stamps = HostStamps()
+    publisher = rospy.Publisher(ARM_STATUS.name, ARM_STATUS.message, queue_size=1)
+
+    def shown() -> bool:
+        say_how_the_arm_stands(publisher, stamps)
+        return "1.0 cm to +y" in teleop.screen() and "The tool is near a wall of its box" in teleop.screen()
+
+    assert eventually(shown, 20), teleop.screen()
+    assert "you lead" in teleop.screen()
+    assert REASONS["slew"] not in teleop.screen(), "of every motion's beginning"
+    publisher.unregister()
+
+
+def test_what_keys_do_is_logged_as_a_persons_where_a_recorder_is(
+    teleop: Keyboard, actions: list[Action], ros_master: Master, tmp_path: Path
+) -> None:
+    stamps, seq = HostStamps(), itertools.count(1)
+    status = rospy.Publisher(ARM_STATUS.name, ARM_STATUS.message, queue_size=20)
+    camera = rospy.Publisher(CAMERA_FRAME.name, CAMERA_FRAME.message, queue_size=20)
+    told = [-1]
+
+    def pass_time() -> None:
+        """A thirtieth of a second of a camera, a guard that follows, and a held key."""
+        camera.publish(
+            frame_message(Frame(next(seq), time.monotonic() - 0.05, np.zeros(IMAGE_SHAPE, np.uint8)), stamps)
+        )
+        if len(actions) > 1 and actions[-2].seq != told[-1]:
+            told.append(actions[-2].seq)
+        say_how_the_arm_stands(status, stamps, told[-1])
+        teleop.type(b"w")
+        time.sleep(1 / 30)
+
+    with process_in_graph(ros_master, "robot_rig.nodes.recorder_node", "--run", str(tmp_path / "run")):
+
+        def logged() -> bool:
+            pass_time()
+            return "logged" in teleop.screen().rpartition("tool")[2]
+
+        assert eventually(logged, 60), teleop.screen()
+        for _ in range(45):
+            pass_time()
+        assert eventually(lambda: not actions[-1].value.any(), 10)
+        files = EpisodeStore(tmp_path / "run" / "episodes")
+        assert eventually(lambda: [len(episode) >= 5 for episode in files.read_new((), "teleop")][:1] == [True], 20)
+    steps = [step for path in files.paths() for step in salvage(path).steps]
+    assert {step.action.source for step in steps} == {Source.HUMAN}
+    assert all(step.action.value[0] > 0 for step in steps)
+    for publisher in (status, camera):
+        publisher.unregister()
+
+
+@pytest.mark.parametrize("device", ["gamepad", "spacemouse"])
+def test_a_device_that_cannot_be_had_is_one_line_with_what_to_do(ros_master: Master, device: str) -> None:
+    if list(Path("/dev").glob("input/event*")) or list(Path("/dev").glob("hidraw*")):
+        pytest.skip("this machine has devices of its own, one of them may be meant")
+    done = subprocess.run(
+        [sys.executable, "-m", "drivers.teleop_node", "--device", device, f"__name:=rig_teleop_{device}"],
+        cwd=ROOT,
+        env=ros_master.environment | {"XDG_STATE_HOME": str(ros_master.home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("rig_teleop: ")
+    assert "connected" in last or "not installed" in last
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("end", ["q", "interrupt", "term"])
 def test_the_terminal_is_put_back(start: Callable[..., Keyboard], ros_node: str, end: str) -> None:
     teleop = run_teleop(start, f"__name:=rig_teleop_{end}")
@@ -206,7 +297,7 @@ def test_the_terminal_is_put_back_after_a_crash(start: Callable[..., Keyboard]) 
 
 def test_without_a_terminal_it_refuses_in_one_line(ros_master: Master) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "robot_rig.nodes.teleop_node", "__name:=rig_teleop_blind"],
+        [sys.executable, "-m", "drivers.teleop_node", "__name:=rig_teleop_blind"],
         cwd=ROOT,
         env=ros_master.environment | {"XDG_STATE_HOME": str(ros_master.home)},
         stdin=subprocess.DEVNULL,

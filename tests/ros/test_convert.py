@@ -266,7 +266,8 @@ def test_no_message_makes_a_reader_raise(data: st.DataObject) -> None:
 
 
 TOOL = np.array([0.1, -0.2, 0.3])
-HOME = ArmReport(NOW, Mode.HOLD, ("hold",), Verdict(Outcome.PASSED), None, 3, None, -1, True, "", TOOL)
+BOX = np.array([[0.55, -1 / 3, 0.03], [0.75, 0.2, 0.3]])
+HOME = ArmReport(NOW, Mode.HOLD, ("hold",), Verdict(Outcome.PASSED), None, 3, None, -1, True, "", TOOL, "", BOX)
 MOVED = Executed(np.zeros(2, np.float32), 0.0, Outcome.PASSED, (), np.zeros(7))
 
 
@@ -276,9 +277,12 @@ def test_where_the_guard_has_its_tool_arrives_to_the_last_bit() -> None:
     assert isinstance(report, ArmReport)
     assert report.tool is not None
     assert (report.tool == told.tool).all()
-    silent = arm_report.read_report(arm_report.report_message(dataclasses.replace(HOME, tool=None), STAMPS), STAMPS)
+    assert report.box is not None
+    assert (report.box == BOX).all()
+    unspoken = dataclasses.replace(HOME, tool=None, box=None)
+    silent = arm_report.read_report(arm_report.report_message(unspoken, STAMPS), STAMPS)
     assert isinstance(silent, ArmReport)
-    assert silent.tool is None
+    assert silent.tool is silent.box is None
 
 
 @pytest.mark.parametrize(
@@ -306,6 +310,11 @@ def test_where_the_guard_has_its_tool_arrives_to_the_last_bit() -> None:
         ("tool", [0.0, 0.0]),
         ("tool", None),
         ("tool", [0.0, 0.0, math.nan]),
+        ("box", None),
+        ("box", [[0.0, 0.0, 0.0]]),
+        ("box", [[0.0, 0.0, 0.0], [0.0, 0.0]]),
+        ("box", [[0.0, 0.0, 0.0], [0.0, 0.0, math.inf]]),
+        ("box", "ab"),
     ],
 )
 def test_a_report_with_one_wrong_value_is_refused(key: str, value: object) -> None:
@@ -316,7 +325,7 @@ def test_a_report_with_one_wrong_value_is_refused(key: str, value: object) -> No
     pair.value = json.dumps(value)
     assert isinstance(arm_report.read_report(message, STAMPS), Refused)
     message.status[0].values.remove(pair)
-    if key not in ("executed", "tool"):  # without it nothing has been executed yet, or nobody has said
+    if key not in ("executed", "tool", "box"):  # without it nothing has been executed yet, or nobody has said
         assert "without" in getattr(arm_report.read_report(message, STAMPS), "reason", "")
 
 

@@ -13,7 +13,7 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.errors import UserError
 from robot_rig.safety.limits import Limits
-from robot_rig.safety.workspace import box_around, box_overlay
+from robot_rig.safety.workspace import box_around, box_overlay, nearest_wall
 
 PLANE = Config()
 SPACE = load_config([], ["control.axes=[x, y, z]"])
@@ -81,3 +81,34 @@ def test_the_overlay_reads_back_as_the_same_box(tmp_path: Path) -> None:
     path = tmp_path / "box.yaml"
     path.write_text(box_overlay(guard))
     assert load_config([path], []).guard == guard
+
+
+WALLS = np.array([[0.55, -0.2, 0.03], [0.75, 0.2, 0.3]])
+
+
+@pytest.mark.parametrize(
+    ("tool", "axes", "wall", "room"),
+    [
+        ((0.65, 0.15, 0.06), "xy", "+y", 0.05),
+        ((0.65, 0.15, 0.06), "xyz", "-z", 0.03),
+        ((0.56, 0.0, 0.06), "xy", "-x", 0.01),
+        ((0.77, 0.0, 0.06), "xy", "+x", -0.02),
+        ((0.77, 0.0, 0.06), "y", "-y", 0.2),
+    ],
+)
+def test_the_nearest_wall_is_named_as_it_lies_in_base(
+    tool: tuple[float, float, float], axes: str, wall: str, room: float
+) -> None:
+    assert nearest_wall(np.array(tool), WALLS, tuple(axes)) == (wall, pytest.approx(room))
+
+
+inside = st.tuples(*(st.floats(low, high) for low, high in WALLS.T.tolist()))
+
+
+@given(inside)
+def test_the_room_is_what_may_be_gone_in_any_direction(tool: tuple[float, float, float]) -> None:
+    wall, room = nearest_wall(np.array(tool), WALLS, ("x", "y", "z"))
+    assert room >= 0.0
+    step = np.zeros(3)
+    step["xyz".index(wall[1])] = (1.0 if wall[0] == "+" else -1.0) * (room + 1e-9)
+    assert ((np.array(tool) + step < WALLS[0]) | (np.array(tool) + step > WALLS[1])).any(), "a little more is outside"
