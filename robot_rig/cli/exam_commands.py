@@ -35,7 +35,8 @@ def evaluate(
     Args:
         run: Run folder; with --checkpoint, the run whose settings hold, where the checkpoint does not lie in one.
         checkpoint: Checkpoint folder, as RUN/checkpoints/practice-001000.
-        goals: Folder of goal pictures, such as `rig goals capture` makes; without it, the goals of --goal-seed.
+        goals: A set of goals, as `rig goals sets` lists them, or a folder of goal pictures, such as `rig goals capture`
+            makes; without it, the goals of --goal-seed.
         count: How many goals; of pictures, the first by name.
         out: Folder for the exam of a checkpoint.
         config: A preset (rig, rig_paper, ...) or a YAML file laid over the run's settings; may be given more than once.
@@ -46,7 +47,7 @@ def evaluate(
     options = RunOptions(run or Path(), config, set, seed, goal_seed)
     if checkpoint is not None:
         if goals is not None and goal_seed is not None:
-            raise UserError("goals are pictures or drawn by a seed", choices=["--goals FOLDER", "--goal-seed SEED"])
+            raise UserError("goals are pictures or drawn by a seed", choices=["--goals SET", "--goal-seed SEED"])
         from robot_rig.cli.checkpoint_exam import Wanted, run_exam
 
         return run_exam(Wanted(checkpoint, run, goals, count, out, config, tuple(options.settings())), Console())

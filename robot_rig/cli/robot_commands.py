@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -16,11 +16,7 @@ from rich.console import Console
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 
-if TYPE_CHECKING:
-    from robot_rig.goal_library import GoalLibrary
-
 Overlays = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
-GOALS = Path("goals")
 
 
 def doctor(
@@ -59,7 +55,7 @@ def enable(yes: bool = False) -> int:
     Args:
         yes: Do not ask.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import enable as enable_arm
 
     return enable_arm(Console(), "given" if yes else "ask")
@@ -86,7 +82,7 @@ def stop() -> int:
 
 
 def _order(word: str) -> int:
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import order
 
     return order(word, Console())
@@ -100,7 +96,7 @@ def teleop(box: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = 
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting, as in --set control.axes="[x, y, z]"; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.nodes import teleop_node
 
     return teleop_node.main(["--box", str(box), *config_words(config, set)])
@@ -116,7 +112,7 @@ def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ())
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting; may be given more than once.
     """
-    _require_ros()
+    require_ros()
     from robot_rig.cli.orders import mark_box
 
     return mark_box(_load(config, set), out, Console(), sys.stdin)
@@ -136,7 +132,7 @@ def latency(minutes: float = 1.0, config: Overlays = (), set: Overlays = ()) -> 
     """
     if not minutes > 0:
         raise UserError(f"--minutes {minutes:g} is no time", next_step="give more than 0")
-    _require_ros()
+    require_ros()
     from robot_rig.cli.latency import run_latency
 
     return run_latency(minutes, _load(config, set).control.policy_rate_hz, Console())
@@ -152,7 +148,7 @@ def faults(
 ) -> int:
     """Cause faults in a live graph around a simulated arm, and judge from an independent record what the arm did.
 
-    Rows about files of strangers (16-19, 46-50, 57, 58) need no graph: a forged file, and a reader that is watched.
+    Rows about files of strangers (16-19, 46-51, 57, 58) need no graph: a forged file, and a reader that is watched.
     Attempts in which this machine was away for more than 20 ms are void and repeated; exit code 1 unless every row
     passed every time.
 
@@ -171,7 +167,7 @@ def faults(
 
     wanted = chosen(rows)
     if any(isinstance(row, Row) for row in wanted):
-        _require_ros()
+        require_ros()
     from robot_rig.cli.faults.attempts import run_faults
 
     return run_faults(wanted, repeat, resume, json, logs, seed, Console())
@@ -189,69 +185,11 @@ def demo_live(run: Path | None = None, goals: int = 5, out: Path | None = None) 
     """
     if goals < 1:
         raise UserError(f"--goals {goals} shows nothing", next_step="give 1 or more")
-    _require_ros()
+    require_ros()
     from robot_rig.cli.live.demo import newest_run, run_demo_live
 
     chosen = newest_run(Path("runs")) if run is None else run
     return run_demo_live(chosen, goals, chosen / "live" if out is None else out, Console())
-
-
-def goals_capture(
-    name: tyro.conf.Positional[str], goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
-) -> int:
-    """Keep what the policy's camera sees now as the goal NAME: goals/NAME.png and its note, NAME.yaml."""
-    _require_ros()
-    from robot_rig.cli.goals import capture
-
-    return capture(_library(goals, config, set), name, Console())
-
-
-def goals_list(goals: Path = GOALS, config: Overlays = (), set: Overlays = ()) -> int:
-    """The goals there are, and whether this camera can use them."""
-    from robot_rig.cli.goals import table
-
-    return table(_library(goals, config, set), Console())
-
-
-def goals_show(
-    names: tyro.conf.Positional[tuple[str, ...]] = (), goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
-) -> int:
-    """Draw goals (all when none is named) on one sheet under goals/sheets and print its path; nothing moves."""
-    from robot_rig.cli.goals import show
-
-    return show(_library(goals, config, set), names, Console())
-
-
-def goals_delete(name: tyro.conf.Positional[str], goals: Path = GOALS) -> int:
-    """Delete the goal NAME, picture and note."""
-    _library(goals, (), ()).delete(name)
-    return 0
-
-
-def goals_send(
-    name: tyro.conf.Positional[str],
-    goals: Path = GOALS,
-    stay: bool = False,
-    config: Overlays = (),
-    set: Overlays = (),
-) -> int:
-    """Show the goal NAME to the policy: an arm that is enabled goes there.
-
-    Args:
-        name: Which goal.
-        goals: Folder of the goals.
-        stay: Keep showing it, to whoever comes later too, until Ctrl-C.
-        config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
-        set: One setting; may be given more than once.
-    """
-    _require_ros()
-    from robot_rig.cli.goals import send
-    from robot_rig.nodes import goal_node
-
-    library = _library(goals, config, set)
-    if stay:
-        return goal_node.main(["--goal", str(library.load(name).path), *config_words(config, set)])
-    return send(library, name, Console())
 
 
 def config_words(config: Sequence[str], sets: Sequence[str]) -> list[str]:
@@ -265,13 +203,8 @@ def _load(config: Sequence[str], sets: Sequence[str]) -> Config:
     return load_config(config, sets)
 
 
-def _library(folder: Path, config: Sequence[str], sets: Sequence[str]) -> GoalLibrary:
-    from robot_rig.goal_library import GoalLibrary
-
-    return GoalLibrary(folder, _load(config, sets))
-
-
-def _require_ros() -> None:
+def require_ros() -> None:
+    """Raise UserError where there is no ROS."""
     from robot_rig.cli.doctor.machine import has_ros
 
     if not has_ros():
