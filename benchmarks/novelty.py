@@ -79,7 +79,7 @@ def worlds(config: Config, folder: Path, count: int) -> Iterator[tuple[str, Byte
                 places[here, axis] = edge[axis] + sign * away
             yield f"arm {100 * away:.0f} cm outside", _pictures(rig, config, places)
         for above in (0.03, 0.08, 0.15):
-            yield f"arm {100 * above:.0f} cm higher", _pictures(rig, config, inside + (0.0, 0.0, above))
+            yield f"arm {100 * above:.0f} cm higher", _pictures(rig, config, inside + np.array([0.0, 0.0, above]))
         lamps = (rig.world.model.vis.headlight.ambient, rig.world.model.vis.headlight.diffuse)
         usual = [lamp.copy() for lamp in (*lamps, rig.world.model.light_diffuse)]
         for factor in LIGHTS:

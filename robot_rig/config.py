@@ -208,7 +208,7 @@ class AgentConfig(Section):
     kind: Literal["rig", "gcbc"] = Field(
         "rig",
         description="rig: TD3 on the latent distance; gcbc: behaviour cloning of the steps of people where there are "
-        "any, else of every step; of the settings below it takes hidden, learning_rate, batch, polyak and blur",
+        "any, else of every step; of the settings below it takes hidden, learning_rate, batch and polyak",
     )
     hidden: tuple[Width, ...] = Field(
         (256, 256), min_length=1, max_length=4, description="units in the hidden layers of actor and critics"
@@ -221,9 +221,6 @@ class AgentConfig(Section):
     target_noise: float = Field(0.05, ge=0, le=1, description="deviation of the target action's noise")
     target_noise_clip: float = Field(0.1, ge=0, le=1, description="bound of the target action's noise")
     policy_delay: int = Field(2, ge=1, le=10, description="critic updates in one actor update")
-    blur: float = Field(
-        0.05, ge=0, le=1, description="gcbc: noise on the features of now, in their standard deviations"
-    )
     metric: Literal["identity", "precision", "whitened"] = Field("whitened", description="the latent distance (R6)")
     goals: Literal["prior", "aggregate", "achieved"] = Field("achieved", description="imagined goals z_g ~ p(z) (R8)")
     mix_rollout: Fraction = Field(0.2, description="share of a batch with the goal of its episode (R9)")

@@ -210,7 +210,6 @@ class Trainer:
                 hidden=agent.hidden,
                 learning_rate=agent.learning_rate,
                 polyak=agent.polyak,
-                blur=agent.blur,
                 seed=self._config.seed,
             )
         return TD3(

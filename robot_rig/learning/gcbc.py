@@ -16,15 +16,14 @@ import torch
 from torch import Tensor
 
 from robot_rig.learning.td3 import Actor, Batch
-from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, seeded, under
+from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, under
 
 
 class Gcbc:
     """The agent in training; implements `agent.Agent`.
 
     feature_dim F, action_dim A; hidden: units per layer; learning_rate: Adam's; polyak: how far the running average
-    follows in one update; blur: deviation of the noise on the features of now, in standard deviations of the data, so
-    that a few demonstrations speak for what lies beside them too; seed: of the weights and of that noise.
+    follows in one update; seed: of the weights.
     """
 
     def __init__(
@@ -35,7 +34,6 @@ class Gcbc:
         hidden: Sequence[int],
         learning_rate: float,
         polyak: float,
-        blur: float,
         seed: int,
     ) -> None:
         with torch.random.fork_rng(devices=[]):
@@ -43,15 +41,13 @@ class Gcbc:
             self.actor = Actor(feature_dim, action_dim, hidden)
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self._adam = torch.optim.Adam(self.actor.parameters(), learning_rate, fused=True)
-        self._polyak, self._blur = polyak, blur
-        self._generator = seeded(seed)
+        self._polyak = polyak
         self.updates = 0
 
     def update(self, batch: Batch) -> dict[str, float]:
         """One gradient step on the squared error of the action; reward and discount are not looked at."""
         self.updates += 1
-        obs = batch.obs + self._blur * torch.randn(batch.obs.shape, generator=self._generator)
-        loss: Tensor = (self.actor(obs, batch.goal) - batch.action).square().mean()
+        loss: Tensor = (self.actor(batch.obs, batch.goal) - batch.action).square().mean()
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
@@ -61,12 +57,11 @@ class Gcbc:
         return {"imitation_loss": loss.item()}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Both networks, the optimiser, the generator and the counter, all as tensors."""
+        """Both networks, the optimiser and the counter, all as tensors."""
         return {
             **prefixed("actor", self.actor.state_dict()),
             **prefixed("target_actor", self.target_actor.state_dict()),
             **prefixed("adam", adam_tensors(self._adam)),
-            "generator": self._generator.get_state(),
             "updates": torch.tensor(self.updates),
         }
 
@@ -75,5 +70,4 @@ class Gcbc:
         load_module(self.actor, under("actor", state), "actor")
         load_module(self.target_actor, under("target_actor", state), "target actor")
         load_adam(self._adam, under("adam", state))
-        self._generator.set_state(state["generator"])
         self.updates = int(state["updates"])

@@ -30,7 +30,7 @@ AT_ONCE = 256
 
 
 class Measures(NamedTuple):
-    """Of B pictures: `worst` (B,), the grey levels by which the worst block is decoded wrongly; `overall` (B,), the root
+    """Of B pictures: `worst` (B,), by how many grey levels the worst block is decoded wrongly; `overall` (B,), the root
     mean square over all blocks, each in units of its usual error; `apart` (B,), how far the nearest known frame is in
     features, and `nearest` (B,), its row; `decoded` uint8 (B, 84, 84, 3), what the encoder makes of them.
     """

@@ -88,7 +88,7 @@ class Scheduling:
 
 
 def arm_view(report: ArmReport, meaning: str, heat: str) -> ArmView:
-    """What a policy whose actions have this `meaning` takes from the arm process's report; `heat` as `HeatWatch` says."""
+    """What a policy whose actions have this `meaning` takes from the arm process's report; `heat`: see `HeatWatch`."""
     executed = None if report.executed is None else report.executed.value
     return ArmView(
         report.stamp,
