@@ -14,7 +14,7 @@ from pathlib import Path
 ZONES = Path("/sys/class/thermal")
 WARN_C, HOT_C, COOL_C = 80.0, 90.0, 85.0
 BELIEVABLE_C = (-40.0, 150.0)
-"""Sensors that are not connected say -273 or 255 degrees; what lies far outside of what silicon bears is not believed."""
+"""Sensors that are not connected say -273 or 255 degrees; what silicon does not bear is not believed."""
 
 LOOK_S = 2.0
 
