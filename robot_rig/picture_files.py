@@ -43,8 +43,9 @@ MAX_SEGMENTS = 512
 
 MAX_SCANS = 64
 MAX_PHOTO_SCANS = 16
-MAX_PHOTO_PX, MAX_PHOTO_PX_IN_PASSES = 4096 * 3072, 5_000_000
-"""Pixels of a photo: 12 megapixels; fewer where it is drawn in several passes, for which a decoder keeps it twice."""
+MAX_PHOTO_PX, MAX_PNG_PHOTO_PX, MAX_PHOTO_PX_IN_PASSES = 4096 * 3072, 3840 * 2160, 5_000_000
+"""Pixels of a photo: 12 megapixels, as phones take them; fewer where a decoder keeps more than the pixels at a time: 8
+of a PNG, which is a screen's picture, and 5 of a JPEG that is drawn in several passes."""
 
 LEAST_PHOTO_SIDE_PX = 84
 UNPACKED_AT_ONCE = 1 << 20
@@ -65,7 +66,7 @@ class Photo(NamedTuple):
 
 
 def read_photo(path: Path) -> Photo:
-    """The 8-bit RGB PNG or JPEG at `path` of any size that a photo has, up to 12 megapixels.
+    """The 8-bit RGB PNG or JPEG at `path` of any size that a photo has: see `MAX_PHOTO_PX`.
 
     Raises UserError when it is missing, not a regular file, too large, not such a picture, or damaged.
     """
@@ -96,10 +97,11 @@ def _taken_apart(path: Path, content: bytes, size: tuple[int, int] | None) -> Ph
     raise UserError(f"{path} is not a picture that is understood", choices=("PNG", "JPEG"), next_step=SAVE_AS_RGB)
 
 
-def _check_size(path: Path, got: tuple[int, int], wanted: tuple[int, int] | None) -> None:
+def _check_size(path: Path, got: tuple[int, int], wanted: tuple[int, int] | None, photo_px: int) -> None:
+    """Raise UserError unless a picture of `got` px is as `wanted`, or, where that is None, a photo up to `photo_px`."""
     if wanted is None:
-        if max(got) > MAX_SIDE_PX or got[0] * got[1] > MAX_PHOTO_PX:
-            most = f"{MAX_SIDE_PX} px a side and {MAX_PHOTO_PX // 10**6} megapixels"
+        if max(got) > MAX_SIDE_PX or got[0] * got[1] > photo_px:
+            most = f"{MAX_SIDE_PX} px a side and {photo_px // 10**6} megapixels"
             raise UserError(f"{path} is {got[0]}x{got[1]} px, more than {most}", next_step=SHRINK)
         if min(got) < LEAST_PHOTO_SIDE_PX:
             raise UserError(
@@ -158,7 +160,7 @@ def _check_png_header(path: Path, header: bytes, size: tuple[int, int] | None) -
         raise UserError(f"{path} has an alpha channel", next_step=SAVE_AS_RGB)
     if colour == PNG_PALETTE:
         raise UserError(f"{path} has a palette", next_step=SAVE_AS_RGB)
-    _check_size(path, (width, height), size)
+    _check_size(path, (width, height), size, MAX_PNG_PHOTO_PX)
     if (depth, colour, compression, filtering) != (8, PNG_RGB, 0, 0) or interlace > 1:
         raise _damaged(path, "its header is not one of a PNG")
     if interlace:
@@ -281,5 +283,5 @@ def _check_jpeg_frame(path: Path, segment: bytes, size: tuple[int, int] | None) 
         raise UserError(f"{path} has {components} colour channels, and 3 are accepted", next_step=SAVE_AS_RGB)
     if depth != 8:
         raise UserError(f"{path} has {depth} bits a channel, and 8 are accepted", next_step=SAVE_AS_RGB)
-    _check_size(path, (width, height), size)
+    _check_size(path, (width, height), size, MAX_PHOTO_PX)
     return width, height

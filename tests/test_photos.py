@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from robot_rig.datatypes import Bytes
 from robot_rig.errors import UserError
-from robot_rig.picture_files import MAX_PHOTO_PX, MAX_PHOTO_PX_IN_PASSES, read_photo
+from robot_rig.picture_files import MAX_PHOTO_PX, MAX_PHOTO_PX_IN_PASSES, MAX_PNG_PHOTO_PX, read_photo
 from robot_rig.vision import Window, cut_out, load_goal_picture, load_photo, preview
 from sim.strangers.goals import exif
 from sim.strangers.pictures import jpeg, png
@@ -106,10 +106,10 @@ def test_the_preview_shows_the_photo_the_window_and_what_is_cut_out() -> None:
 
 
 def test_what_no_phone_takes_is_refused_by_its_header(tmp_path: Path) -> None:
-    side = 4096
-    assert side * 3072 == MAX_PHOTO_PX
+    assert (MAX_PHOTO_PX, MAX_PNG_PHOTO_PX) == (4096 * 3072, 3840 * 2160)
     for content, said in (
-        (png(side, 3073, b""), "more than 4096 px a side and 12 megapixels"),
+        (png(3840, 2161, b""), "more than 4096 px a side and 8 megapixels"),
+        (jpeg(4096, 3073, 1), "more than 4096 px a side and 12 megapixels"),
         (png(4097, 100, b""), "more than 4096 px"),
         (png(83, 500, b""), "less than the 84 px"),
         (jpeg(4000, 3000, 1), "drawn in passes"),

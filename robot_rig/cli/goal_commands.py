@@ -57,7 +57,7 @@ def goals_import(
     config: Overlays = (),
     set: Overlays = (),
 ) -> int:
-    """Cut the goal NAME out of a photo, as of a phone held where the robot's camera is: PNG or JPEG, 12 megapixels.
+    """Cut the goal NAME out of a photo of a phone held where the robot's camera is: JPEG to 12 megapixels, PNG to 8.
 
     The window is a square of the photo as a viewer shows it, upright; without numbers the largest in its middle. A
     photo is taken with other eyes than the robot's: look at --preview first, and at what --run says of it.

@@ -104,13 +104,13 @@ def photo_bomb(rng: np.random.Generator, folder: Path, originals: Originals) -> 
     kinds: dict[str, Callable[[], bytes]] = {
         "declared size": lambda: png(min(wide, 2**32 - 1), min(high, 2**32 - 1), bytes(1000)),
         "packed size": lambda: png(640, 480, bytes(int(2 ** rng.uniform(20, 27)))),
-        "just too large": lambda: png(4096, 3073, bytes(3073 * 12_289)),
+        "just too large": lambda: png(3840, 2161, bytes(2161 * 11_521)),
         "many chunks": lambda: png(640, 480, b"", extra=text * 690_000),
         "jpeg of a declared size": lambda: jpeg(min(wide, 65_535), min(high, 65_535), 1),
         "jpeg of many passes": lambda: jpeg(1200, 900, int(2 ** rng.uniform(4.2, 10))),
         "large jpeg in passes": lambda: jpeg(4000, 3000, 2),
         "jpeg of two frames": lambda: jpeg(640, 480, 1, extra=jpeg(60_000, 60_000, 1)[2:-2]),
-        "good and as large as may be": lambda: png(4096, 3072, bytes(3072 * 12_289)),
+        "good and as large as may be": lambda: png(3840, 2160, bytes(2160 * 11_521)),
     }
     name = str(rng.choice(sorted(kinds)))
     path.write_bytes(kinds[name]())
