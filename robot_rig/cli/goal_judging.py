@@ -15,7 +15,7 @@ from robot_rig.cli.goal_sheets import sheet
 from robot_rig.cli.progress import stage_bar
 from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore, stage_of
-from robot_rig.datatypes import Bytes
+from robot_rig.datatypes import Bytes, Ints
 from robot_rig.disk import appearing
 from robot_rig.errors import UserError
 from robot_rig.goal_library import StoredGoal, calibration_id
@@ -32,7 +32,7 @@ from robot_rig.vision import save_picture
 PLAYED = "played"
 """Beside what practice.launch has learnt lies what the robot has played."""
 
-MOST_EPISODES, MOST_FRAMES = 120, 3000
+MOST_EPISODES, MOST_OF_ONE, MOST_FRAMES = 120, 200, 3000
 """That a picture is held against, spread evenly over a log of any length: a few seconds of reading."""
 
 MOST_HELD_OUT, FEWEST_HELD_OUT = 1000, 50
@@ -113,7 +113,7 @@ def log_of(run: Path) -> EpisodeStore:
 def frames_of(log: EpisodeStore, console: Console) -> tuple[Bytes, list[str], Bytes]:
     """Frames known (N, 84, 84, 3), the name of each, and frames held out (M, 84, 84, 3)."""
     paths = log.paths()
-    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, MOST_EPISODES).astype(int))]
+    chosen = [paths[i] for i in _spread(len(paths), MOST_EPISODES)]
     known: list[Bytes] = []
     names: list[str] = []
     held_out: list[Bytes] = []
@@ -126,21 +126,27 @@ def frames_of(log: EpisodeStore, console: Console) -> tuple[Bytes, list[str], By
                 continue
             finally:
                 advance(number, path.name)
+            some = _spread(len(frames), MOST_OF_ONE)
             # A log without held-out play: every fifth episode is held against the others instead.
             if stage_of(path) in (HELD_OUT, HELD_BACK) or (aside and number % SET_ASIDE == 0):
-                held_out.append(frames)
+                held_out.append(frames[some])
             else:
-                known.append(frames)
-                names += [f"{path.stem}, frame {index}" for index in range(len(frames))]
+                known.append(frames[some])
+                names += [f"{path.stem}, frame {index}" for index in some]
     if sum(map(len, held_out)) < FEWEST_HELD_OUT or sum(map(len, known)) < FEWEST_HELD_OUT:
         raise UserError(
             f"the log in {log.folder} is too short to say what is new to the robot",
             next_step="let it play longer, or leave --run out",
         )
     every, least = np.concatenate(known), np.concatenate(held_out)
-    spread = np.unique(np.linspace(0, len(every) - 1, MOST_FRAMES).astype(int))
-    rest = np.unique(np.linspace(0, len(least) - 1, MOST_HELD_OUT).astype(int))
-    return every[spread], [names[i] for i in spread], least[rest]
+    chosen_frames = _spread(len(every), MOST_FRAMES)
+    return every[chosen_frames], [names[i] for i in chosen_frames], least[_spread(len(least), MOST_HELD_OUT)]
+
+
+def _spread(count: int, most: int) -> Ints:
+    """At most `most` of the numbers 0 to `count` - 1, spread evenly."""
+    chosen: Ints = np.unique(np.linspace(0, count - 1, most).astype(np.int64))
+    return chosen
 
 
 def imagine(run: Path, count: int, seed: int, out: Path | None, console: Console) -> int:

@@ -85,12 +85,18 @@ def table(library: GoalLibrary, console: Console) -> int:
     for name in names:
         try:
             kept = library.load(name)
-            found = ", ".join(sets.holding(name))
-            shown.add_row(name, kept.note.taken, escape(str(kept.path)), found, "[green]ok[/]")
+            shown.add_row(name, kept.note.taken, escape(str(kept.path)), _sets_of(sets, name), "[green]ok[/]")
         except UserError as error:
             shown.add_row(name, "", "", "", f"[red]{escape(error.problem)}[/]")
     console.print(shown, highlight=False)
     return 0
+
+
+def _sets_of(sets: GoalSets, goal: str) -> str:
+    try:
+        return ", ".join(sets.holding(goal))
+    except UserError:
+        return "unknown: see `rig goals sets`"
 
 
 def show(library: GoalLibrary, names: Sequence[str], run: Path | None, console: Console) -> int:

@@ -96,7 +96,10 @@ def bring_in(run: RunFolder, paths: Sequence[Path], phase: Literal["first", "lea
             taken, human, foreign = taken + 1, human + steps, foreign + (settings != config_hash)
         progress(number)
     if not taken and not known:
-        raise UserError(f"none of the {len(paths)} episodes is a demonstration: {left_out[0]}")
+        raise UserError(
+            f"none of the {len(paths)} episodes is a demonstration, as {left_out[0].rstrip('.')}",
+            next_step="or make them of a bag with `rig data import`",
+        )
     return Brought(taken, human, known, tuple(left_out), foreign)
 
 

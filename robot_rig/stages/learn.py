@@ -90,11 +90,6 @@ class Learning:
             )
         return ids
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether anything has been learnt yet."""
-        return self.trainer.vae_updates > 0
-
     def ingest(self, episode: Episode) -> None:
         """Learn from `episode` from now on, also after a restore."""
         self.trainer.ingest(episode)
