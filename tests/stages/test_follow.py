@@ -31,7 +31,7 @@ Curve = list[tuple[str, int, tuple[tuple[str, float], ...]]]
 
 
 def write(log: EpisodeStore, stage: str, episode: Episode, steps: int, human: range = range(0)) -> EpisodeWriter:
-    """The first `steps` steps of `episode` as the log's next file, not yet closed; a person commanded those in `human`."""
+    """The first `steps` steps of `episode` as the next file, not yet closed; a person commanded those in `human`."""
     writer = EpisodeWriter(log.next_path(stage), 2, None, {"stage": stage})
     for i in range(steps):
         frame = Frame(i, float(i), episode.frames[i])
