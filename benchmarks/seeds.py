@@ -50,7 +50,7 @@ def run(options: RunOptions, seeds: Sequence[int], goal_seeds: Sequence[int]) ->
             )
             with Session(here, console) as session:
                 session.collect()
-                if not session.train().passed:
+                if not session.train():
                     table.add_row(str(seed), str(goal_seed), "VAE refused")
                     refused += 1
                     continue

@@ -206,8 +206,13 @@ class VaeConfig(Section):
 
 
 class AgentConfig(Section):
-    """Goal-conditioned TD3 on latents (R1, R6, R8, R9, R15)."""
+    """The goal-conditioned agent on latents (R1, R6, R8, R9, R15)."""
 
+    kind: Literal["rig", "gcbc"] = Field(
+        "rig",
+        description="rig: TD3 on the latent distance; gcbc: behaviour cloning of the steps of people where there are "
+        "any, else of every step; of the settings below it takes hidden, learning_rate, batch and polyak",
+    )
     hidden: tuple[Width, ...] = Field(
         (256, 256), min_length=1, max_length=4, description="units in the hidden layers of actor and critics"
     )

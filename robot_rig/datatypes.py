@@ -12,6 +12,7 @@ from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 
+from robot_rig.arrays import Bools as Bools
 from robot_rig.arrays import Bytes as Bytes
 from robot_rig.arrays import Float32s as Float32s
 from robot_rig.arrays import Floats as Floats
@@ -21,6 +22,8 @@ from robot_rig.arrays import picture, read_only
 JOINTS = 7
 NO_PUSH: Floats = np.zeros(JOINTS)
 NO_PUSH.setflags(write=False)
+BY_NOBODY: Bools = np.zeros(0, np.bool_)
+BY_NOBODY.setflags(write=False)
 JOINT_NAMES = tuple(f"right_j{index}" for index in range(JOINTS))
 IMAGE_SIZE = 84
 IMAGE_SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
@@ -241,7 +244,8 @@ class Episode:
     """A finished stretch of motion: T steps between T + 1 frames.
 
     frames uint8 (T+1, 84, 84, 3); action and executed_action float32 (T, A); stamps (T+1,) s; goal uint8 (84, 84, 3)
-    or None for goalless play; meta: strings written at the start (stage, policy id, config hash, ...).
+    or None for goalless play; meta: strings written at the start (stage, policy id, config hash, ...); human bool (T,):
+    the steps that a person commanded, none of them unless it is said.
     """
 
     id: str
@@ -252,6 +256,7 @@ class Episode:
     goal: Bytes | None
     truncated: bool
     meta: Mapping[str, str] = field(default_factory=dict)
+    human: Bools = field(default_factory=lambda: BY_NOBODY)
 
     def __post_init__(self) -> None:
         frames = picture("Episode.frames", self.frames, (None, *IMAGE_SHAPE))
@@ -264,6 +269,8 @@ class Episode:
         object.__setattr__(self, "stamps", read_only("Episode.stamps", self.stamps, (steps + 1,), np.float64))
         if self.goal is not None:
             object.__setattr__(self, "goal", picture("Episode.goal", self.goal, IMAGE_SHAPE))
+        human = np.zeros(steps, np.bool_) if self.human is BY_NOBODY else self.human
+        object.__setattr__(self, "human", read_only("Episode.human", human, (steps,), np.bool_))
 
     def __len__(self) -> int:
         return len(self.frames) - 1

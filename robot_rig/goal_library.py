@@ -15,28 +15,46 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_rig.config import CameraConfig, Config
-from robot_rig.datatypes import Bytes, Frame, Goal
+from robot_rig.datatypes import IMAGE_SIZE, Bytes, Frame, Goal
 from robot_rig.disk import unwritable, write_atomically
 from robot_rig.errors import UserError
-from robot_rig.strict_yaml import Entry, read_strict
-from robot_rig.vision import load_goal_picture, save_picture
+from robot_rig.stranger_files import read_regular
+from robot_rig.strict_yaml import Entry, strict_document
+from robot_rig.vision import decode_picture, load_goal_picture, save_picture
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 FORMAT = 1
 CAPTURED, IMPORTED = "captured", "imported"
+UNNUMBERED = -1
+"""`GoalNote.frame` of a photo: no camera of the rig has numbered it."""
+
 CAPTURE_AGAIN = "capture it again with `rig goals capture`"
+NOTE_LIMIT = 16 * 1024
+"""Bytes of a note: seven lines."""
+
+PICTURE_LIMIT = 256 * 1024
+"""Bytes of a goal's picture: 21 kB of pixels, and what a painting program adds."""
+
 KEYS = {"format": int, "calibration": str, "taken": str, "camera": str, "frame": int, "config": str, "sha256": str}
 
 
 @dataclass(frozen=True, slots=True)
 class GoalNote:
-    """What a goal's YAML file says. `taken`: UTC, ISO 8601; `camera`: the topic; `config`: hash of the settings."""
+    """What a goal's YAML file says. `taken`: UTC, ISO 8601; `camera`: the topic, or of an imported photo its file and
+    window; `frame`: the camera's number, or `UNNUMBERED`; `config`: hash of the settings; `sha256`: of the PNG file.
+    """
 
     calibration: str
     taken: str
     camera: str
     frame: int
     config: str
+    sha256: str
+
+    @property
+    def source(self) -> str:
+        """`CAPTURED` by the rig's camera, or `IMPORTED`."""
+        return IMPORTED if self.frame == UNNUMBERED else CAPTURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +68,7 @@ class StoredGoal:
 
     def goal(self, stamp: float) -> Goal:
         """The record that a policy gets."""
-        return Goal(self.picture, self.name, stamp, self.note.calibration, CAPTURED)
+        return Goal(self.picture, self.name, stamp, self.note.calibration, self.note.source)
 
 
 def calibration_id(camera: CameraConfig) -> str:
@@ -76,23 +94,47 @@ class GoalLibrary:
 
         Raises UserError for a name that is taken or no name, and for a disk that refuses.
         """
+        return self._keep(name, frame.rgb, taken, camera, frame.seq)
+
+    def keep_photo(self, name: str, rgb: Bytes, taken: datetime.datetime, origin: str) -> StoredGoal:
+        """Keep `rgb` uint8 (84, 84, 3), cut out of a photo, as the goal `name` of the camera settings of now.
+
+        `taken`: when it was imported; `origin`: of which file it is which window. Raises UserError as `capture` does.
+        """
+        return self._keep(name, rgb, taken, origin, UNNUMBERED)
+
+    def require_free(self, name: str) -> None:
+        """Raise UserError for a name that is taken or no name."""
         self._refuse_name(name)
-        picture, note = self._picture(name), self._note(name)
-        if note.exists() or picture.exists():
+        if self._found(name):
             raise UserError(
                 f"there is a goal {name!r} already", next_step=f"choose another name, or `rig goals delete {name}`"
             )
+
+    def require_kept(self, name: str) -> None:
+        """Raise UserError unless there is a goal called exactly `name`, however damaged."""
+        self._refuse_name(name)
+        if not self._found(name):
+            raise UserError(f"there is no goal {name!r} in {self.folder}", choices=self.names())
+
+    def _found(self, name: str) -> list[Path]:
+        paths = (self._note(name), self._picture(name))
+        return [path for path in paths if path.exists() or path.is_symlink()]
+
+    def _keep(self, name: str, rgb: Bytes, taken: datetime.datetime, camera: str, number: int) -> StoredGoal:
+        self.require_free(name)
+        picture, note = self._picture(name), self._note(name)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.folder, error) from error
-        save_picture(picture, frame.rgb)
+        save_picture(picture, rgb)
         said = {
             "format": FORMAT,
             "calibration": self.calibration,
             "taken": taken.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds"),
             "camera": camera,
-            "frame": frame.seq,
+            "frame": number,
             "config": self._config.hash(),
             "sha256": hashlib.sha256(picture.read_bytes()).hexdigest(),
         }
@@ -105,7 +147,7 @@ class GoalLibrary:
         """The goal `name`. Raises UserError when there is none, it is damaged, or of another calibration."""
         self._refuse_name(name)
         path = self._note(name)
-        if not path.exists():
+        if not path.exists() and not path.is_symlink():
             raise UserError(
                 f"there is no goal {name!r} in {self.folder}",
                 choices=self.names(),
@@ -113,8 +155,10 @@ class GoalLibrary:
             )
         said = _read_note(path)
         picture = self._picture(name)
-        loaded = load_goal_picture(picture)
-        if hashlib.sha256(picture.read_bytes()).hexdigest() != said["sha256"]:
+        # Read once: what is compared must be the very bytes that are looked at.
+        content = read_regular(picture, "picture", PICTURE_LIMIT)
+        loaded = decode_picture(str(picture), content, (IMAGE_SIZE, IMAGE_SIZE))
+        if hashlib.sha256(content).hexdigest() != said["sha256"]:
             raise UserError(f"{picture} is not the picture that {path.name} tells of", next_step=CAPTURE_AGAIN)
         note = GoalNote(
             calibration=str(said["calibration"]),
@@ -122,6 +166,7 @@ class GoalLibrary:
             camera=str(said["camera"]),
             frame=int(said["frame"]),
             config=str(said["config"]),
+            sha256=str(said["sha256"]),
         )
         if note.calibration != self.calibration:
             raise UserError(
@@ -132,21 +177,21 @@ class GoalLibrary:
 
     def delete(self, name: str) -> None:
         """Remove the goal `name`, however damaged. Raises UserError when there is none."""
-        self._refuse_name(name)
-        found = [path for path in (self._note(name), self._picture(name)) if path.exists()]
-        if not found:
-            raise UserError(f"there is no goal {name!r} in {self.folder}", choices=self.names())
+        self.require_kept(name)
         try:
-            for path in found:
+            for path in self._found(name):
                 path.unlink()
         except OSError as error:
             raise unwritable(path, error) from error
 
     def import_picture(self, path: Path, stamp: float) -> Goal:
         """The picture file `path` as a goal: one of this library with its note checked, or a stranger's without one."""
-        if path.with_suffix(".yaml").exists() and NAME.fullmatch(path.stem):
+        # First the picture, which refuses whatever is no file; a note beside something else says nothing.
+        picture = load_goal_picture(path)
+        note = path.with_suffix(".yaml")
+        if path.suffix == ".png" and NAME.fullmatch(path.stem) and (note.exists() or note.is_symlink()):
             return GoalLibrary(path.parent, self._config).load(path.stem).goal(stamp)
-        return Goal(load_goal_picture(path), path.stem or "goal", stamp, "", IMPORTED)
+        return Goal(picture, path.stem or "goal", stamp, "", IMPORTED)
 
     def _picture(self, name: str) -> Path:
         return self.folder / f"{name}.png"
@@ -164,7 +209,7 @@ class GoalLibrary:
 
 
 def _read_note(path: Path) -> dict[str, int | str]:
-    entry = read_strict(path)
+    entry = strict_document(path, read_regular(path, "note of a goal", NOTE_LIMIT))
     found = entry.value if isinstance(entry.value, dict) else {}
     said = {key: child.value for key, child in found.items() if isinstance(child, Entry)}
     wrong = [key for key, kind in KEYS.items() if type(said.get(key)) is not kind] + sorted(said.keys() - KEYS.keys())

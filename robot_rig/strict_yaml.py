@@ -55,6 +55,11 @@ def read_strict(path: Path) -> Entry:
         raise UserError(f"cannot read {path}: {reason}", next_step="check the path and its permissions") from error
     if len(data) > MAX_BYTES:
         raise UserError(f"{path} is larger than {MAX_BYTES // 1024} KiB", next_step="this is no configuration file")
+    return strict_document(path, data)
+
+
+def strict_document(path: Path, data: bytes) -> Entry:
+    """The document in `data`, the content of `path`, which its reader has bounded; raises as `read_strict` does."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

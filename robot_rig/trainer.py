@@ -1,4 +1,4 @@
-"""From logged episodes to a policy: replay, beta-VAE, goal-conditioned TD3 (R14, R16). No ROS, no simulator, no loop.
+"""From logged episodes to a policy: replay, beta-VAE, goal-conditioned agent (R14, R16). No ROS, no simulator, no loop.
 
 Called by `robot_rig.stages`. One object holds everything that learning changes, so that `state_dict()` and
 `load_state_dict()` continue a run bit for bit on a CPU. Nothing here is global.
@@ -16,6 +16,8 @@ from torch import Tensor
 from robot_rig.config import Config
 from robot_rig.data.replay import Replay
 from robot_rig.datatypes import Bytes, Episode, Goal
+from robot_rig.learning.agent import Agent, Diet
+from robot_rig.learning.gcbc import Gcbc
 from robot_rig.learning.goals import GoalSampler
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionModel
@@ -29,7 +31,7 @@ ENCODE_BLOCK = 256
 """Pictures encoded at once: more do not fit into a core's cache."""
 
 MOTION_EVERY = 2
-"""TD3 updates to one of the motion model, which has far less to learn."""
+"""Updates of the agent to one of the motion model, which has far less to learn."""
 
 OnUpdate = Callable[[Mapping[str, float]], None]
 """Told the metrics of each gradient step."""
@@ -56,13 +58,13 @@ class Trainer:
         self.vae_updates = 0
         self._sampler = GoalSampler(config.agent.goals, config.seed)
         self._space: LatentSpace | None = None
-        self._agent: TD3 | None = None
+        self._agent: Agent | None = None
         self._motion: MotionModel | None = None
         self._lag = 0
 
     @property
     def updates(self) -> int:
-        """TD3 updates so far."""
+        """The agent's updates so far."""
         return 0 if self._agent is None else self._agent.updates
 
     @property
@@ -110,13 +112,12 @@ class Trainer:
         self._encode()
 
     def update(self, updates: int, on_update: OnUpdate = ignore_update) -> None:
-        """`updates` TD3 steps on freshly relabelled batches (R9, R15)."""
+        """`updates` steps of the agent on freshly relabelled batches (R9, R15)."""
         agent, space, motion = self._learner()
-        config = self._config.agent
-        mix = (config.mix_rollout, config.mix_imagined, config.mix_future)
+        config, diet = self._config.agent, self._diet()
         latents = torch.from_numpy(self._replay.latents)
         for _ in range(updates):
-            transitions = self._replay.transitions(self._rng, config.batch, mix, self._lag)
+            transitions = self._replay.transitions(self._rng, config.batch, diet.mix, self._lag, diet.whose)
             batch = relabel(transitions, latents, self._sampler, space, config.discount)
             metrics = agent.update(batch)
             if agent.updates % MOTION_EVERY == 0:
@@ -141,7 +142,7 @@ class Trainer:
         return LatentPolicy(self.vae, space, agent.actor, motion.net)
 
     def averaged_policy(self) -> LatentPolicy:
-        """A frozen copy of the target actor, TD3's running average of the policy; what is examined and shipped.
+        """A frozen copy of the target actor, the running average of the policy; what is examined and shipped.
 
         The average forgets the jitter of the last updates.
         """
@@ -186,7 +187,7 @@ class Trainer:
 
     # Inside.
 
-    def _learner(self) -> tuple[TD3, LatentSpace, MotionModel]:
+    def _learner(self) -> tuple[Agent, LatentSpace, MotionModel]:
         if self._agent is None or self._space is None or self._motion is None:
             raise RuntimeError("call begin_practice first")
         return self._agent, self._space, self._motion
@@ -194,11 +195,26 @@ class Trainer:
     def _new_motion(self, space: LatentSpace) -> MotionModel:
         return MotionModel(space.feature_dim, len(self._config.control.axes), self._config.seed)
 
-    def _new_agent(self, space: LatentSpace) -> TD3:
+    def _diet(self) -> Diet:
         agent = self._config.agent
+        if agent.kind == "gcbc":
+            return Diet((0.0, 0.0, 1.0), "people" if self._replay.human_steps else "everybody")
+        return Diet((agent.mix_rollout, agent.mix_imagined, agent.mix_future), "everybody")
+
+    def _new_agent(self, space: LatentSpace) -> Agent:
+        agent, action_dim = self._config.agent, len(self._config.control.axes)
+        if agent.kind == "gcbc":
+            return Gcbc(
+                space.feature_dim,
+                action_dim,
+                hidden=agent.hidden,
+                learning_rate=agent.learning_rate,
+                polyak=agent.polyak,
+                seed=self._config.seed,
+            )
         return TD3(
             space.feature_dim,
-            len(self._config.control.axes),
+            action_dim,
             hidden=agent.hidden,
             layer_norm=agent.layer_norm,
             learning_rate=agent.learning_rate,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from robot_rig.config import CameraConfig
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Frame, RawFrame
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
-from robot_rig.picture_files import MAX_SIDE_PX, checked, read_checked
+from robot_rig.picture_files import MAX_SIDE_PX, checked, read_checked, read_photo
 
 # OpenCV reads its limit once, when it is imported.
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_SIDE_PX * MAX_SIDE_PX)
@@ -25,6 +26,7 @@ os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_SIDE_PX * MAX_SIDE_PX)
 import cv2
 
 RAW_ENCODINGS = ("rgb8", "bgr8")
+WINDOW_RGB = (255, 220, 0)
 FIFTH = 5
 """The default window is exactly five times the policy's picture."""
 
@@ -110,14 +112,75 @@ def decode_picture(name: str, content: bytes, size: tuple[int, int]) -> Bytes:
     return _decoded(name, checked(Path(name), content, size), size)
 
 
+class Window(NamedTuple):
+    """A square window in a picture, px: its left and upper edge, and its side."""
+
+    left: int
+    top: int
+    side: int
+
+
+def load_photo(path: str | os.PathLike[str]) -> Bytes:
+    """The photo uint8 (H, W, 3), RGB, in the PNG or JPEG file at `path`, upright as its camera noted (Exif): a view.
+
+    Raises UserError, and touches no more memory than the photo takes once, for anything else: see `picture_files`.
+    """
+    photo = read_photo(Path(path))
+    bgr = _bgr(path, photo.content, photo.size)
+    # Orientation 1 to 8 is: mirrored or not, then turned. All of it, and the order of colours, is only another view.
+    turned = {1: bgr, 2: bgr[:, ::-1], 3: bgr[::-1, ::-1], 4: bgr[::-1]}
+    if photo.orientation in turned:
+        return turned[photo.orientation][..., ::-1]
+    across = bgr.transpose(1, 0, 2)
+    turned = {5: across, 6: across[:, ::-1], 7: across[::-1, ::-1], 8: across[::-1]}
+    return turned[photo.orientation][..., ::-1]
+
+
+def cut_out(photo: Bytes, window: Window) -> Bytes:
+    """The `window` of `photo` uint8 (H, W, 3), shrunk by area to uint8 (84, 84, 3).
+
+    Raises UserError for a window that is smaller than that or reaches outside the photo.
+    """
+    height, width = photo.shape[:2]
+    if window.side < IMAGE_SIZE:
+        raise UserError(
+            f"a window of {window.side} px is less than the {IMAGE_SIZE} px that the policy sees",
+            next_step="take the photo from nearer",
+        )
+    if min(window) < 0 or window.left + window.side > width or window.top + window.side > height:
+        raise UserError(
+            f"the window of {window.side} px at {window.left},{window.top} reaches outside the photo, which is "
+            f"{width}x{height} px",
+            next_step="see where it lies with --preview FILE.png",
+        )
+    part = photo[window.top : window.top + window.side, window.left : window.left + window.side]
+    return _uint8(cv2.resize(np.ascontiguousarray(part), (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA))
+
+
+def preview(photo: Bytes, window: Window, height_px: int) -> Bytes:
+    """`photo` uint8 (H, W, 3) shrunk to `height_px`, `window` drawn in it, and beside it what is cut out, as high."""
+    scale = height_px / photo.shape[0]
+    small = cv2.resize(np.ascontiguousarray(photo), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    corners = [
+        (round(scale * (window.left + side)), round(scale * (window.top + side))) for side in (0, window.side - 1)
+    ]
+    cv2.rectangle(small, corners[0], corners[1], WINDOW_RGB, 2)
+    cut = cv2.resize(cut_out(photo, window), small.shape[:1] * 2, interpolation=cv2.INTER_NEAREST)
+    return np.concatenate([_uint8(small), _uint8(cut)], axis=1)
+
+
 def _decoded(name: str | os.PathLike[str], content: bytes, size: tuple[int, int]) -> Bytes:
+    return _uint8(cv2.cvtColor(_bgr(name, content, size), cv2.COLOR_BGR2RGB))
+
+
+def _bgr(name: str | os.PathLike[str], content: bytes, size: tuple[int, int]) -> Bytes:
     try:
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         decoded = None
     if decoded is None or decoded.shape != (size[1], size[0], 3):
         raise UserError(f"the picture {name} is corrupt and cannot be decoded", next_step="save or copy it again")
-    return _uint8(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+    return _uint8(decoded)
 
 
 def unpack_picture(name: str, encoding: str, size: tuple[int, int], row_bytes: int, data: Bytes) -> Bytes:

@@ -70,6 +70,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.stages": _room(2, "stages", "numpy"),
     "robot_rig.transport": _room(2, "transport"),
     "robot_rig.goal_library": _room(2, "goals", ""),
+    "robot_rig.goal_sets": _room(2, "goals", ""),
     "robot_rig.metrics": _room(2, "metrics", "numpy tensorboard"),
     "robot_rig.evaluation": _room(2, "evaluation", "numpy scipy torch"),
     "robot_rig.evaluation_files": _room(2, "evaluation", "numpy"),

@@ -34,6 +34,9 @@ from robot_rig.evaluation_files import FORMAT as EVALUATION_FORMAT
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.goal_library import FORMAT as GOAL_FORMAT
 from robot_rig.goal_library import KEYS, GoalLibrary
+from robot_rig.goal_sets import FORMAT as SET_FORMAT
+from robot_rig.goal_sets import KEYS as SET_KEYS
+from robot_rig.goal_sets import GoalSets
 from robot_rig.keys import Pin
 from robot_rig.learning.checkpoint import MANIFEST, SIGNATURE, VERSION, Manifest, read_checkpoint
 from robot_rig.learning.health import HealthReport
@@ -198,6 +201,13 @@ def raise_goal(folder: Path) -> Callable[[], object]:
     return lambda: GoalLibrary(folder / "goals", Config()).load("red-cup_2")
 
 
+def raise_set(folder: Path) -> Callable[[], object]:
+    sets = GoalSets(GoalLibrary(folder / "goals", Config()))
+    sets.make("cups", ["red-cup_2"])
+    raise_number(sets.folder / "cups.yaml", SET_FORMAT, "format")
+    return lambda: sets.load("cups")
+
+
 def raise_evaluation(folder: Path) -> Callable[[], object]:
     raise_number(folder / "evaluation" / "evaluation.json", EVALUATION_FORMAT, '"format"')
     return lambda: load_evaluation(folder / "evaluation")
@@ -228,6 +238,7 @@ def a_merged_run(folder: Path) -> dict[str, Any]:
         (raise_run, f"has format {RUN_FORMAT + 1}, made by robot-rig"),
         (raise_checkpoint, f"is of version 'robot-rig-checkpoint-2'. Valid: {VERSION}"),
         (raise_goal, f"has format {GOAL_FORMAT + 1}, and this is {GOAL_FORMAT}"),
+        (raise_set, f"has format {SET_FORMAT + 1}, and this is {SET_FORMAT}. Make the set again"),
         (raise_evaluation, f"has an evaluation of format {EVALUATION_FORMAT + 1}, not {EVALUATION_FORMAT}"),
         (raise_origin, f"has format {ORIGIN_FORMAT + 1}, and this is {ORIGIN_FORMAT}"),
     ],
@@ -270,6 +281,7 @@ def test_the_page_names_the_versions_of_the_code() -> None:
         "run folder": str(RUN_FORMAT),
         "checkpoint": VERSION,
         "goal picture": str(GOAL_FORMAT),
+        "set of goals": str(SET_FORMAT),
         "evaluation": str(EVALUATION_FORMAT),
         "origin of a run": str(ORIGIN_FORMAT),
     }
@@ -320,7 +332,9 @@ def test_the_page_names_every_field_of_every_record(tmp_path: Path, copied: Path
     golden = {"golden_image", "golden_goal", "golden_action"}
     assert set(index) | golden == {field.name for field in dataclasses.fields(Manifest)} | {"manifest_sha256"}
     assert set(index) | golden <= names(part("3. Checkpoint"))
-    assert names(part("4. Goal picture")) == set(KEYS)
+    goal, _, of_a_set = part("4. Goal picture").partition("### Set of goals")
+    assert names(goal) == set(KEYS)
+    assert names(of_a_set) == set(SET_KEYS)
     arrays = set(np.load(V1 / "evaluation" / "evaluation.npz", allow_pickle=False))
     assert names(part("5. Evaluation")) == {*json.loads((V1 / "evaluation" / "evaluation.json").read_text()), *arrays}
     note = a_merged_run(copied)

@@ -26,6 +26,7 @@ from robot_rig.errors import UserError
 from robot_rig.evaluation_attempts import Question, Score, Walk, digest, require_unlike
 from robot_rig.evaluation_folder import IN_PROCESS, REPORT, ROBOT, ExamFolder, Paper
 from robot_rig.goal_library import GoalLibrary
+from robot_rig.goal_sets import GoalSets
 from robot_rig.interfaces import Policy
 from robot_rig.learning.checkpoint import MANIFEST
 from robot_rig.learning.views import reconstruct
@@ -38,6 +39,7 @@ from robot_rig.versions import versions
 from sim.exam import SimExam, require_exam
 
 EXAMS = Path("runs/exams")
+GOALS = Path("goals")
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
@@ -177,9 +179,11 @@ def _config(wanted: Wanted) -> Config:
 
 
 def _pictures(folder: Path, config: Config, count: int | None) -> list[Question]:
-    """The goal pictures in `folder`, by name; those of a goal library under the calibration of `config` only."""
+    """The goal pictures in `folder`, by name, or those of a set, in its order; such of a goal library under the
+    calibration of `config` only. A set is named GOALS/SET, or SET where the goals lie in goals/.
+    """
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder of goal pictures", next_step="name one, or give a --goal-seed")
+        return _set(folder, config, count)
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.name[0] != ".")
     if not paths:
         raise UserError(f"there is no PNG or JPEG picture in {folder}", next_step="take some with `rig goals capture`")
@@ -188,6 +192,21 @@ def _pictures(folder: Path, config: Config, count: int | None) -> list[Question]
     library = GoalLibrary(folder, config)
     goals = [library.import_picture(path, 0.0) for path in paths[:count]]
     return [Question(goal.id, goal.image) for goal in goals]
+
+
+def _set(named: Path, config: Config, count: int | None) -> list[Question]:
+    where = named.parent if len(named.parts) > 1 else GOALS
+    sets = GoalSets(GoalLibrary(where, config))
+    if named.name not in sets.names():
+        raise UserError(
+            f"{named} is neither a folder of goal pictures nor a set of goals",
+            choices=[str(where / name) for name in sets.names()],
+            next_step="name one, or give a --goal-seed",
+        )
+    goals = sets.load(named.name)
+    if count is not None and not 1 <= count <= len(goals):
+        raise UserError(f"there are {len(goals)} goals in the set {named}, not {count}", next_step="give another -n")
+    return [Question(goal.name, goal.picture) for goal in goals[:count]]
 
 
 def _paper(wanted: Wanted, sitting: Sitting, questions: Sequence[Question], held: str) -> Paper:

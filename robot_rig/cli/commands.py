@@ -52,6 +52,7 @@ def collect(options: Annotated[RunOptions, tyro.conf.arg(name="")]) -> int:
 
 def train(
     run: Path | None = None,
+    demos: Path | None = None,
     data: str | None = None,
     out: str | None = None,
     follow: bool = False,
@@ -62,10 +63,13 @@ def train(
 ) -> int:
     """Train the beta-VAE on the logged play and check it from pictures alone (stage 2); exit code 1 if it is unfit.
 
-    With --data and --out: learn everything, VAE and policy, from what a robot has played and practised, apart from it.
+    With --demos, what people have shown is learnt from too, and a run may begin with that alone; `--config gcbc` then
+    imitates it. With --data and --out: learn everything, VAE and policy, from what a robot has played and practised,
+    apart from it; there, what people do with the arm is in the log already.
 
     Args:
         run: Run folder: log, checkpoints, metrics, exam and report.
+        demos: Folder of demonstrations: episodes in which a person moved the arm, in it or below; copied into the run.
         data: Run folder that the robot's recorder logs into; only read. On another machine: ssh://[user@]host[:port]/DIR.
         out: Run folder for what is learnt: checkpoints, metrics, and what is needed to go on after a kill. With ssh://
             it is a local one under runs/mirror, whose checkpoints are brought there.
@@ -77,12 +81,18 @@ def train(
     """
     if run is not None and data is None and out is None and not follow:
         from robot_rig.cli.session import Session
+        from robot_rig.stages.demonstrations import demonstrations_in
 
-        with Session(RunOptions(run, config, set, seed, goal_seed).begun(), Console()) as session:
-            return 0 if session.train().passed else 1
-    if run is not None or data is None or out is None:
+        options = RunOptions(run, config, set, seed, goal_seed)
+        shown = [] if demos is None else demonstrations_in(demos)
+        with Session(options if shown else options.begun(), Console()) as session:
+            if shown:
+                session.bring_in(shown)
+            return 0 if session.train() else 1
+    if run is not None or data is None or out is None or demos is not None:
         raise UserError(
-            "it must be said where to learn from", choices=["--run DIR", "--data DIR --out DIR", "... --follow"]
+            "it must be said where to learn from",
+            choices=["--run DIR [--demos DIR]", "--data DIR --out DIR", "... --follow"],
         )
     from robot_rig.cli.follow import run_following
 
@@ -192,6 +202,47 @@ def bench_seeds(
     if not seeds or not goal_seeds:
         raise UserError("no seed to run", next_step="name one behind --seeds and one behind --goal-seeds")
     return run_seeds(RunOptions(run, config, set), seeds, goal_seeds)
+
+
+def bench_demos(
+    run: Path = Path("runs/demos"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    demonstrations: int = 20,
+    config: Overlays = (),
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+) -> int:
+    """Imitation of demonstrations against random play on 20 goals, paired, for every seed; about a minute a seed.
+
+    The demonstrations are a scripted operator's, simulated. Exit code 1 when random play is not beaten (p < .05).
+
+    Args:
+        run: Folder of the runs; what is there already is gone on with.
+        seeds: Seeds of demonstrations and training.
+        demonstrations: How many, of 3 s each.
+        config: A preset or a YAML file laid over those of gcbc; may be given more than once.
+        set: One setting; may be given more than once.
+    """
+    from benchmarks.demonstrations import run as run_demos
+
+    if not seeds or demonstrations < 2:
+        raise UserError("there is nothing to compare", next_step="give a seed or more, and 2 demonstrations or more")
+    return run_demos(RunOptions(run, config, set), seeds, demonstrations)
+
+
+def bench_novelty(run: Path, count: int = 100) -> int:
+    """Does `rig goals` know what the robot has seen from what it has not? Pictures of the run's world and of others.
+
+    Exit code 1 when pictures of its own world are called new, or such that are nothing like it are not.
+
+    Args:
+        run: Run folder with a checkpoint, of the reach task.
+        count: Pictures of each world.
+    """
+    from benchmarks.novelty import run as run_novelty
+
+    if count < 1:
+        raise UserError(f"--count {count} shows nothing", next_step="give 1 or more")
+    return run_novelty(run, count)
 
 
 def bench_sim(rounds: int = 7) -> int:

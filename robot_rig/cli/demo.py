@@ -41,7 +41,7 @@ def run_demo(options: RunOptions, console: Console) -> int:
     console.print(f"run: {options.run}", highlight=False, soft_wrap=True)
     with Session(options, console) as session:
         session.collect()
-        if not session.train().passed:
+        if not session.train():
             return 1
         session.practise()
         found = session.examine()

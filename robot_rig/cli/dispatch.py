@@ -18,6 +18,7 @@ from robot_rig.cli import (
     commands,
     data_commands,
     exam_commands,
+    goal_commands,
     gripper_commands,
     live_commands,
     robot_commands,
@@ -42,11 +43,21 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "sign": commands.keys_sign,
     },
     "goals": {
-        "capture": robot_commands.goals_capture,
-        "list": robot_commands.goals_list,
-        "show": robot_commands.goals_show,
-        "delete": robot_commands.goals_delete,
-        "send": robot_commands.goals_send,
+        "capture": goal_commands.goals_capture,
+        "import": goal_commands.goals_import,
+        "list": goal_commands.goals_list,
+        "show": goal_commands.goals_show,
+        "sets": goal_commands.goals_sets,
+        "imagine": goal_commands.goals_imagine,
+        "delete": goal_commands.goals_delete,
+        "send": goal_commands.goals_send,
+    },
+    "bench": {
+        "sim": commands.bench_sim,
+        "tick": commands.bench_tick,
+        "seeds": commands.bench_seeds,
+        "demos": commands.bench_demos,
+        "novelty": commands.bench_novelty,
     },
     "calibrate": {
         "board": calibrate_commands.board,
@@ -65,7 +76,6 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "close": gripper_commands.gripper_close,
         "status": gripper_commands.gripper_status,
     },
-    "bench": {"sim": commands.bench_sim, "tick": commands.bench_tick, "seeds": commands.bench_seeds},
 }
 
 STAGES: Mapping[str, Callable[..., int]] = {
@@ -110,6 +120,9 @@ LESSON = """\
 
   [bold]rig reach --run runs/a --goal picture.png[/bold]   show it a picture and watch it go there
 
+  [bold]rig train --run runs/a --demos DIR[/bold]   learn from what people have shown too; --config gcbc: imitate them
+  [bold]rig goals imagine --run runs/a[/bold]   what the robot dreams of; also import (from a photo), show, sets
+
   [bold]rig eval --checkpoint FOLDER[/bold]   one checkpoint, on goals that you choose, also over ROS
   [bold]rig compare EXAM EXAM[/bold]   which of them ended closer, goal by goal, or that these goals cannot tell
   [bold]rig data lag RUN[/bold]             how far the arm trails its actions, for control.lag_s
@@ -131,7 +144,7 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop
   [bold]rig soak[/bold]                 practise unattended for hours while faults come, in a graph of its own
   [bold]rig calibrate crop[/bold]       the camera's window; also board, intrinsics, handeye, latency, check, ...
-  [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also list, show, delete, send
+  [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also import, list, show, sets, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.
 Only the words for an arm in the ROS graph can move a real one, and rig eval --backend ros.

@@ -43,7 +43,8 @@ def evaluate(
     Args:
         run: Run folder; with --checkpoint, the run whose settings hold, where the checkpoint does not lie in one.
         checkpoint: Checkpoint folder, as RUN/checkpoints/practice-001000.
-        goals: Folder of goal pictures, such as `rig goals capture` makes; without it, the goals of --goal-seed.
+        goals: A set of goals, as `rig goals sets` lists them, or a folder of goal pictures, such as `rig goals capture`
+            makes; without it, the goals of --goal-seed.
         count: How many goals; of pictures, the first by name.
         out: Folder for the exam of a checkpoint.
         backend: sim: beside the simulator, in this process; ros: over a live ROS graph.
@@ -55,7 +56,7 @@ def evaluate(
     options = RunOptions(run or Path(), config, set, seed, goal_seed)
     if checkpoint is not None:
         if goals is not None and goal_seed is not None:
-            raise UserError("goals are pictures or drawn by a seed", choices=["--goals FOLDER", "--goal-seed SEED"])
+            raise UserError("goals are pictures or drawn by a seed", choices=["--goals SET", "--goal-seed SEED"])
         from robot_rig.cli.checkpoint_exam import Wanted, run_exam
 
         if backend == "ros":

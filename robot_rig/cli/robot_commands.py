@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -16,11 +16,7 @@ from rich.console import Console
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 
-if TYPE_CHECKING:
-    from robot_rig.goal_library import GoalLibrary
-
 Overlays = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
-GOALS = Path("goals")
 
 
 def doctor(
@@ -136,64 +132,6 @@ def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ())
     return mark_box(loaded(config, set), out, Console(), sys.stdin)
 
 
-def goals_capture(
-    name: tyro.conf.Positional[str], goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
-) -> int:
-    """Keep what the policy's camera sees now as the goal NAME: goals/NAME.png and its note, NAME.yaml."""
-    require_ros()
-    from robot_rig.cli.goals import capture
-
-    return capture(_library(goals, config, set), name, Console())
-
-
-def goals_list(goals: Path = GOALS, config: Overlays = (), set: Overlays = ()) -> int:
-    """The goals there are, and whether this camera can use them."""
-    from robot_rig.cli.goals import table
-
-    return table(_library(goals, config, set), Console())
-
-
-def goals_show(
-    names: tyro.conf.Positional[tuple[str, ...]] = (), goals: Path = GOALS, config: Overlays = (), set: Overlays = ()
-) -> int:
-    """Draw goals (all when none is named) on one sheet under goals/sheets and print its path; nothing moves."""
-    from robot_rig.cli.goals import show
-
-    return show(_library(goals, config, set), names, Console())
-
-
-def goals_delete(name: tyro.conf.Positional[str], goals: Path = GOALS) -> int:
-    """Delete the goal NAME, picture and note."""
-    _library(goals, (), ()).delete(name)
-    return 0
-
-
-def goals_send(
-    name: tyro.conf.Positional[str],
-    goals: Path = GOALS,
-    stay: bool = False,
-    config: Overlays = (),
-    set: Overlays = (),
-) -> int:
-    """Show the goal NAME to the policy: an arm that is enabled goes there.
-
-    Args:
-        name: Which goal.
-        goals: Folder of the goals.
-        stay: Keep showing it, to whoever comes later too, until Ctrl-C.
-        config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
-        set: One setting; may be given more than once.
-    """
-    require_ros()
-    from robot_rig.cli.goals import send
-    from robot_rig.nodes import goal_node
-
-    library = _library(goals, config, set)
-    if stay:
-        return goal_node.main(["--goal", str(library.load(name).path), *config_words(config, set)])
-    return send(library, name, Console())
-
-
 def config_words(config: Sequence[str], sets: Sequence[str]) -> list[str]:
     """The options of a node that say the same."""
     return [*(word for one in config for word in ("--config", one)), *(word for one in sets for word in ("--set", one))]
@@ -204,12 +142,6 @@ def loaded(config: Sequence[str], sets: Sequence[str]) -> Config:
     from robot_rig.config_files import load_config
 
     return load_config(config, sets)
-
-
-def _library(folder: Path, config: Sequence[str], sets: Sequence[str]) -> GoalLibrary:
-    from robot_rig.goal_library import GoalLibrary
-
-    return GoalLibrary(folder, loaded(config, sets))
 
 
 def require_ros() -> None:

@@ -7,8 +7,9 @@ demo and the commands of a person are the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -18,14 +19,14 @@ from robot_rig.cli.progress import stage_bar
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Evaluation
 from robot_rig.keys import TrainerKey, key_folder
-from robot_rig.learning.health import HealthReport
 from robot_rig.metrics import MetricsLog
 from robot_rig.report import write_report
 from robot_rig.report_film import Film, thirds, write_film
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import collect, where_play_ended
+from robot_rig.stages.demonstrations import bring_in
 from robot_rig.stages.examine import candidates, examine, results
-from robot_rig.stages.learn import Learning
+from robot_rig.stages.learn import SAVED, Learning
 from robot_rig.stages.practice import Practice
 from robot_rig.stages.reporting import gather, load_health, save_health
 from robot_rig.stages.shipping import ship
@@ -36,6 +37,9 @@ from sim.rig import SimRig
 STAGES = ("collect", "train", "practice", "eval", "report")
 METRICS_EVERY = 10
 """Updates between two logged metrics."""
+
+LOSS = {"rig": "critic_loss", "gcbc": "imitation_loss"}
+"""What the bar shows of an agent."""
 
 
 class Session:
@@ -68,8 +72,16 @@ class Session:
             finally:
                 rig.close()
 
-    def train(self) -> HealthReport:
-        """Stage 2: the VAE and its check."""
+    def bring_in(self, paths: Sequence[Path]) -> None:
+        """Before stage 2: the demonstrations among `paths`, copied into the run. Raises UserError when none is one."""
+        learnt = self.run.load_arrays(SAVED, next_step="delete it and run `rig train` to learn anew from the log")
+        with stage_bar(self._console, "demonstrations", len(paths)) as advance:
+            brought = bring_in(self.run, paths, "learnt" if learnt else "first", lambda done: advance(done, "files"))
+        for sentence in brought.told():
+            self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+    def train(self) -> bool:
+        """Stage 2: the VAE and its check; whether the agent may learn on it."""
         # Signing comes at the end of hours; a key that cannot be had is to be known now.
         TrainerKey.own(key_folder())
         with self._stage("train"):
@@ -80,26 +92,30 @@ class Session:
                 save_health(self.run, learning.check_health())
         health = load_health(self.run)
         verdict = "fit to practise on" if health.passed else "NOT fit to practise on"
+        if not health.passed and health.serves(self.config.agent.kind):
+            verdict += ", but imitation needs no reward and goes on"
         self._console.print(f"VAE check, from pictures alone: {verdict}", *health.findings, sep="\n  ")
-        return health
+        return health.serves(self.config.agent.kind)
 
     def practise(self) -> None:
         """Stage 3: practice on imagined goals, with a checkpoint now and then."""
         health = load_health(self.run)
-        if not health.passed:
+        if not health.serves(self.config.agent.kind):
             raise UserError("the VAE failed its check: practice would be wasted", next_step="see `rig train`")
         settings = self.config.practice
         with self._stage("practice"):
             learning = Learning(self.run, self.config)
             with stage_bar(self._console, "3 learn from play", settings.pretrain_updates) as advance:
-                learning.begin_practice(self._logging("td3", advance, "critic_loss"), health.lag)
+                learning.begin_practice(self._logging("td3", advance, LOSS[self.config.agent.kind]), health.lag)
             if not settings.steps:
                 # What an arm on the network has played can be learnt from without a simulated one to practise on.
                 ship(self.run, self.config, learning.trainer, 0)
                 return
             rig = SimRig(self.config, self.config.seed)
             try:
-                rig.load_state(where_play_ended(self.run))
+                # After demonstrations alone there is no such place: the arm begins at home.
+                if ended := where_play_ended(self.run):
+                    rig.load_state(ended)
                 practice = Practice(self.config, rig, learning)
                 ship(self.run, self.config, learning.trainer, practice.steps)
                 with stage_bar(self._console, "3 practice", settings.steps) as advance:
@@ -110,7 +126,7 @@ class Session:
     def _practise(self, practice: Practice, learning: Learning, advance: Callable[[int, str], None]) -> None:
         def progress(steps: int, metrics: Mapping[str, float]) -> None:
             self._metrics.add("td3", learning.trainer.updates, metrics)
-            advance(steps, f"critic {metrics.get('critic_loss', 0.0):.3f}")
+            advance(steps, f"loss {metrics.get(LOSS[self.config.agent.kind], 0.0):.3f}")
 
         while not practice.finished:
             practice.until(practice.steps + self.config.practice.snapshot_every_steps, progress)

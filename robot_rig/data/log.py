@@ -23,7 +23,7 @@ from robot_rig.arrays import read_only
 from robot_rig.data import episode as schema
 from robot_rig.data.durable_file import DurableFile
 from robot_rig.data.salvage import Salvaged, meta_checksum, salvage
-from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Step
+from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Source, Step
 from robot_rig.disk import sync
 from robot_rig.errors import UserError
 
@@ -296,4 +296,5 @@ def as_episode(path: Path, log: Salvaged) -> Episode:
         goal=log.goal,
         truncated=log.closing is None,
         meta={**log.meta, "lost": log.damage} if log.damage else log.meta,
+        human=np.array([step.action.source is Source.HUMAN for step in steps], np.bool_),
     )

@@ -10,7 +10,7 @@ import os
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ class Replay:
         if self._handle is not None:
             weakref.finalize(self, os.close, self._handle)
         self._action = np.empty((capacity_pictures, action_dim), np.float32)
+        self._human = np.empty(capacity_pictures, np.bool_)
         self._frame_rows = np.empty(capacity_pictures, np.int32)
         self._latents: Float32s | None = None
         self._encoder_id: str | None = None
@@ -82,9 +83,14 @@ class Replay:
         return self._frame_rows[: self._frames].astype(np.int64)
 
     @property
+    def human_steps(self) -> int:
+        """How many of the transitions a person commanded."""
+        return int(self._human[: len(self)].sum())
+
+    @property
     def bytes_per_transition(self) -> float:
         """What is held beside the pictures, in bytes a transition, counted from the arrays."""
-        beside: list[NDArray[Any]] = [self._action[: len(self)], self._spans]
+        beside: list[NDArray[Any]] = [self._action[: len(self)], self._human[: len(self)], self._spans]
         beside.append(self._frame_rows[: self._frames])
         if self._latents is not None:
             beside.append(self._latents[: self._rows])
@@ -105,6 +111,7 @@ class Replay:
         if episode.goal is not None:
             self._pictures[last + 1] = episode.goal
         self._action[transition : transition + steps] = episode.executed_action
+        self._human[transition : transition + steps] = episode.human
         self._frame_rows[self._frames : self._frames + steps + 1] = np.arange(first, last + 1)
         span = _Span(first, last, -1 if episode.goal is None else last + 1, transition)
         self._spans = np.vstack([self._spans, span])
@@ -156,22 +163,28 @@ class Replay:
     # -- samplers ---------------------------------------------------------------------------------------------------
 
     def transitions(
-        self, rng: np.random.Generator, batch: int, mix: tuple[float, float, float], lag: int = 0
+        self,
+        rng: np.random.Generator,
+        batch: int,
+        mix: tuple[float, float, float],
+        lag: int = 0,
+        whose: Literal["everybody", "people"] = "everybody",
     ) -> Transitions:
         """`batch` transitions with relabelled goals in the fractions `mix` = (rollout, imagined, future) (R9).
 
         What an action does shows `lag` steps late in the pictures: it is paired with the frames that show it, and the
-        first `lag` frames of an episode begin no transition. Transitions are uniform. Kinds come sorted, each in a
-        count of batch * mix rounded up or down by one common draw (systematic sampling): right on average and never off
-        by one. A rollout goal is the episode's own, or an imagined one when it has none; an imagined goal is row -1; a
-        future goal is uniform over the rest of the same episode, the transition's own next frame included.
+        first `lag` frames of an episode begin no transition. Transitions are uniform, over all or over those that
+        people commanded. Kinds come sorted, each in a count of batch * mix rounded up or down by one common draw
+        (systematic sampling): right on average and never off by one. A rollout goal is the episode's own, or an
+        imagined one when it has none; an imagined goal is row -1; a future goal is uniform over the rest of the same
+        episode, the transition's own next frame included.
         """
         if abs(sum(mix) - 1.0) > MIX_TOLERANCE or min(mix) < 0.0:
             raise ValueError(f"mix must be three fractions that add up to 1, is {mix}")
         ends = np.cumsum(np.maximum(self._spans[:, 1] - self._spans[:, 0] - lag, 0))
         if len(ends) == 0 or ends[-1] == 0:
             raise UserError("the replay holds no transition", next_step="collect some episodes first")
-        drawn = rng.integers(ends[-1], size=batch)
+        drawn = rng.integers(ends[-1], size=batch) if whose == "everybody" else self._by_people(rng, batch, ends)
         episode = np.searchsorted(ends, drawn, side="right")
         spans = self._spans[episode]
         step = drawn - np.concatenate([[0], ends])[episode]
@@ -188,6 +201,16 @@ class Replay:
         return Transitions(
             frame=frame, next_frame=frame + 1, goal=goal, kind=kind, action=self._action[spans[:, 3] + step]
         )
+
+    def _by_people(self, rng: np.random.Generator, batch: int, ends: Ints) -> Ints:
+        """Numbers of `batch` transitions that people commanded; `ends` counts the transitions up to each episode."""
+        counts = np.diff(ends, prepend=0)
+        actions = np.arange(ends[-1]) + np.repeat(self._spans[:, 3] - (ends - counts), counts)
+        theirs = np.flatnonzero(self._human[actions])
+        if len(theirs) == 0:
+            raise UserError("the replay holds no step of a person", next_step="bring some in with `rig train --demos`")
+        drawn: Ints = theirs[rng.integers(len(theirs), size=batch)]
+        return drawn
 
     def frames(self, rng: np.random.Generator, batch: int, weights: Floats | None = None) -> Ints:
         """Rows (B,) of camera frames with replacement: uniform, or in proportion to `weights`, one per `frame_rows`."""

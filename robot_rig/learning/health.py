@@ -52,6 +52,10 @@ class HealthReport:
     findings: tuple[str, ...]
     scores: Mapping[str, float]
 
+    def serves(self, agent: str) -> bool:
+        """Whether an agent of that kind may learn on it: one that imitates needs no reward, only something to see."""
+        return self.passed or (agent == "gcbc" and self.scores["active_dimensions"] >= LEAST_DIMENSIONS)
+
     @property
     def lag(self) -> int:
         """Steps by which the pictures trail the actions; 0 where the latents say nothing."""

@@ -24,6 +24,7 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import LatentPolicy, RandomPolicy
 from robot_rig.learning.views import goal_distance, reconstruct
 from robot_rig.loops.live_episodes import ArmView, LiveEpisodes
+from robot_rig.nodes.heat_watch import HeatWatch
 from robot_rig.nodes.intake import listen
 from robot_rig.nodes.policy_process import Inbox, Outlets, PolicyProcess
 from robot_rig.nodes.policy_views import Eyes, PolicyViews, Screens
@@ -86,8 +87,8 @@ class Scheduling:
     cpus: tuple[int, ...]
 
 
-def arm_view(report: ArmReport, meaning: str) -> ArmView:
-    """What a policy whose actions have this `meaning` takes from the arm process's report."""
+def arm_view(report: ArmReport, meaning: str, heat: str) -> ArmView:
+    """What a policy whose actions have this `meaning` takes from the arm process's report; `heat`: see `HeatWatch`."""
     executed = None if report.executed is None else report.executed.value
     return ArmView(
         report.stamp,
@@ -96,11 +97,11 @@ def arm_view(report: ArmReport, meaning: str) -> ArmView:
         report.at_home,
         report.executed_seq,
         executed,
-        _objection(report, meaning),
+        _objection(report, meaning, heat),
     )
 
 
-def _objection(report: ArmReport, meaning: str) -> str:
+def _objection(report: ArmReport, meaning: str, heat: str) -> str:
     if report.master != "ok":
         return "the ROS master does not answer"
     if report.meaning != meaning:
@@ -108,7 +109,7 @@ def _objection(report: ArmReport, meaning: str) -> str:
             f"the arm process takes an action as {report.meaning or 'something that it does not say'}, and this policy "
             f"gives it as {meaning}: start both with the same config"
         )
-    return ""
+    return heat
 
 
 class HomeService:
@@ -165,7 +166,10 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, meaning: str, scheduling
         clock.sleep_until(clock.now() + LAST_WORD_S)
 
     node.closing(end)
-    connect(node, inbox, process, meaning)
+    heat = HeatWatch()
+    heat.start()
+    node.closing(heat.close)
+    connect(node, inbox, process, meaning, heat)
     views = show(node, actor, inbox, process, clock)
 
     def tick() -> None:
@@ -180,8 +184,8 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, meaning: str, scheduling
     return Running(process, views)
 
 
-def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str) -> None:
-    """Subscribe to what the policy, whose actions have this `meaning`, hears."""
+def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str, heat: HeatWatch) -> None:
+    """Subscribe to what the policy, whose actions have this `meaning`, hears; `heat` has a say in what may begin."""
     stamps = node.stamps
 
     def take_frame(frame: Frame) -> None:
@@ -192,7 +196,7 @@ def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str) -> N
 
     def take_arm(report: ArmReport) -> None:
         nonlocal told
-        view = arm_view(report, meaning)
+        view = arm_view(report, meaning, heat.objection)
         if view.objection and view.objection != told:
             log.error("no episode begins: %s", view.objection)
         told = view.objection

@@ -71,7 +71,9 @@ def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:
     """
     saved = run.load_arrays(CONTINUATION, next_step=ANEW)
     # One whole episode may lie there: a kill between the end of the first and its save.
-    if not saved and sum(not episode.truncated for episode in EpisodeStore(run.episodes).read_new(())) > 1:
+    store = EpisodeStore(run.episodes)
+    played = (episode for stage in (PLAY, HELD_OUT) for episode in store.read_new((), stage))
+    if not saved and sum(not episode.truncated for episode in played) > 1:
         raise UserError(f"the run in {run.path} has lost where its random play ended (state)", next_step=ANEW)
     return saved
 

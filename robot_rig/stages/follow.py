@@ -130,10 +130,13 @@ class Following:
         play = [self._read(id) for id in self._known]
         health = health_check(self.trainer.vae, play, self._aside)
         save_health(self._run, health)
-        verdict = "fit to practise on" if health.passed else "NOT fit to practise on; more play is waited for"
+        serves = health.serves(self._config.agent.kind)
+        verdict = "fit to practise on" if health.passed else "NOT fit to practise on"
+        if not health.passed:
+            verdict += ", but imitation needs no reward" if serves else "; more play is waited for"
         for sentence in (f"VAE check, from pictures alone: {verdict}", *health.findings):
             self._reports.say(sentence)
-        if health.passed:
+        if serves:
             for episode in self._aside:
                 self._learn_from(episode)
             self._aside = []

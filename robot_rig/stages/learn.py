@@ -21,6 +21,7 @@ from robot_rig.learning.health import HealthReport, health_check
 from robot_rig.learning.training_state import from_arrays, to_arrays
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import ANEW, CONTINUATION, COUNTED, HELD_OUT, PLAY
+from robot_rig.stages.demonstrations import DEMONSTRATED, HELD_BACK
 from robot_rig.trainer import Trainer
 
 SAVED = "learning"
@@ -36,25 +37,43 @@ Progress = Callable[[int, Mapping[str, float]], None]
 class Learning:
     """Trainer and replay of `run`, restored to where they were saved last, and what was saved beside them.
 
-    `extra` holds the arrays that others (practice) gave to `save`. Raises UserError when there is no random play.
+    `extra` holds the arrays that others (practice) gave to `save`. Raises UserError when there is nothing to learn.
     """
 
     def __init__(self, run: RunFolder, config: Config) -> None:
         self.config = config
         self.store = EpisodeStore(run.episodes)
         self._run = run
-        play = (episode for stage in (PLAY, HELD_OUT) for episode in self.store.read_new((), stage))
-        logged = sum(len(episode.frames) + 1 for episode in play)
-        self.trainer = Trainer(config, Replay(_capacity(config, logged), len(config.control.axes), None))
+        capacity = _capacity(config, self._pictures(PLAY, HELD_OUT), self._pictures(DEMONSTRATED, HELD_BACK))
+        self.trainer = Trainer(config, Replay(capacity, len(config.control.axes), None))
         self._ids: list[str] = []
         self.extra = run.load_arrays(SAVED, next_step="delete it and run `rig train` to learn anew from the log")
         ids = self.extra.pop("episodes", None)
-        for episode in self._read(self._whole(PLAY) if ids is None else ids.tolist()):
+        for episode in self._read(self._first() if ids is None else ids.tolist()):
             self.ingest(episode)
         state = {key: self.extra.pop(key) for key in list(self.extra) if key.startswith("trainer.")}
         if state:
             named = {key.removeprefix("trainer."): value for key, value in state.items()}
             self.trainer.load_state_dict(from_arrays(named))
+
+    def _pictures(self, *stages: str) -> int:
+        """How many pictures the log holds of `stages`, a goal in each episode included."""
+        played = (episode for stage in stages for episode in self.store.read_new((), stage))
+        return sum(len(episode.frames) + 1 for episode in played)
+
+    def _first(self) -> list[str]:
+        """Ids of what is learnt from before the VAE's check: play, and what people have shown."""
+        shown = self._shown(DEMONSTRATED)
+        return [*(self._whole(PLAY) if self.store.paths(PLAY) or not shown else ()), *shown]
+
+    def _held_out(self) -> list[str]:
+        """Ids of what the VAE has not learnt from when it is checked. Raises UserError when there is none."""
+        shown = self._shown(HELD_BACK)
+        return [*(self._whole(HELD_OUT) if self.store.paths(HELD_OUT) or not shown else ()), *shown]
+
+    def _shown(self, stage: str) -> list[str]:
+        """Ids of demonstrations; a person who ends one early has shown something all the same."""
+        return [episode.id for episode in self.store.read_new((), stage) if len(episode)]
 
     def _whole(self, stage: str) -> list[str]:
         """Ids of the episodes of `stage` that were not cut short."""
@@ -84,7 +103,7 @@ class Learning:
 
     def train_vae(self, progress: Progress) -> None:
         """Bring the VAE to `config.vae.updates` updates. Raises UserError when it could not be judged afterwards."""
-        self._whole(HELD_OUT)
+        self._held_out()
         trainer, goal = self.trainer, self.config.vae.updates
         while trainer.vae_updates < goal:
             chunk = min(SAVE_EVERY_UPDATES, goal - trainer.vae_updates)
@@ -93,10 +112,10 @@ class Learning:
 
     def check_health(self) -> HealthReport:
         """Judge the VAE on the held-out episodes, from pictures and actions alone; nothing is changed."""
-        return health_check(self.trainer.vae, self._read(self._whole(PLAY)), self._read(self._whole(HELD_OUT)))
+        return health_check(self.trainer.vae, self._read(self._first()), self._read(self._held_out()))
 
     def begin_practice(self, progress: Progress, lag: int = 0) -> None:
-        """Make the agent and let it learn from random play for `config.practice.pretrain_updates` updates (R16).
+        """Make the agent and let it learn from what there is for `config.practice.pretrain_updates` updates (R16).
 
         `lag`: steps by which the pictures trail the actions, as the health check found it.
         The held-out episodes have done their duty and join the replay.
@@ -105,7 +124,7 @@ class Learning:
         if trainer.vae_updates < self.config.vae.updates:
             raise UserError(f"the VAE in {self._run.path} is not trained", next_step="run `rig train` on it first")
         if not trainer.practising:
-            for episode in self._read(self._whole(HELD_OUT)):
+            for episode in self._read(self._held_out()):
                 self.ingest(episode)
             trainer.begin_practice(lag)
         while trainer.updates < goal:
@@ -117,12 +136,12 @@ class Learning:
         return [read_episode(self._run.episodes / f"{id}.mcap") for id in ids]
 
 
-def _capacity(config: Config, logged: int) -> int:
+def _capacity(config: Config, logged: int, shown: int) -> int:
     """Pictures the run can come to: one a step, and at each episode's end one more, and its goal.
 
-    An arm that played by the clock may have `logged` more than the configured steps.
+    An arm that played by the clock may have `logged` more than the configured steps; people have `shown` their own.
     """
     collect, practice = config.collect, config.practice
     episodes = (collect.steps + collect.held_out_steps) // collect.episode_steps + 2
     play = collect.steps + collect.held_out_steps + 2 * episodes
-    return max(play, logged) + practice.steps + 2 * (practice.steps // practice.episode_steps + 1)
+    return max(play, logged) + shown + practice.steps + 2 * (practice.steps // practice.episode_steps + 1)

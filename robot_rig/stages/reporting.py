@@ -33,12 +33,20 @@ from robot_rig.report_data import (
 )
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT, PLAY
+from robot_rig.stages.demonstrations import DEMONSTRATED, HELD_BACK
 from robot_rig.stages.examine import DO_NOTHING, INDEX, RANDOM, results
 from robot_rig.stages.practice import PRACTICE
 from robot_rig.stages.shipping import checkpoints, load_policy
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
-PURPOSES = {"random play": PLAY, "held-out play": HELD_OUT, "practice": PRACTICE}
+PURPOSES = {
+    "random play": PLAY,
+    "held-out play": HELD_OUT,
+    "demonstrations": DEMONSTRATED,
+    "held-back demonstrations": HELD_BACK,
+    "practice": PRACTICE,
+}
+SHOWN_BY_PEOPLE = (DEMONSTRATED, HELD_BACK)
 SHOWN_RECONSTRUCTIONS = 12
 SHOWN_IMAGINED = 3
 TRAVERSAL = np.linspace(-2.0, 2.0, 9)
@@ -64,10 +72,11 @@ SHOWN_SCORES = {
 def count_steps(run: RunFolder) -> dict[str, int]:
     """Environment steps by purpose: every step in the log, those of interrupted attempts included.
 
-    A file that was killed before its first step counts none.
+    A file that was killed before its first step counts none. Demonstrations are told of where there are any.
     """
     store = EpisodeStore(run.episodes)
-    return {purpose: sum(map(len, store.read_new((), stage))) for purpose, stage in PURPOSES.items()}
+    counted = {purpose: sum(map(len, store.read_new((), stage))) for purpose, stage in PURPOSES.items()}
+    return {purpose: steps for purpose, steps in counted.items() if steps or PURPOSES[purpose] not in SHOWN_BY_PEOPLE}
 
 
 def save_health(run: RunFolder, health: HealthReport) -> None:
@@ -139,7 +148,7 @@ def gather(run: RunFolder, config: Config, wall_s: Mapping[str, float]) -> Repor
         metrics=_series(run),
         # The encoder as it was before practice: afterwards it has been tuned on the held-out frames too.
         reconstructions=_reconstructions(run, load_policy(next(iter(shipped.values()))).encoder),
-        traversal=Traversal(TRAVERSAL, traverse(policy, _play_frames(run, PLAY), TRAVERSAL)),
+        traversal=Traversal(TRAVERSAL, traverse(policy, _frames(run, PLAY, DEMONSTRATED), TRAVERSAL)),
         imagined=_imagined(run, config),
         health=_health_scores(health),
         health_findings=health.findings,
@@ -162,6 +171,7 @@ def _curve(found: Mapping[str, Evaluation], shipped: Mapping[int, Path], play_st
 def _series(run: RunFolder) -> list[Series]:
     vae, agent = read_metrics(run.metrics, "vae"), read_metrics(run.metrics, "td3")
     shown = (
+        (agent, "imitation_loss", "Imitation loss", "squared action", "update"),
         (vae, "reconstruction", "VAE reconstruction", "nats a picture", "VAE update"),
         (vae, "kl", "VAE information", "nats a picture", "VAE update"),
         (agent, "critic_loss", "Critic loss", "squared value", "TD3 update"),
@@ -170,12 +180,13 @@ def _series(run: RunFolder) -> list[Series]:
     return [Series(title, unit, of, curves[name]) for curves, name, title, unit, of in shown if name in curves]
 
 
-def _play_frames(run: RunFolder, stage: str) -> Bytes:
-    return np.concatenate([episode.frames for episode in EpisodeStore(run.episodes).read_new((), stage)])
+def _frames(run: RunFolder, *stages: str) -> Bytes:
+    store = EpisodeStore(run.episodes)
+    return np.concatenate([episode.frames for stage in stages for episode in store.read_new((), stage)])
 
 
 def _reconstructions(run: RunFolder, encoder: Encoder) -> Reconstructions:
-    frames = _play_frames(run, HELD_OUT)
+    frames = _frames(run, HELD_OUT, HELD_BACK)
     frames = frames[np.linspace(0, len(frames) - 1, SHOWN_RECONSTRUCTIONS).astype(int)]
     return Reconstructions(frames, reconstruct(encoder, frames))
 

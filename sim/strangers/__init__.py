@@ -1,4 +1,4 @@
-"""Files from strangers, and what comes of reading them: rows 16-19, 46-50, 57 and 58 of the fault table.
+"""Files from strangers, and what comes of reading them: rows 16-19, 46-51, 57 and 58 of the fault table.
 
 `attack` forges one hostile (or, now and then, honest) file by its seed and has it read in a process of its own, which
 is watched. Called by tests/faults. Nothing here is needed to run a robot.

@@ -16,20 +16,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.strangers import archives, pickles, pictures, settings, tensors
+from sim.strangers import archives, goals, pickles, pictures, settings, tensors
 from sim.strangers.forgery import Forger, Forgery
 from sim.strangers.originals import originals
+
+
+def _one_of(*forgers: Forger) -> Forger:
+    """A forger that lets one of `forgers`, by the seed, do it."""
+    return lambda rng, folder, made: forgers[rng.integers(len(forgers))](rng, folder, made)
+
 
 ROWS: dict[int, Forger] = {
     16: tensors.flipped_bit,
     17: tensors.torn,
     18: tensors.no_numbers,
     19: tensors.misfit,
-    46: pictures.wrong,
-    47: pictures.misplaced,
-    48: pictures.bomb,
-    49: settings.malformed,
+    46: _one_of(pictures.wrong, goals.wrong_photo),
+    47: _one_of(pictures.misplaced, goals.misplaced_goal),
+    48: _one_of(pictures.bomb, goals.photo_bomb),
+    49: _one_of(settings.malformed, goals.hostile_words),
     50: settings.beyond_ceilings,
+    51: goals.other_camera,
     57: pickles.pickled,
     58: archives.archive,
 }

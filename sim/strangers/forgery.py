@@ -15,7 +15,7 @@ CANARY = "code-was-run"
 
 
 class Forgery(NamedTuple):
-    """`target` is what the reader called `reader` is given: a path, or the name of a goal in the folder `place`."""
+    """`target` is what the reader called `reader` is given: a path, or, a line each, a folder and a goal or set."""
 
     name: str
     reader: str
@@ -27,6 +27,7 @@ class Originals(NamedTuple):
     """Honest files of every kind, made once: what forgers start from and what readers are warmed up with."""
 
     picture: Path
+    photo: Path
     goals: Path
     checkpoint: Path
     other_checkpoint: Path
@@ -39,8 +40,10 @@ class Originals(NamedTuple):
 
     def honest(self) -> list[tuple[str, str]]:
         """(reader, target) of everything that must be read."""
-        readers = ("picture", "checkpoint", "settings", "evaluation", "episode", "bag", "run")
-        return [*((name, str(getattr(self, name))) for name in readers), ("goal", f"{self.goals}\ngood")]
+        readers = ("picture", "photo", "checkpoint", "settings", "evaluation", "episode", "bag", "run")
+        of_goals = [("goal", f"{self.goals}\ngood"), ("set", f"{self.goals}\ncorners")]
+        by_path = ("goal path", str(self.goals / "good.png"))
+        return [*((name, str(getattr(self, name))) for name in readers), *of_goals, by_path]
 
 
 Forger = Callable[[np.random.Generator, Path, Originals], Forgery]

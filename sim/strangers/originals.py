@@ -19,6 +19,7 @@ from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Executed, Frame, Goa
 from robot_rig.evaluation import Evaluation, Rollout
 from robot_rig.evaluation_files import save_evaluation
 from robot_rig.goal_library import GoalLibrary
+from robot_rig.goal_sets import GoalSets
 from robot_rig.learning.checkpoint import Manifest, write_checkpoint
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionNet
@@ -48,10 +49,12 @@ def originals() -> Originals:
     names = [f"{name}.yaml" if name == "settings" else name for name in Originals._fields]
     made = Originals(*(folder / name for name in names))
     save_picture(made.picture, _picture(0))
+    save_picture(made.photo, np.random.default_rng(10).integers(0, 256, (480, 640, 3), dtype=np.uint8))
     library = GoalLibrary(made.goals, Config())
     library.capture(
         "good", Frame(3, 1.0, _picture(1)), datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc), "/camera"
     )
+    GoalSets(library).make("corners", ["good"])
     _checkpoint(made.checkpoint, LATENTS, seed=0)
     _checkpoint(made.other_checkpoint, LATENTS, seed=1)
     _checkpoint(made.wide_checkpoint, OTHER_LATENTS, seed=0)

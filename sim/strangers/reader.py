@@ -25,10 +25,11 @@ from robot_rig.data.log import read_episode
 from robot_rig.errors import UserError
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.goal_library import GoalLibrary
+from robot_rig.goal_sets import GoalSets
 from robot_rig.learning.runtime import use_one_core
 from robot_rig.runs import RunFolder
 from robot_rig.stages.shipping import load_checkpoint
-from robot_rig.vision import load_goal_picture
+from robot_rig.vision import load_goal_picture, load_photo
 
 MEMORY_HEADROOM = 2 << 30
 """What a reader may claim at most: a weakness shall not take the machine down."""
@@ -50,9 +51,21 @@ def _goal(place_and_name: str) -> None:
     GoalLibrary(Path(place), Config()).load(name)
 
 
+def _set(place_and_name: str) -> None:
+    place, _, name = place_and_name.partition("\n")
+    GoalSets(GoalLibrary(Path(place), Config())).load(name)
+
+
+def _goal_path(path: str) -> None:
+    GoalLibrary(Path(path).parent, Config()).import_picture(Path(path), 0.0)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "picture": load_goal_picture,
+    "photo": load_photo,
     "goal": _goal,
+    "goal path": _goal_path,
+    "set": _set,
     "checkpoint": lambda path: load_checkpoint(Path(path)),
     "settings": lambda path: load_config([path], []),
     "evaluation": lambda path: load_evaluation(Path(path)),

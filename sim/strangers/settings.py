@@ -49,13 +49,19 @@ def malformed(rng: np.random.Generator, folder: Path, originals: Originals) -> F
     if kind == 0:
         path.write_bytes(flipped(rng, originals.settings.read_bytes()))
         return Forgery("flipped bit", "settings", str(path), "either")
-    if kind == 1:
-        name, text = _endless(rng)
-    else:
-        name = str(rng.choice(sorted(AMBIGUOUS)))
-        text = AMBIGUOUS[name]
+    name, text = _endless(rng) if kind == 1 else _ambiguous(rng)
     path.write_bytes(text.encode(errors="surrogateescape"))
     return Forgery(name, "settings", str(path))
+
+
+def hostile(rng: np.random.Generator) -> tuple[str, str]:
+    """(name, text) of one of all these, for another reader of YAML."""
+    return _endless(rng) if rng.random() < 0.3 else _ambiguous(rng)
+
+
+def _ambiguous(rng: np.random.Generator) -> tuple[str, str]:
+    name = str(rng.choice(sorted(AMBIGUOUS)))
+    return name, AMBIGUOUS[name]
 
 
 def _endless(rng: np.random.Generator) -> tuple[str, str]:

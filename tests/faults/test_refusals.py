@@ -1,4 +1,4 @@
-"""Strangers' files are refused at once, in little memory, in one sentence, and run no code (rows 16-19, 46-50, 57, 58).
+"""Strangers' files are refused at once, in little memory, in one sentence, and run no code (rows 16-19, 46-51, 57, 58).
 
 Each attack is forged by a seed and read by a process that is watched; see `sim.strangers`.
 """

@@ -340,6 +340,6 @@ def test_a_named_checkpoint_acts_wherever_it_lies_if_its_trainer_is_believed(tmp
 )
 def test_no_policy_leads_an_arm_that_takes_its_actions_for_something_else(meaning: str, master: str, said: str) -> None:
     report = ArmReport(1.0, Mode.ACTIVE, (), Verdict(Outcome.PASSED), None, -1, None, -1, True, master, meaning=meaning)
-    objection = arm_view(report, CONFIG.control.meaning).objection
+    objection = arm_view(report, CONFIG.control.meaning, "").objection
     assert said in objection
     assert bool(objection) == bool(said)

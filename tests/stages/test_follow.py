@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.replay import Replay
@@ -28,12 +30,13 @@ EPISODES = play(episodes=len(STAGES), steps=50, seed=3, name="blob")
 Curve = list[tuple[str, int, tuple[tuple[str, float], ...]]]
 
 
-def write(log: EpisodeStore, stage: str, episode: Episode, steps: int) -> EpisodeWriter:
-    """The first `steps` steps of `episode` as the log's next file, not yet closed."""
+def write(log: EpisodeStore, stage: str, episode: Episode, steps: int, human: range = range(0)) -> EpisodeWriter:
+    """The first `steps` steps of `episode` as the next file, not yet closed; a person commanded those in `human`."""
     writer = EpisodeWriter(log.next_path(stage), 2, None, {"stage": stage})
     for i in range(steps):
         frame = Frame(i, float(i), episode.frames[i])
-        action = Action(i, float(i), episode.action[i], Source.RANDOM, i, float(i))
+        source = Source.HUMAN if i in human else Source.RANDOM
+        action = Action(i, float(i), episode.action[i], source, i, float(i))
         writer.append(Step(frame, action, Executed(episode.executed_action[i], 0.0, Outcome.PASSED, (), np.zeros(7))))
     return writer
 
@@ -194,3 +197,24 @@ def test_an_episode_that_was_learnt_from_and_is_gone_is_named(
     log.paths()[0].unlink()
     with pytest.raises(UserError, match="collect-000000"):
         learn(tmp_path / "learnt", log, Teller())
+
+
+@pytest.mark.parametrize("kind", ["rig", "gcbc"])
+def test_what_a_person_does_meanwhile_is_marked_and_learnt_from(tmp_path: Path, kind: str) -> None:
+    config, after = tiny_config(f"agent.kind={kind}", "practice.updates_per_step=1"), []
+    for turn in (1.0, -1.0):
+        place = tmp_path / f"{turn:g}"
+        log = EpisodeStore(place / "log")
+        for number in range(4):
+            put(log, number)
+        done = EPISODES[4].executed_action.copy()
+        done[8:14] *= turn
+        writer = write(log, "practice", replace(EPISODES[4], executed_action=done), 25, human=range(8, 14))
+        writer.finish(Frame(25, 25.0, EPISODES[4].frames[25]))
+        with RunFolder.claim(place / "out", config) as run:
+            following = Following(run, config, log, Teller().reports)
+            while following.advance():
+                pass
+            assert following.trainer._replay.human_steps == 6
+            after.append(following.trainer.averaged_policy().tensors()["actor"])
+    assert any(not torch.equal(after[0][name], after[1][name]) for name in after[0])
