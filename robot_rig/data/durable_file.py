@@ -63,15 +63,6 @@ class DurableFile:
             self._handle = None
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def being_written(path: Path) -> bool:
     """Whether a living process on this machine still has `path` open as a DurableFile.
 

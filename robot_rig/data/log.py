@@ -21,9 +21,10 @@ from mcap.writer import Writer
 
 from robot_rig.arrays import read_only
 from robot_rig.data import episode as schema
-from robot_rig.data.durable_file import DurableFile, sync_folder
+from robot_rig.data.durable_file import DurableFile
 from robot_rig.data.salvage import Salvaged, meta_checksum, salvage
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Step
+from robot_rig.disk import sync
 from robot_rig.errors import UserError
 
 QUEUE_STEPS = 64
@@ -183,7 +184,7 @@ class EpisodeWriter:
         self._mcap.add_metadata(schema.META_RECORD, meta)
         self._channels = {topic.name: self._register(topic) for topic in schema.TOPICS}
         self._write_chunk(())
-        sync_folder(self._path.parent)
+        sync(self._path.parent)
 
     def _register(self, topic: schema.Topic) -> int:
         text, md5 = schema.definition(topic)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from robot_rig.config import Config
-from robot_rig.data.durable_file import being_written, sync_folder
+from robot_rig.data.durable_file import being_written
 from robot_rig.data.outline import Outline, outline
 from robot_rig.data.sets import ORIGIN_FORMAT, LeftOut, Origin, twins
 from robot_rig.data.store import EpisodeStore
-from robot_rig.disk import disk_of, require_free_space, unwritable, write_atomically
+from robot_rig.disk import disk_of, require_free_space, sync, unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.runs import CONFIG_FILE, MARK_FILE, ORIGIN_FILE, RunFolder
 from robot_rig.stranger_files import BLOCK_BYTES, open_regular, parse_object, read_regular, sha256_of
@@ -89,7 +89,7 @@ def assemble(
             sha256[name] = _kept(source, run.episodes / name) or _copy(source, run.episodes / name)
             done += source.stat().st_size
             progress(done)
-        sync_folder(run.episodes)
+        sync(run.episodes)
         note = origin.note(sha256)
         if not was_complete:
             _write_note(path, note)
