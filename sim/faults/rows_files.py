@@ -15,9 +15,9 @@ class FileRow:
 
 ROWS = (
     FileRow(16, "checkpoint with a flipped bit"),
-    FileRow(17, "checkpoint cut short"),
     FileRow(18, "checkpoint with a weight that is no number"),
     FileRow(19, "checkpoint of another size, or a policy of another encoder"),
+    FileRow(26, "log that is damaged, cut short or no log"),
     FileRow(46, "goal picture of a wrong form"),
     FileRow(47, "goal picture that is somewhere or something else"),
     FileRow(48, "picture that unpacks to gigabytes"),
@@ -25,4 +25,5 @@ ROWS = (
     FileRow(50, "limits beyond their ceilings"),
     FileRow(57, "pickle that runs code"),
     FileRow(58, "log, arrays or bag of a stranger"),
+    FileRow(62, "file of another version"),
 )

@@ -15,12 +15,16 @@ CANARY = "code-was-run"
 
 
 class Forgery(NamedTuple):
-    """`target` is what the reader called `reader` is given: a path, or the name of a goal in the folder `place`."""
+    """`target` is what the reader called `reader` is given: a path, or the name of a goal in the folder `place`.
+
+    `names`: what a refusal must name, or it leaves a person guessing.
+    """
 
     name: str
     reader: str
     target: str
     verdict: Verdict = "refused"
+    names: tuple[str, ...] = ()
 
 
 class Originals(NamedTuple):
@@ -40,7 +44,8 @@ class Originals(NamedTuple):
     def honest(self) -> list[tuple[str, str]]:
         """(reader, target) of everything that must be read."""
         readers = ("picture", "checkpoint", "settings", "evaluation", "episode", "bag", "run")
-        return [*((name, str(getattr(self, name))) for name in readers), ("goal", f"{self.goals}\ngood")]
+        pairs = [("goal", f"{self.goals}\ngood"), ("damaged log", f"{self.episode}\n{self.episode}")]
+        return [*((name, str(getattr(self, name))) for name in readers), *pairs]
 
 
 Forger = Callable[[np.random.Generator, Path, Originals], Forgery]
