@@ -50,6 +50,9 @@ DRIVERS = {"wire": SawyerWire, "intera": SawyerIntera}
 CONNECT_S = 1.0
 """How long a program that asks for the way home may take until this node is connected to its actions."""
 
+TOLD_EVERY_S = 5.0
+"""How often it is said that actions are not followed."""
+
 log = logging.getLogger("drivers.arm_node")
 
 
@@ -153,7 +156,8 @@ class ArmNode:
     def _take(self, message: Any, allowed: frozenset[Source]) -> None:
         action = read_action(message, self._node.stamps)
         if isinstance(action, Refused):
-            log.warning("an action is not followed: %s", action.reason)
+            # A flood of them must not become a flood of lines.
+            rospy.logwarn_throttle(TOLD_EVERY_S, "an action is not followed: %s", action.reason)
             return
         # One for each TCP connection, and the same one for all of its messages.
         if action.source in allowed & MACHINES:
@@ -161,7 +165,8 @@ class ArmNode:
         if self._choice.offer(action, allowed):
             self.process.new_action()
         else:
-            log.warning("an action is not followed: %s may not send on this topic", action.source.value)
+            source = action.source.value
+            rospy.logwarn_throttle(TOLD_EVERY_S, "an action is not followed: %s may not send on this topic", source)
 
     def _estop(self, message: Any) -> None:
         if message.data:

@@ -43,11 +43,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with fresh.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        put(fresh, data)
+        os.replace(fresh, path)
         sync(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -81,8 +78,23 @@ def appearing(path: Path) -> Iterator[Path]:
             fresh.unlink(missing_ok=True)
 
 
+def put(path: Path, data: bytes) -> None:
+    """Make `path` hold `data`, and put that on disk; its name is there for good once its folder is synced.
+
+    By plain calls of the operating system, in an order that the simulated power cuts can follow. Raises OSError.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync(path: Path) -> None:
-    """Make what was written to a file, or the names in a folder, survive a power cut. Raises OSError."""
+    """Make what was written to a file, or the names in a folder, durable. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -56,6 +56,7 @@ def train(
     data: str | None = None,
     out: str | None = None,
     follow: bool = False,
+    canary: int = 0,
     config: Overlays = (),
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     seed: int | None = None,
@@ -74,11 +75,15 @@ def train(
         out: Run folder for what is learnt: checkpoints, metrics, and what is needed to go on after a kill. With ssh://
             it is a local one under runs/mirror, whose checkpoints are brought there.
         follow: Do not end when the log does: new episodes are learnt from as they come, until Ctrl-C.
+        canary: Goals that a policy must reach in the simulator before it is shipped; 0: none. For a simulated arm only:
+            what a real camera shows, no simulator can judge.
         config: A preset (rig, rig_paper, ...) or a YAML file laid over the settings; may be given more than once.
         set: One setting, as in --set vae.beta=2; may be given more than once.
         seed: Seed of everything random in the run.
         goal_seed: Seed of the exam's goal pictures.
     """
+    if canary < 0:
+        raise UserError(f"--canary {canary} is no number of goals", next_step="give 0 or more, as in --canary 10")
     if run is not None and data is None and out is None and not follow:
         from robot_rig.cli.session import Session
         from robot_rig.stages.demonstrations import demonstrations_in
@@ -97,7 +102,7 @@ def train(
     from robot_rig.cli.follow import run_following
 
     chosen = RunOptions(Path(out), config, set, seed, goal_seed)
-    run_following(data, out, config, chosen.settings(), float("inf") if follow else 0.0, Console())
+    run_following(data, out, config, chosen.settings(), float("inf") if follow else 0.0, Console(), canary)
     return 0
 
 

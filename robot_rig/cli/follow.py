@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from robot_rig.cli.carriage import Carriage
 from robot_rig.clock import WallClock
+from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
+from robot_rig.evaluation_attempts import Question
 from robot_rig.keys import TrainerKey, key_folder
 from robot_rig.metrics import MetricsLog
 from robot_rig.runs import CONFIG_FILE, RunFolder
-from robot_rig.stages.follow import Following, Reports
+from robot_rig.stages.canary import Canary
+from robot_rig.stages.follow import Following, Objection, Reports, no_objection
+from robot_rig.stages.shipping import load_policy
 
 NICENESS = 15
 METRICS_EVERY = 10
@@ -32,12 +36,19 @@ LOOK_S = 0.5
 
 
 def run_following(
-    data: str, out: str, config: Sequence[str], settings: Sequence[str], patience: float, console: Console
+    data: str,
+    out: str,
+    config: Sequence[str],
+    settings: Sequence[str],
+    patience: float,
+    console: Console,
+    canary: int = 0,
 ) -> None:
     """Learn from the run in `data`, into the run folder `out`, until no new episode has come for `patience` s.
 
-    Both are folders, or addresses of folders on another machine (`transport.address`). Raises UserError when there is
-    no run in `data` by then, or `out` cannot be worked in.
+    Both are folders, or addresses of folders on another machine (`transport.address`). A policy is shipped once it has
+    reached `canary` goals in the simulator (`stages.canary`); 0: any is. Raises UserError when there is no run in
+    `data` by then, or `out` cannot be worked in.
     """
     step_back()
     # Signing comes after hours of play; a key that cannot be had is to be known now.
@@ -46,22 +57,41 @@ def run_following(
         if patience <= 0.0:
             carriage.catch_up()
         await_run(carriage, patience, console)
-        _learn(carriage, config, settings, patience, console)
+        _learn(carriage, config, settings, patience, console, canary)
         carriage.catch_up()
 
 
 def _learn(
-    carriage: Carriage, config: Sequence[str], settings: Sequence[str], patience: float, console: Console
+    carriage: Carriage, config: Sequence[str], settings: Sequence[str], patience: float, console: Console, canary: int
 ) -> None:
     chosen = load_config([carriage.data / CONFIG_FILE, *config], settings)
     log = EpisodeStore(RunFolder.open(carriage.data).episodes)
-    with RunFolder.claim(carriage.out, chosen) as run:
+    with RunFolder.claim(carriage.out, chosen) as run, tried_on(canary, chosen) as objection:
         metrics = MetricsLog(run.metrics)
         try:
-            following = Following(run, chosen, log, _reports(metrics, console))
+            following = Following(run, chosen, log, _reports(metrics, console), objection)
             _follow(following, log, patience, console, carriage.require_sound)
         finally:
             metrics.close()
+
+
+@contextlib.contextmanager
+def tried_on(goals: int, config: Config) -> Iterator[Objection]:
+    """Objections to policies that do not reach so many `goals` in the simulator; they are not those of any exam."""
+    if not goals:
+        yield no_objection
+        return
+    # Here, because a trainer on another machine needs no simulator.
+    from sim.exam import SimExam
+
+    exam = config.evaluation
+    drawn = exam.model_copy(update={"goals": goals, "goal_seed": exam.goal_seed + 1})
+    examiner = SimExam(config.model_copy(update={"evaluation": drawn}), config.seed)
+    canary = Canary(examiner, [Question.of(case) for case in examiner.goals], exam.episode_steps)
+    try:
+        yield lambda policy, before: canary.objection(policy, None if before is None else load_policy(before))
+    finally:
+        examiner.close()
 
 
 def step_back() -> None:

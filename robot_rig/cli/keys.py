@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +9,8 @@ from rich.console import Console
 from robot_rig.errors import UserError
 from robot_rig.keys import PUBLIC, TRUSTED, Pin, TrainerKey, key_folder
 from robot_rig.learning.checkpoint import MANIFEST, sign_checkpoint
-from robot_rig.stages.acceptance import Acceptance
-from robot_rig.stages.shipping import load_trusted, shipped_in
+from robot_rig.stages.acceptance import roll_back
+from robot_rig.stages.shipping import shipped_in
 
 
 def init(console: Console) -> int:
@@ -61,23 +60,6 @@ def sign(path: Path, console: Console) -> int:
 
 def rollback(run: Path, console: Console) -> int:
     """Let the robot of the practice run `run` go back to the checkpoint before the one that acts."""
-    robot = run / "played"
-    accepted = Acceptance.of(robot)
-    if accepted.newest < 0:
-        raise UserError(f"no checkpoint acts in {run} yet", next_step="name the run of practice.launch")
-    older = _older(run, accepted)
-    if older is None:
-        raise UserError(f"{run} has no older checkpoint", next_step="hold the arm (`rig hold`) and train further")
-    accepted.take_back(robot)
+    older = roll_back(run)
     console.print(f"{older} acts from the next episode on, until the trainer ships another", highlight=False)
     return 0
-
-
-def _older(run: Path, accepted: Acceptance) -> str | None:
-    """The newest sound checkpoint older than the newest accepted one, by name."""
-    for folder in reversed(shipped_in(run / "learnt" / "checkpoints").values()):
-        with contextlib.suppress(UserError, OSError):
-            updates = load_trusted(folder).manifest.train_steps
-            if updates < accepted.newest and updates not in accepted.taken_back:
-                return folder.name
-    return None

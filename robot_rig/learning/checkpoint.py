@@ -31,7 +31,7 @@ from torch import Tensor
 
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal
-from robot_rig.disk import sync, unwritable
+from robot_rig.disk import put, sync, unwritable
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.tensor_files import MAX_BYTES, look_through
@@ -120,14 +120,14 @@ def write_checkpoint(
                 too_large = f"a policy of more than {MAX_BYTES >> 20} MiB is not written"
                 raise UserError(too_large, next_step="use a smaller agent.hidden")
             hashes[name + SUFFIX] = hashlib.sha256(packed).hexdigest()
-            _write(partial / (name + SUFFIX), packed)
+            put(partial / (name + SUFFIX), packed)
         complete = dataclasses.replace(manifest, sha256=hashes)
         plain = {name: getattr(complete, name) for name, _ in _PLAIN_FIELDS}
         index = {**plain, "sha256": hashes}
         text = json.dumps({**index, OWN_DIGEST: _digest(index)}, indent=1).encode()
         if sign is not None:
-            _write(partial / SIGNATURE, sign(text))
-        _write(partial / MANIFEST, text)
+            put(partial / SIGNATURE, sign(text))
+        put(partial / MANIFEST, text)
         sync(partial)
         os.rename(partial, folder)
         sync(folder.parent)
@@ -238,7 +238,7 @@ def sign_checkpoint(folder: Path, sign: Sign) -> None:
         raise UserError(f"{folder} has changed while it was read", next_step="let whoever copies it finish")
     fresh = folder.with_name(f".{folder.name}.{SIGNATURE}.new")
     try:
-        _write(fresh, sign(text))
+        put(fresh, sign(text))
         os.replace(fresh, folder / SIGNATURE)
         sync(folder)
     except OSError as error:
@@ -274,10 +274,3 @@ def _read_group(folder: Path, name: str, hashes: Mapping[str, str]) -> dict[str,
         return safetensors.torch.load(content)
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{path} is refused: {error}", next_step=ANOTHER) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -62,8 +62,8 @@ class Recording(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecorderState:
-    """What the recorder does: `stand` of its file for the episode (`session`, `number`), the steps handed to the disk,
-    and, when FAILED, the reason for a person. `stamp` is when it was said, monotonic s.
+    """What the recorder does: `stand` of its file for the episode (`session`, `number`), `steps` of it that are on disk
+    for good, and, when FAILED, the reason for a person. `stamp` is when it was said, monotonic s.
     """
 
     stamp: float

@@ -102,6 +102,7 @@ class LiveRecorder:
         if episode.session != self._session:
             self._actions.clear()
             self._session = episode.session
+        self._recorder.forget()
         self._episode, self._steps, self._progress = episode, 0, now
         self._stand, self._reason = Recording.IDLE, ""
 
@@ -117,7 +118,8 @@ class LiveRecorder:
             self._take_up(now, self._waiting)
             self._waiting = None
         session, number = self._episode.key if self._episode is not None else ("", 0)
-        return RecorderState(now, self._stand, session, number, self._steps, self._reason)
+        safe = self._recorder.acknowledged if self._episode is not None else 0
+        return RecorderState(now, self._stand, session, number, safe, self._reason)
 
     def close(self, reason: str) -> None:
         """Close an open file for a `reason` from outside, as when the process ends."""

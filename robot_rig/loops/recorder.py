@@ -19,6 +19,11 @@ KEPT_FRAMES = 64
 class StepLog(Protocol):
     """Where steps go; `data.log.EpisodeWriter` is one."""
 
+    @property
+    def acknowledged(self) -> int:
+        """Steps on disk for good."""
+        ...
+
     def append(self, step: Step) -> None:
         """Take a step."""
         ...
@@ -38,6 +43,7 @@ class Recorder:
     def __init__(self, open_log: Callable[[Goal | None, Mapping[str, str]], StepLog]) -> None:
         self._open_log = open_log
         self._log: StepLog | None = None
+        self._latest: StepLog | None = None
         self._frames: OrderedDict[int, Frame] = OrderedDict()
 
     @property
@@ -45,11 +51,20 @@ class Recorder:
         """Whether an episode is open."""
         return self._log is not None
 
+    @property
+    def acknowledged(self) -> int:
+        """Steps on disk for good, of the episode that is open or was last and is not forgotten."""
+        return 0 if self._latest is None else self._latest.acknowledged
+
+    def forget(self) -> None:
+        """Another episode than the last one is at hand, which has nothing on disk yet."""
+        self._latest = self._log
+
     def begin(self, goal: Goal | None, meta: Mapping[str, str]) -> None:
         """Open an episode. Raises RuntimeError inside another one."""
         if self._log is not None:
             raise RuntimeError("an episode is being recorded: finish or abort it first")
-        self._log = self._open_log(goal, meta)
+        self._log = self._latest = self._open_log(goal, meta)
         self._frames.clear()
 
     def observe(self, frame: Frame) -> None:

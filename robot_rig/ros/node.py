@@ -18,6 +18,7 @@ import tyro
 
 from robot_rig.errors import UserError
 from robot_rig.ros.master import Master, MasterSilent, MasterState, answer_within, master_uri
+from robot_rig.ros.message_size import limit_messages
 from robot_rig.ros.node_lease import NodeLease
 from robot_rig.ros.signals import SignalsEndRos
 from robot_rig.ros.stamps import HostStamps
@@ -107,6 +108,7 @@ def run(
     """
     argv = [sys.argv[0], *(sys.argv[1:] if arguments is None else arguments)]
     chosen = tyro.cli(options, prog=name, args=rospy.myargv(argv)[1:])
+    limit_messages()
     try:
         uri = master_uri()
         await_master(uri)

@@ -7,6 +7,7 @@ writer: what was accepted (the practice node), and what a person has taken back 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import Manifest
+from robot_rig.stages.shipping import load_trusted, shipped_in
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
 ACCEPTED, TAKEN_BACK = "accepted.json", "taken_back.json"
@@ -54,6 +56,32 @@ class Acceptance:
     def take_back(self, run: Path) -> None:
         """Write into `run` that the newest is never to act again."""
         _write(run / TAKEN_BACK, self.taken_back | {self.newest})
+
+
+def roll_back(run: Path) -> str:
+    """Take back the checkpoint that acts in the practice run `run`; returns the name of the one before it.
+
+    Raises UserError where none acts, or none is older.
+    """
+    robot = run / "played"
+    accepted = Acceptance.of(robot)
+    if accepted.newest < 0:
+        raise UserError(f"no checkpoint acts in {run} yet", next_step="name the run of practice.launch")
+    older = _older(run, accepted)
+    if older is None:
+        raise UserError(f"{run} has no older checkpoint", next_step="hold the arm (`rig hold`) and train further")
+    accepted.take_back(robot)
+    return older
+
+
+def _older(run: Path, accepted: Acceptance) -> str | None:
+    """The newest sound checkpoint older than the newest accepted one, by name."""
+    for folder in reversed(shipped_in(run / "learnt" / "checkpoints").values()):
+        with contextlib.suppress(UserError, OSError):
+            updates = load_trusted(folder).manifest.train_steps
+            if updates < accepted.newest and updates not in accepted.taken_back:
+                return folder.name
+    return None
 
 
 def _read(path: Path) -> frozenset[int]:

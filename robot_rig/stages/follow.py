@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,13 @@ from robot_rig.data.replay import Replay
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.learning.health import health_check
+from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.training_state import from_arrays, prefixed, to_arrays, under
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT
 from robot_rig.stages.learn import SAVE_EVERY_UPDATES
 from robot_rig.stages.reporting import save_health
-from robot_rig.stages.shipping import ship
+from robot_rig.stages.shipping import checkpoints, ship
 from robot_rig.trainer import Trainer
 
 SAVED = "following"
@@ -46,6 +48,15 @@ class Reports(NamedTuple):
     say: Callable[[str], None]
 
 
+Objection = Callable[[LatentPolicy, Path | None], str]
+"""Why a policy is not to take over from the checkpoint before it, empty when it may; the same for the same two."""
+
+
+def no_objection(policy: LatentPolicy, before: Path | None) -> str:
+    """Of whoever ships everything."""
+    return ""
+
+
 class Counts(NamedTuple):
     """Steps taken in before and after the latent space was fixed, VAE tunings done, and steps at the last checkpoint
     (-1: there is none).
@@ -60,16 +71,20 @@ class Counts(NamedTuple):
 class Following:
     """The learner of the episodes in `log`, which works in the run folder `run` and ships its checkpoints there.
 
-    It goes on where it was saved last. Held-out play is set aside until the VAE has passed its check with it; when the
+    A policy to which there is an `objection` is not shipped, and the robot keeps the one that it has. Following goes on
+    where it was saved last. Held-out play is set aside until the VAE has passed its check with it; when the
     VAE fails, each further episode of play pays for more updates, and it is checked again.
 
     Raises UserError when what was saved is damaged, or an episode that it learnt from is gone.
     """
 
-    def __init__(self, run: RunFolder, config: Config, log: EpisodeStore, reports: Reports) -> None:
+    def __init__(
+        self, run: RunFolder, config: Config, log: EpisodeStore, reports: Reports, objection: Objection = no_objection
+    ) -> None:
         self.trainer = Trainer(config, Replay(PICTURES, len(config.control.axes), run.path / "state"))
         self.counts = Counts()
         self._run, self._config, self._log, self._reports = run, config, log, reports
+        self._objection = objection
         self._known: list[str] = []
         self._aside: list[Episode] = []
         self._empty: set[str] = set()
@@ -154,9 +169,17 @@ class Following:
         shipped = counts.shipped
         if shipped < 0 or counts.practice // settings.snapshot_every_steps > shipped // settings.snapshot_every_steps:
             shipped = counts.practice
-            path = ship(self._run, self._config, trainer, shipped)
-            self._reports.say(f"checkpoint {path.name} after {trainer.updates} updates")
+            self._ship(shipped)
         self.counts = counts._replace(tunings=tunings, shipped=shipped)
+
+    def _ship(self, steps: int) -> None:
+        """The policy after `steps` steps of practice, unless there is an objection."""
+        older = [path for number, path in checkpoints(self._run).items() if number < steps]
+        if objection := self._objection(self.trainer.averaged_policy(), older[-1] if older else None):
+            self._reports.say(f"no checkpoint after {self.trainer.updates} updates: {objection}")
+            return
+        path = ship(self._run, self._config, self.trainer, steps)
+        self._reports.say(f"checkpoint {path.name} after {self.trainer.updates} updates")
 
     def _curve_of_vae(self, metrics: Mapping[str, float]) -> None:
         self._reports.curve("vae", self.trainer.vae_updates, metrics)

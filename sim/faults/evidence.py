@@ -126,6 +126,15 @@ class Episode(NamedTuple):
     reason: str
 
 
+class Recorded(NamedTuple):
+    """The recorder's word: how its file for episode `number` stands, and the steps of it that are on disk for good."""
+
+    t: float
+    number: int
+    stand: str
+    steps: int
+
+
 class Beat(NamedTuple):
     """A wake-up of the heartbeat of `core` after `gap` s; logs of before it had one for each core do not say which."""
 
@@ -163,6 +172,7 @@ KINDS: Mapping[str, type[Any]] = {
     "frame": Frame,
     "report": Report,
     "episode": Episode,
+    "recorded": Recorded,
     "beat": Beat,
 }
 
@@ -185,13 +195,14 @@ class Evidence:
     frames: list[Frame] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
     beats: list[Beat] = field(default_factory=list)
 
 
 FIELDS: Mapping[type[Any], str] = {
     Command: "commands", Truth: "truths", Tool: "tools", RobotState: "states", Collision: "collisions",
     Order: "orders", Action: "actions", Passed: "passed", Frame: "frames", Report: "reports", Episode: "episodes",
-    Beat: "beats",
+    Recorded: "recorded", Beat: "beats",
 }  # fmt: skip
 
 

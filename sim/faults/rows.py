@@ -82,6 +82,18 @@ class Stage(Scene, Protocol):
         """End everything but the master, and start it again as a launch file would."""
         ...
 
+    def fill_disk(self, name: str) -> None:
+        """From now on the process `name` can make no file longer than a little."""
+        ...
+
+    def steps_on_disk(self) -> int:
+        """Whole steps in the recorder's newest log."""
+        ...
+
+    def peak_mib(self, name: str) -> float:
+        """The most memory that the process `name` had at any time, MiB."""
+        ...
+
     def exit_code(self, name: str) -> int | None:
         """Of the process, None while it runs."""
         ...
@@ -101,12 +113,14 @@ class Stage(Scene, Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """A row. `actor`: who moves the arm; `ends_graph`: a new graph is needed afterwards; `axes`: of an action."""
+    """A row. `actor`: who moves the arm, and `recorder`: who logs it, where somebody does; `ends_graph`: a new graph is
+    needed afterwards; `starts_moving`: the fault comes to an arm that moves."""
 
     number: int
     sentence: str
     inject: Callable[[Stage], None]
     judge: Callable[[Evidence], Verdict]
-    actor: Literal["puppet", "policy", "sick"] = "puppet"
+    actor: Literal["puppet", "policy", "recorded", "sick"] = "puppet"
+    recorder: Literal["", "recorder", "slow recorder"] = ""
     ends_graph: bool = False
     starts_moving: bool = True

@@ -6,17 +6,30 @@ import re
 from collections.abc import Mapping, Sequence
 
 from robot_rig.errors import UserError
-from sim.faults import rows_camera, rows_commanders, rows_contact, rows_files, rows_motion, rows_processes, rows_robot
+from sim.faults import (
+    rows_alone,
+    rows_camera,
+    rows_commanders,
+    rows_contact,
+    rows_files,
+    rows_motion,
+    rows_processes,
+    rows_recording,
+    rows_robot,
+)
 from sim.faults.rows import Row
+from sim.faults.rows_alone import AloneRow
 from sim.faults.rows_files import FileRow
 
-TABLES = (rows_camera, rows_motion, rows_processes, rows_robot, rows_commanders, rows_contact)
+TABLES = (rows_camera, rows_motion, rows_processes, rows_recording, rows_robot, rows_commanders, rows_contact)
+AnyRow = Row | FileRow | AloneRow
 ROWS: Mapping[int, Row] = {row.number: row for table in TABLES for row in table.ROWS}
 FILE_ROWS: Mapping[int, FileRow] = {row.number: row for row in rows_files.ROWS}
-EVERY: Mapping[int, Row | FileRow] = dict(sorted({**ROWS, **FILE_ROWS}.items()))
+ALONE_ROWS: Mapping[int, AloneRow] = {row.number: row for row in rows_alone.ROWS}
+EVERY: Mapping[int, AnyRow] = dict(sorted({**ROWS, **FILE_ROWS, **ALONE_ROWS}.items()))
 
 
-def chosen(words: str) -> Sequence[Row | FileRow]:
+def chosen(words: str) -> Sequence[AnyRow]:
     """The rows that `words` names, as in 1-3,12; all when empty. Raises UserError for a row that there is not."""
     if not words:
         return list(EVERY.values())

@@ -33,7 +33,16 @@ from std_msgs.msg import Bool, Empty, Header
 from robot_rig.ros.intera_messages import InteraTypes, load
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import prepare_process
-from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME, CAMERA_STATUS, EPISODE, POLICY_STATUS, TELEOP
+from robot_rig.ros.topics import (
+    ACTION,
+    ARM_STATUS,
+    CAMERA_FRAME,
+    CAMERA_STATUS,
+    EPISODE,
+    POLICY_STATUS,
+    RECORDER_STATUS,
+    TELEOP,
+)
 from sim.faults import evidence as seen
 from sim.faults.relay import PASSED
 from sim.wire.robot import LIMB
@@ -83,6 +92,7 @@ class Witness:
             (PASSED, Header, self._passed),
             (CAMERA_FRAME.name, Image, self._frame),
             (EPISODE.name, DiagnosticArray, self._episode),
+            (RECORDER_STATUS.name, DiagnosticArray, self._recorded),
             *((topic.name, DiagnosticArray, self._report) for topic in (ARM_STATUS, CAMERA_STATUS, POLICY_STATUS)),
         ):
             rospy.Subscriber(name, message, take, queue_size=QUEUE, tcp_nodelay=True, buff_size=2**20)
@@ -155,6 +165,12 @@ class Witness:
         for status in message.status:
             values = {pair.key: json.loads(pair.value) for pair in status.values}
             self.write(seen.Episode(now, values["number"], values["stand"], values["reason"]))
+
+    def _recorded(self, message: DiagnosticArray) -> None:
+        now = time.monotonic()
+        for status in message.status:
+            values = {pair.key: json.loads(pair.value) for pair in status.values}
+            self.write(seen.Recorded(now, values["number"], values["stand"], values["steps"]))
 
 
 def _caller(message: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.strangers import archives, goals, pickles, pictures, settings, tensors
+from sim.strangers import archives, damaged_logs, goals, pickles, pictures, settings, tensors, versions
 from sim.strangers.forgery import Forger, Forgery
 from sim.strangers.originals import originals
 
@@ -31,6 +31,7 @@ ROWS: dict[int, Forger] = {
     17: tensors.torn,
     18: tensors.no_numbers,
     19: tensors.misfit,
+    26: damaged_logs.damaged,
     46: _one_of(pictures.wrong, goals.wrong_photo),
     47: _one_of(pictures.misplaced, goals.misplaced_goal),
     48: _one_of(pictures.bomb, goals.photo_bomb),
@@ -39,6 +40,7 @@ ROWS: dict[int, Forger] = {
     51: goals.other_camera,
     57: pickles.pickled,
     58: archives.archive,
+    62: versions.another_version,
 }
 """Row of the fault table -> who forges for it."""
 
@@ -159,6 +161,8 @@ def _faults(forgery: Forgery, answer: dict[str, Any]) -> Iterator[str]:
         yield f"{outcome}, should be {' or '.join(wanted)}"
     if outcome == "refused" and ("\n" in message or len(message) > 1200 or "[no next step]" in message):
         yield "the refusal is not one plain sentence"
+    if outcome == "refused" and (unsaid := [name for name in forgery.names if name not in message]):
+        yield f"the refusal does not name {', '.join(unsaid)}"
     if answer["did"]:
         yield f"the reader did {answer['did'][:3]}"
     if answer["seconds"] > SECONDS:

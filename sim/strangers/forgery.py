@@ -15,12 +15,16 @@ CANARY = "code-was-run"
 
 
 class Forgery(NamedTuple):
-    """`target` is what the reader called `reader` is given: a path, or, a line each, a folder and a goal or set."""
+    """`target` is what the reader called `reader` is given: a path, or, a line each, a folder and a goal or set.
+
+    `names`: what a refusal must name, or it leaves a person guessing.
+    """
 
     name: str
     reader: str
     target: str
     verdict: Verdict = "refused"
+    names: tuple[str, ...] = ()
 
 
 class Originals(NamedTuple):
@@ -42,8 +46,8 @@ class Originals(NamedTuple):
         """(reader, target) of everything that must be read."""
         readers = ("picture", "photo", "checkpoint", "settings", "evaluation", "episode", "bag", "run")
         of_goals = [("goal", f"{self.goals}\ngood"), ("set", f"{self.goals}\ncorners")]
-        by_path = ("goal path", str(self.goals / "good.png"))
-        return [*((name, str(getattr(self, name))) for name in readers), *of_goals, by_path]
+        others = [("goal path", str(self.goals / "good.png")), ("damaged log", f"{self.episode}\n{self.episode}")]
+        return [*((name, str(getattr(self, name))) for name in readers), *of_goals, *others]
 
 
 Forger = Callable[[np.random.Generator, Path, Originals], Forgery]

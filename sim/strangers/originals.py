@@ -70,10 +70,15 @@ def originals() -> Originals:
     return made
 
 
-def _checkpoint(folder: Path, latents: int, seed: int) -> None:
+def untrained(seed: int, latents: int = LATENTS) -> LatentPolicy:
+    """A policy as it is before it learns: random weights."""
     encoder = Vae(net="rlkit", latent_dim=latents, beta=1.0, learning_rate=1e-3, seed=seed)
     space = LatentSpace.fit("identity", *encoder.encode(np.stack([_picture(n) for n in range(4)])))
-    policy = LatentPolicy(encoder, space, Actor(latents, ACTIONS, (16, 16)), MotionNet(latents, ACTIONS))
+    return LatentPolicy(encoder, space, Actor(latents, ACTIONS, (16, 16)), MotionNet(latents, ACTIONS))
+
+
+def _checkpoint(folder: Path, latents: int, seed: int) -> None:
+    policy = untrained(seed, latents)
     image, goal = _picture(2), _picture(3)
     policy.begin(Goal(goal, "golden", 0.0, calibration_id="", source="achieved"))
     manifest = Manifest(

@@ -18,10 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
+from robot_rig.data import episode as schema
 from robot_rig.data.bag import open_bag
-from robot_rig.data.log import read_episode
+from robot_rig.data.log import as_episode, read_episode
+from robot_rig.data.salvage import salvage
 from robot_rig.errors import UserError
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.goal_library import GoalLibrary
@@ -60,6 +64,24 @@ def _goal_path(path: str) -> None:
     GoalLibrary(Path(path).parent, Config()).import_picture(Path(path), 0.0)
 
 
+def _damaged_log(path_and_original: str) -> None:
+    """Read a spoilt log, and hold what comes out against the original. Raises ValueError for a step that is wrong."""
+    path, original = map(Path, path_and_original.split("\n"))
+    whole, found = salvage(original), salvage(path)
+    if len(found.steps) > len(whole.steps):
+        raise ValueError("steps came out of nowhere")
+    for number, pair in enumerate(zip(found.steps, whole.steps, strict=False)):
+        one, other = ([part.data for part in schema.step_messages(step, number, whole.offset_ns)] for step in pair)
+        if one != other:
+            raise ValueError(f"step {number} is wrong, and nobody says so")
+    for one, other in ((found.closing, whole.closing), (found.goal, whole.goal)):
+        if one is not None and not np.array_equal(getattr(one, "rgb", one), getattr(other, "rgb", other)):
+            raise ValueError("its goal or its closing frame is wrong, and nobody says so")
+    if not found.damage and (len(found.frames) != len(whole.frames) or path.read_bytes() != original.read_bytes()):
+        raise ValueError("it is called whole, and is not")
+    as_episode(path, found)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "picture": load_goal_picture,
     "photo": load_photo,
@@ -70,6 +92,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "settings": lambda path: load_config([path], []),
     "evaluation": lambda path: load_evaluation(Path(path)),
     "episode": read_episode,
+    "damaged log": _damaged_log,
     "bag": _bag,
     "run": lambda path: RunFolder.open(path).load_arrays("plant", "start anew"),
 }

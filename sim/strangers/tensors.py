@@ -124,7 +124,9 @@ def misfit(rng: np.random.Generator, folder: Path, originals: Originals) -> Forg
     if kind == 1:
         shutil.copyfile(originals.other_checkpoint / "encoder.safetensors", target / "encoder.safetensors")
         sign(target)
-        return Forgery("policy of another encoder", "checkpoint", str(target))
+        manifests = [json.loads((one / MANIFEST).read_text()) for one in (target, originals.other_checkpoint)]
+        both = tuple(manifest["encoder_id"] for manifest in manifests)
+        return Forgery("policy of another encoder", "checkpoint", str(target), names=both)
     if kind == 2:
         name, value = (
             ("latent_dim", 10**9), ("latent_dim", 16), ("action_dim", 3), ("image_size", 48), ("version", "other-1"),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import resource
 import struct
-import subprocess
-import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -22,63 +19,6 @@ from robot_rig.errors import UserError
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, assert_same_step, make_frame, make_step, picture, write_log
 
 STEPS = 6
-
-WRITING_CHILD = """
-import itertools, os, sys
-from tests.data.episodes import *
-steps = [make_step(number) for number in range(400)]
-print("ready", flush=True)
-writer = EpisodeWriter(sys.argv[1], ACTION_DIM, None, {"stage": "collect"}, room=NO_LIMIT)
-# The first are made before; a fast disk goes through them, and then the rest are made as they are written.
-for step in itertools.chain(steps, map(make_step, itertools.count(400))):
-    writer.append(step)
-    os.write(1, b"%d\\n" % writer.acknowledged)
-"""
-
-
-def kill_and_read(path: Path, delay: float) -> int:
-    """Kill a process `delay` s after it began to log; every acknowledged step must be there, and right."""
-    command = [sys.executable, "-c", WRITING_CHILD, str(path)]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-        # The pipe holds what a slow reader has not read: the child must not wait for us.
-        deadline = time.monotonic() + delay
-        told = b""
-        while time.monotonic() < deadline:
-            told = (told + child.stdout.read1(1 << 16))[-64:]
-        child.kill()
-        told = (told + child.stdout.read())[-64:]
-    complete = told[: told.rfind(b"\n")].split(b"\n")
-    acknowledged = int(complete[-1]) if complete[-1] else 0
-    assert not being_written(path)
-    log = salvage(path)
-    assert len(log.steps) >= acknowledged
-    for number, step in enumerate(log.steps):
-        assert_same_step(step, number)
-    assert log.closing is None
-    assert "killed" in log.damage
-    if log.steps:
-        episode = read_episode(path)
-        assert episode.truncated
-        assert len(episode) == len(log.steps) - 1
-    return acknowledged
-
-
-def kill_often(folder: Path, times: int) -> None:
-    rng = np.random.default_rng()
-    counts = [kill_and_read(folder / f"{n}.mcap", rng.uniform(0.02, 0.7)) for n in range(times)]
-    assert sum(counts) > times
-    assert len(set(counts)) > times // 3
-
-
-def test_kill_ten_times_loses_no_acknowledged_step(tmp_path: Path) -> None:
-    kill_often(tmp_path, 10)
-
-
-@pytest.mark.proof
-def test_kill_a_hundred_times_loses_no_acknowledged_step(tmp_path: Path) -> None:
-    kill_often(tmp_path, 100)
 
 
 @pytest.fixture(scope="module")

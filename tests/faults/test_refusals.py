@@ -1,4 +1,4 @@
-"""Strangers' files are refused at once, in little memory, in one sentence, and run no code (rows 16-19, 46-51, 57, 58).
+"""Strangers' files are refused at once, in little memory, in one sentence, and run no code: rows of `sim.strangers`.
 
 Each attack is forged by a seed and read by a process that is watched; see `sim.strangers`.
 """
@@ -88,6 +88,12 @@ def test_every_fault_is_counted(change: dict[str, Any], named: str) -> None:
     assert list(_faults(forgery, SOUND)) == []
     (fault,) = _faults(forgery, {**SOUND, **change})
     assert named in fault
+
+
+def test_a_refusal_must_name_what_differs() -> None:
+    forgery = Forgery("x", "checkpoint", "x", names=("No", "17"))
+    assert list(_faults(forgery, SOUND)) == ["the refusal does not name 17"]
+    assert list(_faults(forgery, {**SOUND, "message": "No 17. Try again."})) == []
 
 
 WATCHED_PICKLE = """

@@ -9,7 +9,7 @@ import pytest
 
 from robot_rig.errors import UserError
 from sim.faults.evidence import Action, Collision, Command, Episode, Frame, Passed, Report, RobotState, Tool
-from sim.faults.table import EVERY, FILE_ROWS, ROWS, chosen
+from sim.faults.table import ALONE_ROWS, EVERY, FILE_ROWS, ROWS, chosen
 from sim.strangers import ROWS as FORGERS
 from tests.faults.logs import (
     command,
@@ -22,7 +22,7 @@ from tests.faults.logs import (
     truth,
 )
 
-WANTED = {*range(1, 16), 27, 28, *range(31, 45), *range(52, 57)}
+WANTED = {*range(1, 16), 22, 23, 25, 27, 28, *range(31, 45), *range(52, 57), 61}
 FAULT = 1.0
 
 Facts = Callable[[float, float], list[Any]]
@@ -262,8 +262,10 @@ def test_rows_are_named_by_number_and_span() -> None:
     assert [row.number for row in chosen("1-3,12")] == [1, 2, 3, 12]
     assert [row.number for row in chosen("")] == sorted(EVERY)
     assert set(ROWS) == WANTED
-    assert set(FILE_ROWS) == set(FORGERS) == {*range(16, 20), *range(46, 51), 57, 58}
-    assert set(EVERY) == {*ROWS, *FILE_ROWS}
+    assert set(FILE_ROWS) == {16, 18, 19, 26, *range(46, 51), 57, 58, 62}
+    assert set(ALONE_ROWS) == {17, 20, 21, 24, 29, 30, 60, 63, 64}
+    assert set(FORGERS) == {*FILE_ROWS, 17}, "a torn checkpoint may be a stranger's as well"
+    assert len(EVERY) == len(ROWS) + len(FILE_ROWS) + len(ALONE_ROWS), "no number twice"
     for wrong in ("99", "x", "1-", "-3"):
         with pytest.raises(UserError):
             chosen(wrong)

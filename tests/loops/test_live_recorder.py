@@ -33,6 +33,10 @@ class Log:
         self.meta: Mapping[str, str] = {}
         self._broken_after = broken_after
 
+    @property
+    def acknowledged(self) -> int:
+        return len(self.steps)
+
     def append(self, step: Step) -> None:
         if len(self.steps) >= self._broken_after:
             raise UserError("the disk is full")
@@ -240,6 +244,19 @@ def test_a_goal_picture_that_never_comes_is_said() -> None:
     assert not desk.logs
 
 
+def test_it_tells_the_steps_on_disk_of_the_episode_at_hand_and_no_other() -> None:
+    desk = Desk()
+    desk.begin()
+    for number, told in enumerate((1, 2, 3)):
+        for part in ("frame", "action", "executed"):
+            desk.give(part, number)
+        assert desk.tick().steps == told
+    later = dataclasses.replace(BEGUN, number=2, goal="box:0", first_action=4, last_action=3)
+    desk.live.follow(START, later)
+    state = desk.tick(LATE_S + 0.1)
+    assert (state.number, state.stand, state.steps) == (2, Recording.FAILED, 0), "its goal has not come"
+
+
 def test_goalless_play_needs_none() -> None:
     desk = Desk()
     desk.live.follow(START, dataclasses.replace(BEGUN, goal=""))
@@ -253,7 +270,7 @@ def test_a_full_disk_is_said_and_the_next_episode_is_tried() -> None:
     for part, number in parts()[:9]:
         desk.give(part, number)
     state = desk.tick()
-    assert (state.stand, state.reason) == (Recording.FAILED, "the disk is full.")
+    assert (state.stand, state.steps, state.reason) == (Recording.FAILED, 2, "the disk is full.")
     assert desk.logs[0].ended == ["the recorder failed"]
     desk.live.follow(START, dataclasses.replace(BEGUN, number=2, first_action=4, last_action=3))
     assert desk.tick().stand is Recording.OPEN
@@ -291,6 +308,7 @@ def test_it_writes_a_log_that_the_trainer_reads(tmp_path: Path) -> None:
         give(part, number)
     desk.live.follow(START, DONE)
     desk.tick()
+    assert desk.tick().steps == 0, "no episode is at hand"
     episode = read_episode(tmp_path / "reach-000000.mcap")
     assert (len(episode), episode.truncated, episode.meta["stage"]) == (STEPS, False, "reach")
     np.testing.assert_array_equal(episode.goal, GOAL.image)

@@ -19,6 +19,10 @@ class FakeLog:
         self.steps: list[Step] = []
         self.ended: list[object] = []
 
+    @property
+    def acknowledged(self) -> int:
+        return len(self.steps)
+
     def append(self, step: Step) -> None:
         self.steps.append(step)
 

@@ -24,11 +24,11 @@ from robot_rig.transport import ssh as calling
 from robot_rig.transport.carrier import Carrier
 from robot_rig.transport.pull import END_BYTES, MAGIC, Pull
 from robot_rig.transport.ssh import Ssh
+from sim.faults.bad_line import Relay
 from tests.children import die_with_parent
 from tests.data.episodes import write_log
 from tests.house import ROOT
 from tests.ros_graph import eventually
-from tests.transport.relay import Relay
 from tests.transport.ssh_server import SshServer
 
 EPISODES, EPISODE_BYTES = 18, 40_000

@@ -21,8 +21,8 @@ from robot_rig.runs import RunFolder
 from robot_rig.stages.shipping import shipped_in
 from robot_rig.transport.push import STALE_MIN, Push
 from robot_rig.transport.ssh import LinkError, Ssh
+from sim.faults.bad_line import Relay
 from tests.tiny_run import tiny_config
-from tests.transport.relay import Relay
 from tests.transport.ssh_server import SshServer
 
 NUMBERS = 50_000

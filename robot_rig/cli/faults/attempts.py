@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 
 from robot_rig.cli.faults.results import Attempt, Results, RowResult
@@ -18,7 +21,9 @@ from robot_rig.versions import versions
 from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
 from sim.faults.rows import NotPermittedError, Row
+from sim.faults.rows_alone import AloneRow
 from sim.faults.rows_files import FileRow
+from sim.faults.table import AnyRow
 from sim.strangers import attack
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ class Attempts:
 
     def _up(self) -> LiveStage:
         if self._stage is None:
-            # Here, because rows about files need no ROS.
+            # Here, because the other rows need no ROS.
             from robot_rig.cli.faults.stage import LiveStage
 
             self._graphs += 1
@@ -62,10 +67,16 @@ class Attempts:
             self._stage = self._stack.enter_context(LiveStage(folder, self._seed))
         return self._stage
 
-    def make(self, row: Row | FileRow, seed: int) -> Attempt:
+    def make(self, row: AnyRow, seed: int) -> Attempt:
         """One attempt at `row`."""
-        made = _forged(row, seed) if isinstance(row, FileRow) else self._live(row, seed)
-        return replace(made, revision=self._revision)
+        return replace(self._made(row, seed), revision=self._revision)
+
+    def _made(self, row: AnyRow, seed: int) -> Attempt:
+        if isinstance(row, FileRow):
+            return _forged(row, seed)
+        if isinstance(row, AloneRow):
+            return _alone(row, seed, self._folder / f"row-{row.number}-{seed}")
+        return self._live(row, seed)
 
     def _live(self, row: Row, seed: int) -> Attempt:
         stage = self._up()
@@ -112,8 +123,23 @@ def _forged(row: FileRow, seed: int) -> Attempt:
     return Attempt(seed, "", complaints, {"answer ms": 1e3 * found.seconds, "memory MiB": found.rss_growth_mib}, {})
 
 
+def _alone(row: AloneRow, seed: int, folder: Path) -> Attempt:
+    """A fault in a folder of its own, which stays where something is wrong."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        verdict = row.attempt(np.random.default_rng([row.number, seed]), folder)
+    except NotPermittedError as error:
+        return Attempt(seed, f"{NOT_PERMITTED}: {error}", (), {}, {})
+    except UserError as error:
+        return Attempt(seed, "", (str(error),), {}, {})
+    if verdict.passed:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Attempt(seed, "", tuple(verdict.complaints), verdict.figures, {})
+
+
 def run_faults(
-    rows: Sequence[Row | FileRow], repeat: int, resume: bool, out: Path | None, logs: Path, seed: int, console: Console
+    rows: Sequence[AnyRow], repeat: int, resume: bool, out: Path | None, logs: Path, seed: int, console: Console
 ) -> int:
     """`repeat` valid attempts at each of `rows`; exit code 1 unless every row has passed."""
     results = Results(out)
@@ -136,7 +162,7 @@ def run_faults(
     return 0 if all(results.rows[number].passed for number in numbers) else 1
 
 
-def _repeat(row: Row | FileRow, results: Results, attempts: Attempts, seed: int, say: Callable[[str], None]) -> None:
+def _repeat(row: AnyRow, results: Results, attempts: Attempts, seed: int, say: Callable[[str], None]) -> None:
     result = results.rows[row.number]
     while result.wanting:
         attempt = attempts.make(row, seed + 1000 * row.number + len(result.attempts))
@@ -145,13 +171,12 @@ def _repeat(row: Row | FileRow, results: Results, attempts: Attempts, seed: int,
         say(described(row, attempt, result))
         if attempt.void.startswith(NOT_PERMITTED):
             break
-    say(
-        f"row {row.number}, {row.sentence}: {result.successes} of {result.valid} passed, {result.voids} void,"
-        f" worst stop {result.worst('stop ms'):.0f} ms"
-    )
+    worst = result.worst("stop ms")
+    stop = f", worst stop {worst:.0f} ms" if math.isfinite(worst) else ""
+    say(f"row {row.number}, {row.sentence}: {result.successes} of {result.valid} passed, {result.voids} void{stop}")
 
 
-def described(row: Row | FileRow, attempt: Attempt, result: RowResult) -> str:
+def described(row: AnyRow, attempt: Attempt, result: RowResult) -> str:
     """One line on one attempt."""
     what = "; ".join(attempt.complaints) or "passed"
     what = f"void: {attempt.void} (else: {what})" if attempt.void else what

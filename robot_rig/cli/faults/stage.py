@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,38 +20,16 @@ import numpy as np
 
 from robot_rig.cli.faults.feed import Feed
 from robot_rig.cli.faults.network import OUTSIDE_HOST, OutsideNetwork
+from robot_rig.cli.faults.processes import ACTORS, ALWAYS, PROCESSES, RECORDERS, fill_disk, peak_mib, steps_in
 from robot_rig.cli.live.graph import ROOT, LiveGraph
 from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 from sim.faults.evidence import Action, Command, Frame, Report, RobotState, Truth
 from sim.faults.judges import is_zero
-from sim.faults.relay import RELAYED
 from sim.faults.rows import Row
 from sim.faults.stall import stall_apart
 
-SETTINGS = ("--set", "control.axes=[x, y, z]")
-"""An action moves the tool along all three axes, so that every face of its box can be pushed at."""
-
-IMAGE_AGE_MS = ("100", "140")
-PROCESSES: Mapping[str, Sequence[str]] = {
-    "sim": (
-        "-m", "sim.sim_node", *SETTINGS, "--set", "sim.multisamples=0", "--image-age-ms", *IMAGE_AGE_MS,
-        "--priority", "10",
-    ),
-    "relay": ("-m", "sim.faults.relay"),
-    "camera": ("-m", "drivers.camera_node", *SETTINGS, "--device", RELAYED),
-    "arm": ("-m", "drivers.arm_node", *SETTINGS),
-    "puppet": ("-m", "sim.faults.puppet"),
-    "policy": (
-        "-m", "robot_rig.nodes.policy_node", *SETTINGS, "--source", "random", "--start", "anywhere", "--steps", "50",
-    ),
-    "sick": ("-m", "sim.faults.sick_policy", *SETTINGS),
-    "human": ("-m", "sim.faults.puppet", "--source", "HUMAN", "--no-begin", "__name:=teleop"),
-    "stranger": ("-m", "sim.faults.stranger"),
-}  # fmt: skip
-ALWAYS = ("sim", "relay", "camera", "arm")
-ACTORS = ("puppet", "policy", "sick")
 FRESH_S, MOVING_S = 0.3, 1.0
 AT_HOME_RAD = 0.02
 START_S = 90.0
@@ -70,6 +49,7 @@ class LiveStage:
         self.random = np.random.default_rng(seed)
         self.marks: dict[str, float] = {}
         self._outside = OutsideNetwork()
+        self._recorded = folder / "recorded"
 
     # --- the graph's life -------------------------------------------------------------------------------------------
 
@@ -78,6 +58,7 @@ class LiveStage:
         try:
             log = self._folder / "witness.jsonl"
             log.unlink(missing_ok=True)
+            shutil.rmtree(self._recorded, ignore_errors=True)
             self._graph.start("witness", ["-m", "sim.faults.witness", "--log", str(log)])
             self._graph.start("sim", PROCESSES["sim"])
             self._graph.wait("the witness writes", log.exists)
@@ -127,9 +108,11 @@ class LiveStage:
         self.marks = {}
         for name in ALWAYS:
             self._ensure(name)
-        for name in ("human", "stranger", *(actor for actor in ACTORS if actor != row.actor)):
+        others = {*ACTORS, *RECORDERS} - {row.actor, row.recorder}
+        for name in ("human", "stranger", "flooder", *sorted(others)):
             self._graph.end(name)
-        self._ensure(row.actor)
+        for name in filter(None, (row.recorder, row.actor)):
+            self._ensure(name)
         self.until("hands are connected", lambda: self.hand("connected")[0], START_S)
         self.hand("button", pressed=False)
         for to in ("camera", "robot"):
@@ -228,7 +211,8 @@ class LiveStage:
         if name == "master":
             self._graph.start_master()
             return
-        self._graph.start(name, [*PROCESSES[name], *extra])
+        own = ("--run", str(self._recorded)) if name in RECORDERS else ()
+        self._graph.start(name, [*PROCESSES[name], *own, *extra])
 
     def launch(self, label: str, name: str, *extra: str) -> None:
         """Start a further process like `name`, called `label`."""
@@ -251,6 +235,18 @@ class LiveStage:
         for name in (*ALWAYS, "puppet"):
             self.start(name)
         self._hands = self._start_hands()
+
+    def fill_disk(self, name: str) -> None:
+        """From now on the disk of the process `name` is full."""
+        fill_disk(self._graph.pid(name), self.random)
+
+    def steps_on_disk(self) -> int:
+        """Whole steps in the recorder's newest log."""
+        return steps_in(self._recorded)
+
+    def peak_mib(self, name: str) -> float:
+        """The most memory that the process `name` had at any time, MiB."""
+        return peak_mib(self._graph.pid(name))
 
     def exit_code(self, name: str) -> int | None:
         """Of the process, None while it runs."""

@@ -1,26 +1,35 @@
-"""A bad line between two programs on this machine: it delays, throttles, drops and loses TCP connections."""
+"""A bad line between two programs on this machine: it delays, throttles, drops and loses TCP connections.
+
+Called by rows 29 and 30 and by tests/transport.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import threading
-import time
 
 CHUNK = 32 * 1024
+AGAIN_S = 0.4
+"""What a lost piece costs: TCP sends it again after about as long, twice a round trip of 0.2 s."""
 
 
 class Relay:
     """Forwards a loopback port of its own to `target`.
 
     delay_s: how long each piece of up to 32 kB is on its way. rate: bytes/s, of each direction of a connection.
-    drop_after: bytes after which a connection is broken; 0: never. `cut` breaks all and lets nobody in, `freeze` lets
+    loss: share of pieces that come late, as a lost one does. drop_after: bytes after which a connection is broken; 0:
+    never. `cut` breaks all and lets nobody in, `freeze` lets
     them stand and forwards nothing, as a cable that is out; `mend` ends both. `carried` counts bytes.
     """
 
-    def __init__(self, target: int, delay_s: float = 0.0, rate: float = 0.0, drop_after: int = 0) -> None:
+    def __init__(
+        self, target: int, delay_s: float = 0.0, rate: float = 0.0, drop_after: int = 0, loss: float = 0.0
+    ) -> None:
         self._target = target
-        self.delay_s, self.rate, self.drop_after = delay_s, rate, drop_after
+        self.delay_s, self.rate, self.drop_after, self.loss = delay_s, rate, drop_after, loss
+        self._pause = threading.Event()
         self.carried = self.dropped = 0
         self._flowing = threading.Event()
         self._open: list[socket.socket] = []
@@ -70,7 +79,8 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket, left: list[int]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
-                time.sleep(self.delay_s + (len(data) / self.rate if self.rate else 0.0))
+                late_s = AGAIN_S if random.random() < self.loss else 0.0
+                self._pause.wait(self.delay_s + late_s + (len(data) / self.rate if self.rate else 0.0))
                 self._flowing.wait()
                 sink.sendall(data)
                 self.carried += len(data)
