@@ -57,8 +57,8 @@ class CameraNodeOptions:
     topic: str = IMAGE_TOPIC
     """The camera driver's colour pictures, of a camera that is plugged into this machine."""
 
-    calibration: str = ""
-    """Folder of calibrations: the camera must be one of them, unmoved, or this does not start. Empty: no check, for a
+    calibration: Path | None = None
+    """Folder of calibrations: the camera must be one of them, unmoved, or this does not start. Without: no check, for a
     camera that stands where the settings say."""
 
     serial: str = ""
@@ -148,8 +148,8 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
         log.info(line)
     camera = RosCamera(config.camera, options.topic)
     try:
-        if options.calibration:
-            log.info(standing(Path(options.calibration), options.serial, camera, config.camera))
+        if options.calibration is not None:
+            log.info(standing(options.calibration, options.serial, camera, config.camera))
     except UserError:
         camera.close()
         raise
