@@ -249,8 +249,8 @@ REAL_FILES = pytest.mark.parametrize("name", ["robot", "reach", "collect", "prac
         (["calibration:=my lab", "serial:=0012"], Path("my lab"), "0012"),
         (["calibration:=2026"], Path("2026"), ""),
         (["calibration:=none"], None, ""),
-        # Left empty by mistake it names no folder with calibrations, and is refused; it is not a start without a check.
-        (["calibration:="], Path(), ""),
+        # Left empty by mistake it is the usual folder, not a start without a check.
+        (["calibration:="], Path("calibrations"), ""),
     ],
 )
 def test_a_calibration_is_named_or_left_out_by_a_person_and_a_serial_number_stays_as_typed(
