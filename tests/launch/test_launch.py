@@ -100,7 +100,14 @@ def test_the_stack_on_a_robot_waits_for_a_person(robot: Master, tmp_path: Path) 
 
 
 def test_a_goal_is_captured_and_the_launch_ends(robot: Master, tmp_path: Path) -> None:
-    command = ["roslaunch", "robot_rig", "capture_goal.launch", "robot:=real", "calibration:=none", "goal:=my goals/cup"]
+    command = [
+        "roslaunch",
+        "robot_rig",
+        "capture_goal.launch",
+        "robot:=real",
+        "calibration:=none",
+        "goal:=my goals/cup",
+    ]
     with launched(command, tmp_path, robot.uri) as launch:
         assert launch.wait(LIMIT_S) == 0, launch.output[-6000:]
         assert "my goals/cup.png" in launch.output
