@@ -1,6 +1,6 @@
 """Has the camera moved since its reference picture? How far what stands still has shifted; and its colours.
 
-Called by the check at every start, and before a reference picture is kept. Corners of the reference picture are followed
+Called by the check at every start, and before a reference picture is kept. Corners of the reference are followed
 into the picture of now; what most of them agree on is the camera's doing, and the arm, a hand or a cup that stands
 elsewhere are outvoted.
 """
