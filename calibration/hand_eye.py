@@ -133,8 +133,8 @@ def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
     # Written so that a solver that came out as no number is refused too.
     if not best.distance_m <= MOST_RESIDUAL_M:
         raise UserError(
-            f"the views lie {1e3 * best.distance_m:.0f} mm from each other at best, and {1e3 * MOST_RESIDUAL_M:.0f} are "
-            "too many",
+            f"the views lie {1e3 * best.distance_m:.0f} mm from each other at best, and {1e3 * MOST_RESIDUAL_M:.0f} "
+            "are too many",
             next_step="see that a ruler agrees with --square-mm, that the joints are of these pictures, and that the "
             "lens was calibrated at this resolution",
         )
