@@ -25,6 +25,12 @@ FOOT_MM = 24.0
 """Room below the board for a ruler and the words."""
 
 RULER_MM = 100
+GAP_MM = 8.0
+"""Between the ruler and the words beside it."""
+
+WORDS_MM = 130.0
+"""Room beside the ruler for the words."""
+
 SIDE_MM = 14.0
 """Room beside the board for the upright ruler."""
 
@@ -59,10 +65,12 @@ def board_pdf(board: Board, paper: Paper) -> bytes:
         axes.set_xlim(0.0, paper.width_mm)
         axes.set_ylim(paper.height_mm, 0.0)
         axes.axis("off")
-        left, top = (paper.width_mm - SIDE_MM - width) / 2 + SIDE_MM, EDGE_MM
+        # In the middle, but no further to the right than the words at its foot can go.
+        furthest = paper.width_mm - EDGE_MM - WORDS_MM - GAP_MM - RULER_MM
+        left, top = min((paper.width_mm - SIDE_MM - width) / 2 + SIDE_MM, furthest), EDGE_MM
         _draw_board(axes, board, left, top)
         _draw_rulers(axes, left, top, height)
-        _write(axes, board, left + RULER_MM + 8.0, top + height)
+        _write(axes, board, left + RULER_MM + GAP_MM, top + height)
         page = io.BytesIO()
         # Without a date the same board is the same file.
         figure.savefig(page, format="pdf", metadata={"Title": _title(board), "CreationDate": None})
@@ -71,7 +79,8 @@ def board_pdf(board: Board, paper: Paper) -> bytes:
 
 def _title(board: Board) -> str:
     squares = f"{board.columns}x{board.rows}"
-    return f"ChArUco {squares}, squares {1e3 * board.square_m:g} mm, markers {1e3 * board.marker_m:g} mm, DICT_4X4_50"
+    square, marker = (round(1e3 * side, 2) for side in (board.square_m, board.marker_m))
+    return f"ChArUco {squares}, squares {square:g} mm, markers {marker:g} mm, DICT_4X4_50"
 
 
 def _black(axes: Axes, left: float, top: float, width: float, height: float) -> None:

@@ -44,7 +44,7 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
     others = (results.newest(eye.serial, LensRecord), results.newest(eye.serial, HandEyeRecord))
     for record in (eye, *others):
         if record is not None:
-            _refuse_other_size(record, (width, height))
+            refuse_other_size(record, (width, height))
     if different := eye.differs(camera):
         raise UserError(
             f"{', '.join(different)} is not the window that was calibrated on {eye.taken}",
@@ -83,7 +83,8 @@ def _newest_eye(results: Results, serial: str) -> EyeRecord:
     return eye
 
 
-def _refuse_other_size(record: Record, size: tuple[int, int]) -> None:
+def refuse_other_size(record: Record, size: tuple[int, int]) -> None:
+    """Raise UserError when `record` is of another resolution than `size` (W, H) px."""
     if record.size != size:
         raise UserError(
             f"the camera gives {size[0]}x{size[1]} px, and {record.kind_name} was calibrated at "

@@ -43,6 +43,9 @@ OUTLYING = 3.5
 FLOOR_M, FLOOR_RAD = 0.002, np.radians(0.4)
 """Residuals below these are left in, however small the median is."""
 
+MOST_RESIDUAL_M = 0.015
+"""Root mean square from which the views as a whole are wrong: an arm by the published table is millimetres off."""
+
 MISMATCH_RAD = np.radians(1.0)
 MOST_DROPPED = 0.34
 HAND_M, HAND_RAD = 0.001, 0.001
@@ -111,7 +114,8 @@ class HandEyeFit:
 def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
     """Where the camera is, from `views` through `lens`.
 
-    Raises UserError for too few views, a hand that is not turned enough, and views of which too many contradict.
+    Raises UserError for too few views, a hand that is not turned enough, views of which too many contradict, and views
+    that agree with no place of the camera, as when the squares are of another size than was said.
     """
     boards = {view.name: board_pose(lens, view.sighting).camera_from_board for view in views}
     dropped = _contradicting(views, boards)
@@ -125,6 +129,14 @@ def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
             break
         dropped[worst.name] = (
             f"{1e3 * worst.distance_m:.1f} mm and {np.degrees(worst.angle_rad):.2f} degrees from the other views"
+        )
+    # Written so that a solver that came out as no number is refused too.
+    if not best.distance_m <= MOST_RESIDUAL_M:
+        raise UserError(
+            f"the views lie {1e3 * best.distance_m:.0f} mm from each other at best, and {1e3 * MOST_RESIDUAL_M:.0f} "
+            "are too many",
+            next_step="see that a ruler agrees with --square-mm, that the joints are of these pictures, and that the "
+            "lens was calibrated at this resolution",
         )
     refined, rms = _refined(best, kept, boards, lens)
     return HandEyeFit((*solutions, refined), rms, dropped)

@@ -1,7 +1,8 @@
 """Has the camera moved since its reference picture? How far what stands still has shifted; and its colours.
 
-Called by the check at every start. Corners of the reference picture are followed into the picture of now; what most of
-them agree on is the camera's doing, and the arm, a hand or a cup that stands elsewhere are outvoted.
+Called by the check at every start, and before a reference picture is kept. Corners of the reference are followed
+into the picture of now; what most of them agree on is the camera's doing, and the arm, a hand or a cup that stands
+elsewhere are outvoted.
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ def picture_shift(reference: Bytes, now: Bytes) -> Shift | None:
     return Shift(
         _mean_shift(np.asarray(found, np.float64), reference.shape[1], reference.shape[0]), agreeing, len(begin)
     )
+
+
+def can_be_compared(reference: Bytes) -> bool:
+    """Whether `reference` uint8 (H, W, 3) holds enough for a later picture to be compared with it at all."""
+    return picture_shift(reference, reference) is not None
 
 
 def swaps_red_and_blue(reference: Bytes, now: Bytes) -> bool:

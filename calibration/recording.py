@@ -102,4 +102,9 @@ def _joints(one: BagMessage, values: Any) -> Floats:
         raise UserError(
             f"{one.topic} is not of the seven joints of a Sawyer", next_step="record the topics of this rig"
         )
-    return np.asarray(values, np.float64)
+    found = np.asarray(values, np.float64)
+    if not np.isfinite(found).all():
+        raise UserError(
+            f"{one.topic} holds what is no number", next_step="record it again with the arm process running"
+        )
+    return found

@@ -65,8 +65,8 @@ class CameraNodeOptions:
     rate_hz: Literal[30, 60] = 30
     """Pictures a second, for realsense and opencv."""
 
-    calibration: str = ""
-    """Folder of calibrations: the camera must be one of them, unmoved, or this does not start. Empty: no check, for a
+    calibration: Path | None = None
+    """Folder of calibrations: the camera must be one of them, unmoved, or this does not start. Without: no check, for a
     camera that stands where the settings say."""
 
     serial: str = ""
@@ -160,8 +160,8 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
         log.info(line)
     eye = opened(options.driver, options.device, options.rate_hz, config.camera)
     try:
-        if options.calibration:
-            log.info(standing(Path(options.calibration), eye.serial or options.serial, eye.camera, config.camera))
+        if options.calibration is not None:
+            log.info(standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera))
     except UserError:
         eye.camera.close()
         raise

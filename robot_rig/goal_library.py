@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ from robot_rig.vision import decode_picture, load_goal_picture, save_picture
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 FORMAT = 1
+ANY_LENS = {"focal_px": 612.0, "center_u_px": 320.0, "center_v_px": 240.0}
+"""Hashed in place of the lens, which a real camera's picture does not depend on: calibrating it leaves goals valid. The
+defaults of format 1, so that goals of before keep their id."""
+
 CAPTURED, IMPORTED = "captured", "imported"
 UNNUMBERED = -1
 """`GoalNote.frame` of a photo: no camera of the rig has numbered it."""
@@ -72,9 +77,12 @@ class StoredGoal:
 
 
 def calibration_id(camera: CameraConfig) -> str:
-    """What tells pictures of one camera and window from those of another: 12 hex digits."""
-    text = json.dumps(camera.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """What tells pictures of one resolution and window from those of another: 12 hex digits."""
+    return _digits({**camera.model_dump(mode="json"), **ANY_LENS})
+
+
+def _digits(settings: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 class GoalLibrary:
@@ -84,6 +92,8 @@ class GoalLibrary:
         self.folder = folder
         self._config = config
         self.calibration = calibration_id(config.camera)
+        # Goals of before were stored under a hash of the lens too, and are as good as they were.
+        self._valid = {self.calibration, _digits(config.camera.model_dump(mode="json"))}
 
     def names(self) -> list[str]:
         """The names of all goals, sorted; whether they can be used `load` says."""
@@ -168,7 +178,7 @@ class GoalLibrary:
             config=str(said["config"]),
             sha256=str(said["sha256"]),
         )
-        if note.calibration != self.calibration:
+        if note.calibration not in self._valid:
             raise UserError(
                 f"the goal {name!r} was taken under calibration {note.calibration}, and this is {self.calibration}",
                 next_step=f"{CAPTURE_AGAIN}, or use the camera settings of then",

@@ -64,7 +64,7 @@ def test_an_unknown_goal_is_answered_with_those_there_are(library: GoalLibrary) 
         taken(library).load("mug")
 
 
-@pytest.mark.parametrize("key", ["crop_left_px=111", "crop_px=336", "focal_px=606.0"])
+@pytest.mark.parametrize("key", ["crop_left_px=111", "crop_px=336", "width_px=800"])
 def test_another_camera_is_another_calibration_and_refused(library: GoalLibrary, key: str) -> None:
     other = GoalLibrary(taken(library).folder, load_config([], [f"camera.{key}"]))
     assert other.calibration != library.calibration
@@ -72,6 +72,24 @@ def test_another_camera_is_another_calibration_and_refused(library: GoalLibrary,
         other.load("cup")
     with pytest.raises(UserError, match="calibration"):
         other.import_picture(library.folder / "cup.png", 0.0)
+
+
+def test_a_lens_that_was_calibrated_since_leaves_goals_valid(library: GoalLibrary) -> None:
+    """The picture of a real camera does not depend on what is known of its lens."""
+    lens = ["camera.focal_px=606.3", "camera.center_u_px=314.8", "camera.center_v_px=247.6"]
+    known = GoalLibrary(taken(library).folder, load_config([], lens))
+    assert (known.load("cup").picture == library.load("cup").picture).all()
+
+
+def test_a_goal_that_was_stored_under_a_hash_of_its_lens_stays_valid_under_that_lens(library: GoalLibrary) -> None:
+    path = taken(library).folder / "cup.yaml"
+    # SHA-256 over all camera settings as JSON, as it was written before: focal_px 606.0, the rest as by default.
+    path.write_text(path.read_text().replace(library.calibration, "ea4f02971936"))
+    with_lens = load_config([], ["camera.focal_px=606.0"])
+    assert GoalLibrary(library.folder, with_lens).load("cup").name == "cup"
+    for other in ("camera.focal_px=607.0", "camera.crop_left_px=111"):
+        with pytest.raises(UserError, match="calibration"):
+            GoalLibrary(library.folder, load_config([], [other])).load("cup")
 
 
 def test_what_is_not_the_cameras_does_not_change_the_calibration() -> None:

@@ -15,11 +15,12 @@ from rich.table import Table
 
 from calibration.board import Board, BoardFinder, Sighting
 from calibration.board_pdf import PAPERS, board_pdf
-from calibration.check import check_camera
+from calibration.check import check_camera, refuse_other_size
 from calibration.crop import exact_factors, window
 from calibration.drawing import draw_window
 from calibration.hand_eye import HandEyeFit, HandView, solve_hand_eye
 from calibration.intrinsics import LensFit, solve_intrinsics
+from calibration.moved import can_be_compared
 from calibration.records import EyeRecord, HandEyeRecord, LensRecord, Motion, Record, SolverResidual, board_numbers
 from calibration.results import Results, now
 from calibration.views import description, read_joints, read_picture, view_names
@@ -102,12 +103,7 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
     if known is None:
         raise UserError(f"the lens of camera {serial} is not known yet", next_step="`rig calibrate intrinsics` first")
     size = (config.camera.width_px, config.camera.height_px)
-    if known.size != size:
-        raise UserError(
-            f"the lens of camera {serial} was calibrated at {known.width_px}x{known.height_px} px, these pictures are "
-            f"{size[0]}x{size[1]}",
-            next_step="take both in one resolution",
-        )
+    refuse_other_size(known, size)
     arm = _arm(folder, config, console)
     seen = _sightings(folder, chosen, config.camera, console)
     blank = {name: "the board was not found" for name, found in seen.items() if found is None}
@@ -173,6 +169,11 @@ def crop(
 ) -> int:
     """Keep the window (factor, left, top) of `place` and `picture` as the reference of the camera."""
     rgb = read_picture(picture, config.camera)
+    if not can_be_compared(rgb):
+        raise UserError(
+            f"{picture} shows too little for a later picture to be compared with it, and no camera would start",
+            next_step="take it in light, of the table with what always stands there",
+        )
     size = (config.camera.width_px, config.camera.height_px)
     chosen = window(size, *place)
     for factor in exact_factors(size):
@@ -210,6 +211,8 @@ def workspace(picture: Path, serial: str, config: Config, results: Results, out:
     if lens is None or camera is None:
         missing = "intrinsics" if lens is None else "handeye"
         raise UserError(f"the camera {serial} has no {missing} yet", next_step=f"`rig calibrate {missing}` first")
+    for record in (lens, camera):
+        refuse_other_size(record, (config.camera.width_px, config.camera.height_px))
     rgb = read_picture(picture, config.camera)
     seen = see_box(rgb, config, lens.lens(), camera.base_from_camera.matrix())
     _draw(out, seen.picture)

@@ -35,7 +35,7 @@ AT_REST_RAD = 0.002
 
 
 def capture(folder: Path, topic: str, config: Config, console: Console, lines: Iterable[str]) -> int:
-    """Keep a view at each empty one of `lines` until one says q; returns 1 when none was kept."""
+    """Keep a view at each of `lines` until one says q; returns 1 when none was kept."""
     say(console, "Hold the board before the camera, keep still, Enter; q ends.")
     kept, stamps = 0, HostStamps()
     with visit(NODE):
@@ -56,9 +56,11 @@ def capture(folder: Path, topic: str, config: Config, console: Console, lines: I
             if before is not None and after is not None and np.abs(after - before).max() > AT_REST_RAD:
                 say(console, "not kept: the arm moves")
                 continue
-            path = keep_view(folder, rgb, after)
+            # Joints count only where both looks say that the arm rested.
+            joints = None if before is None else after
+            path = keep_view(folder, rgb, joints)
             kept += 1
-            say(console, f"{path}{'' if after is not None else ', without joints: the arm process is silent'}")
+            say(console, f"{path}{'' if joints is not None else ', without joints: the arm process is silent'}")
     return 0 if kept else 1
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from calibration.board import Board, BoardFinder
-from calibration.board_pdf import PAPERS, Paper, board_pdf
+from calibration.board_pdf import EDGE_MM, PAPERS, WORDS_MM, Paper, board_pdf
 from robot_rig.errors import UserError
 
 POINTS_PER_MM = 72 / 25.4
@@ -64,6 +64,15 @@ def test_a_ruler_of_100_mm_lies_along_each_side() -> None:
     along = [np.abs(line[1] - line[0]) for line in lines]
     assert sum(np.allclose(one, (100.0, 0.0), atol=0.01) for one in along) == 1
     assert sum(np.allclose(one, (0.0, 100.0), atol=0.01) for one in along) == 1
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: f"{board.columns}x{board.rows}")
+@pytest.mark.parametrize("paper", PAPERS.values(), ids=lambda paper: paper.name)
+def test_the_words_stay_on_the_paper(board: Board, paper: Paper) -> None:
+    text = re.findall(rb"1 0 -?0 1 ([\d.]+) [\d.]+ cm\s+BT\s+/F1 6\.5 Tf", drawing(board_pdf(board, paper)))
+    assert len(text) == 3
+    # The longest line is as wide as WORDS_MM allows.
+    assert max(float(x) for x in text) / POINTS_PER_MM <= paper.width_mm - EDGE_MM - WORDS_MM + 0.01
 
 
 def test_the_same_board_is_the_same_file() -> None:

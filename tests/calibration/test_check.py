@@ -13,7 +13,7 @@ import pytest
 
 from calibration.board import Board
 from calibration.check import MOST_MOVED_PX, check_camera
-from calibration.moved import picture_shift, swaps_red_and_blue
+from calibration.moved import can_be_compared, picture_shift, swaps_red_and_blue
 from calibration.results import Results
 from calibration.rigid import rigid
 from robot_rig.config import CameraConfig, Config
@@ -123,6 +123,11 @@ def test_a_hand_in_the_picture_is_no_motion(results: Results) -> None:
 
 
 ELSEWHERE = {"dark": np.zeros_like(SCENE), "white": np.full_like(SCENE, 255), "other": textured(5)}
+
+
+def test_a_picture_that_shows_nothing_is_no_reference() -> None:
+    assert can_be_compared(SCENE)
+    assert not any(can_be_compared(ELSEWHERE[name]) for name in ("dark", "white"))
 
 
 @pytest.mark.parametrize("now", list(ELSEWHERE.values()), ids=list(ELSEWHERE))

@@ -141,6 +141,12 @@ def test_a_board_that_slipped_half_way_is_refused(clean: list[HandView]) -> None
         solve_hand_eye(bad, LENS)
 
 
+def test_squares_of_another_size_than_was_said_are_refused(clean: list[HandView]) -> None:
+    twice = [replace(view, sighting=replace(view.sighting, points=2 * view.sighting.points)) for view in clean]
+    with pytest.raises(UserError, match=r"mm from each other.*--square-mm"):
+        solve_hand_eye(twice, LENS)
+
+
 def test_too_few_views_and_too_little_turning_are_refused(views: Views, clean: list[HandView]) -> None:
     with pytest.raises(UserError, match="useful views: 5, and 6 are needed"):
         solve_hand_eye(clean[:5], LENS)

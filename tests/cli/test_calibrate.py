@@ -31,7 +31,7 @@ from robot_rig.kinematics import Kinematics
 from robot_rig.vision import save_picture
 from sim.sim_camera import SimCamera
 from sim.world import World
-from tests.calibration.results_made import lens_record
+from tests.calibration.results_made import hand_eye_record, lens_record
 from tests.calibration.twin import Twin, held_board, wandering_boards
 from tests.drivers.test_arm_description import urdf_of
 
@@ -124,6 +124,18 @@ def test_from_pictures_to_settings(drawn: Path, tmp_path: Path, capsys: Capture)
     assert "exists already" in refused(capsys, "settings", *camera)
 
 
+def test_results_of_another_resolution_are_not_drawn_over_a_picture(
+    drawn: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    results = Results(tmp_path / "calibrations")
+    results.keep(lens_record(SERIAL, width=1280))
+    results.keep(hand_eye_record(np.load(drawn / "truth.npy"), SERIAL))
+    said = refused(capsys, "workspace", drawn / "home.png", "--serial", SERIAL)
+    assert "intrinsics was calibrated at 1280x480" in said
+    assert not (tmp_path / "workspace.png").exists()
+    assert "calibrated at 1280x480" in refused(capsys, "handeye", drawn / "hand", "--serial", SERIAL)
+
+
 def test_the_arms_own_description_counts_where_it_was_kept(drawn: Path, tmp_path: Path, capsys: Capture) -> None:
     """An arm that stands a centimetre higher on its base has its camera a centimetre higher."""
     results = Results(tmp_path / "calibrations")
@@ -154,6 +166,7 @@ def test_a_camera_that_is_not_the_calibrated_one_is_one_line(drawn: Path, capsys
         capsys, "check", picture, "--serial", SERIAL, "--set", "camera.width_px=1280", "--set", "camera.height_px=720"
     )
     assert "no serial number" in refused(capsys, "crop", picture, "--serial", "../x")
+    assert "shows too little" in refused(capsys, "crop", drawn / "lens" / "view-016.png", "--serial", SERIAL)
     assert "no intrinsics yet" in refused(capsys, "workspace", picture, "--serial", SERIAL)
     assert "is not calibrated" in refused(capsys, "settings", "--serial", "1")
     assert "does not fit" in refused(capsys, "crop", picture, "--serial", SERIAL, "--factor", "9")

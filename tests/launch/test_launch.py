@@ -101,7 +101,14 @@ def test_the_stack_on_a_robot_waits_for_a_person(robot: Master, tmp_path: Path) 
 
 
 def test_a_goal_is_captured_and_the_launch_ends(robot: Master, tmp_path: Path) -> None:
-    command = ["roslaunch", "robot_rig", "capture_goal.launch", "robot:=real", "goal:=my goals/cup"]
+    command = [
+        "roslaunch",
+        "robot_rig",
+        "capture_goal.launch",
+        "robot:=real",
+        "calibration:=none",
+        "goal:=my goals/cup",
+    ]
     with launched(command, tmp_path, robot.uri) as launch:
         assert launch.wait(LIMIT_S) == 0, launch.output[-6000:]
         assert "my goals/cup.png" in launch.output
@@ -248,17 +255,27 @@ def test_only_a_real_robots_camera_is_held_against_its_calibration(
     assert words_after("--calibration", camera) == (["calibrations"] if is_real else [])
 
 
+REAL_FILES = pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "teleop", "capture_goal"])
+
+
+@REAL_FILES
+@pytest.mark.parametrize(
+    ("given", "calibration", "serial"),
+    [
+        (["calibration:=my lab", "serial:=0012"], Path("my lab"), "0012"),
+        (["calibration:=2026"], Path("2026"), ""),
+        (["calibration:=none"], None, ""),
+        # Left empty by mistake it is the usual folder, not a start without a check.
+        (["calibration:="], Path("calibrations"), ""),
+    ],
+)
 def test_a_calibration_is_named_or_left_out_by_a_person_and_a_serial_number_stays_as_typed(
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, given: list[str], calibration: Path | None, serial: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
-    camera = nodes_of("robot", "real", "calibration:=my lab", "serial:=0012")["rig_camera"]
+    camera = nodes_of(name, "real", *given)["rig_camera"]
     options = tyro.cli(CameraNodeOptions, args=shlex.split(camera.args))
-    assert (options.calibration, options.serial) == ("my lab", "0012")
-    without = tyro.cli(
-        CameraNodeOptions, args=shlex.split(nodes_of("robot", "real", "calibration:=none")["rig_camera"].args)
-    )
-    assert (without.calibration, without.serial) == ("", "")
+    assert (options.calibration, options.serial) == (calibration, serial)
 
 
 @pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "capture_goal"])
