@@ -1,5 +1,5 @@
-"""What camera_node says of its pictures, as diagnostic_msgs/DiagnosticArray for CAMERA_STATUS. Made by camera_node, read
-by `rig soak`.
+"""What camera_node says of its pictures, as diagnostic_msgs/DiagnosticArray for CAMERA_STATUS. Made by camera_node,
+read by `rig soak`.
 """
 
 from __future__ import annotations

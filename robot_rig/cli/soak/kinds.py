@@ -35,8 +35,8 @@ NEEDS_S: Mapping[Rescue, float] = {Rescue.ALONE: 25.0, Rescue.OPERATOR: 25.0, Re
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: its name, who leads out of it, how it is caused on a stage whose arm moves, and the `codes` one of
-    which guard or camera must tell of, or it has not happened (none for a killed process, with which the launch ends).
+    """A kind of fault: its name, who leads out of it, how it is caused on a stage whose arm moves, and the `codes` one
+    of which guard or camera must tell, or it has not happened (none for a killed process: the launch ends with it).
     """
 
     name: str

@@ -40,7 +40,7 @@ class Told:
 
 
 class PracticeWatch:
-    """`report`, `codes`, `recorder`, `episode` take what arrives at `now` (monotonic s); the rest may be asked at any time."""
+    """`report`, `codes`, `recorder`, `episode` take what arrives at `now` (monotonic s); ask the rest at any time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -11,7 +11,7 @@ import pytest
 from robot_rig.cli.soak.kinds import KINDS, Rescue
 from robot_rig.cli.soak.record import Paper, Record
 from robot_rig.cli.soak.run import planned_for
-from robot_rig.cli.soak.verdict import complaints
+from robot_rig.cli.soak.verdict import WATCHED, complaints
 from robot_rig.datatypes import Mode
 from robot_rig.errors import UserError
 from tests.cli.soak.practice_world import World
@@ -31,6 +31,8 @@ def soaked(
     world.shift.work(planned_for(paper).faults, lambda done, note: None, lambda: True)
     world.end()
     world.shift.write_down()
+    for node in WATCHED:
+        record.sample(f"{node} 7 1", node, 1e9, 60.0, 20)
     record.finished = True
     return record, world
 
