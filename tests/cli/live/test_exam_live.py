@@ -64,8 +64,10 @@ def answer(keyboard: int, ended: threading.Event, heard: bytearray) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
             new = os.read(keyboard, 65536)
             heard.extend(new)
-            if b"e enable" in new:
+            if b"e enable" in new or b"then enable" in new:
                 os.write(keyboard, b"e")
+            if b"g go on" in new:
+                os.write(keyboard, b"g")
             if b"did the arm reach it" in new and b"y yes" in new:
                 os.write(keyboard, b"y")
 
