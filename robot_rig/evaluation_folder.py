@@ -175,7 +175,9 @@ class ExamFolder:
         return self._place(policy, number).exists()
 
     def load(self, policy: str, number: int) -> Attempt:
-        """The attempt of `policy` at question `number`. Raises UserError when there is none or it is damaged."""
+        """The attempt of `policy` at question `number`. Raises UserError when there is none or it is damaged, or what
+        was seen of it live is: then it has to be made again.
+        """
         arrays = self._read_attempt(policy, number, lambda name: name != FRAMES)
         path = self._place(policy, number)
         try:
@@ -184,6 +186,8 @@ class ExamFolder:
                 raise ValueError(f"it has {len(attempt.outcomes)} steps and not {self.paper.steps}")
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"the attempt {path} is damaged: {error}", next_step=_AGAIN) from error
+        if self.paper.held != IN_PROCESS:
+            read_sighting(path.with_suffix(".json"))
         return attempt
 
     def attempts(self, policy: str) -> list[Attempt]:

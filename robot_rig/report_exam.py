@@ -50,7 +50,7 @@ SECTIONS = {
     TOOL: ("In centimetres", "Tool tip to goal in xy. The worst decile is the mean of the worst tenth."),
     LATENT: (
         "In latent units",
-        "The checkpoint's own metric, also for the baselines. Another encoder has other units: no two are compared.",
+        "The checkpoint's own metric, whoever acts. Another encoder has other units: no two are compared.",
     ),
     PIXEL: (
         "In grey levels",

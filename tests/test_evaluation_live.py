@@ -158,3 +158,6 @@ def test_without_what_was_seen_a_live_exam_is_not_whole(tmp_path: Path) -> None:
     (folder.path / CHECKPOINT / "000001.json").unlink()
     with pytest.raises(UserError):
         folder.sightings()
+    with pytest.raises(UserError):
+        folder.load(CHECKPOINT, 1)  # so that the same command makes it again
+    folder.load(CHECKPOINT, 0)

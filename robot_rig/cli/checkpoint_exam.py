@@ -98,9 +98,17 @@ class Sitting(NamedTuple):
     shipment: Shipment
     pictures: list[Question] | None
 
-    def questions(self, exam: SimExam) -> list[Question]:
-        """The goals, where they are seeded those of `exam`. Raises UserError when two of them are called alike."""
-        asked = [Question.of(case) for case in exam.goals] if self.pictures is None else self.pictures
+    def questions(self, exam: SimExam | None = None) -> list[Question]:
+        """The goals; where they are seeded those of `exam`, or of one made for it: goal pictures take no simulator, and
+        a robot's machine may have none. Raises UserError when two of them are called alike.
+        """
+        if self.pictures is not None:
+            asked = self.pictures
+        elif exam is not None:
+            asked = [Question.of(case) for case in exam.goals]
+        else:
+            with closing(SimExam(self.config, self.config.seed)) as made:
+                return self.questions(made)
         require_unlike(asked)
         return asked
 
@@ -128,8 +136,7 @@ def _hold_live(wanted: Wanted, sitting: Sitting, console: Console) -> tuple[Exam
                 "seeded goals are pictures of the simulated camera, and this is another one",
                 next_step="take goals with `rig goals capture` and name their folder with --goals",
             )
-        with closing(SimExam(sitting.config, sitting.config.seed)) as exam:
-            questions = sitting.questions(exam)
+        questions = sitting.questions()
         folder = _folder(wanted, sitting, questions, venue.held, console)
         # Whoever answers by key has the terminal's last line; a bar would draw over the question.
         shown = console if venue.joined is None else Console(force_terminal=False)

@@ -1,7 +1,10 @@
-"""What camera_node says of its pictures, as diagnostic_msgs/DiagnosticArray for CAMERA_STATUS. For camera_node."""
+"""What camera_node says of its pictures, as diagnostic_msgs/DiagnosticArray for CAMERA_STATUS. Made by camera_node,
+read by `rig soak`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 
@@ -26,3 +29,13 @@ def camera_message(code: str, stamps: HostStamps, now: float, told: Mapping[str,
     message = DiagnosticArray(status=[status])
     message.header.stamp = ros_time(stamps.wall(now))
     return message
+
+
+def read_code(message: DiagnosticArray) -> str:
+    """Why pictures are not passed on, by a message of CAMERA_STATUS; empty where they are, or where it says nothing."""
+    for status in message.status:
+        for pair in status.values:
+            if (status.name, pair.key) == (NAME, "code"):
+                with contextlib.suppress(ValueError):
+                    return str(json.loads(pair.value))
+    return ""

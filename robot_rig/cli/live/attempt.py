@@ -132,6 +132,12 @@ class Attempt:
         heard = self._frames and self.modes.newest() and measured
         return bool(heard) and self._goals.get_num_connections() > 0
 
+    @property
+    def may_move(self) -> bool:
+        """Whether the arm would follow at once; where it rests, `lead` is asked first."""
+        mode = self.modes.newest()
+        return mode is not None and mode.value in MOVING
+
     def close(self) -> None:
         """Hear no more and ask for nothing more, for a goal is latched; may be called twice."""
         for end in (*self._subscribers, self._goals):

@@ -30,7 +30,7 @@ from robot_rig.loops.step_trace import FRAME_TO_COMMAND, stage_durations
 from robot_rig.nodes.raw_terminal import RawTerminal
 from robot_rig.ros.master import Master, MasterSilent, master_uri, runs_here
 from robot_rig.ros.orders import give_order
-from robot_rig.ros.topics import ACTION, ARM_STATUS
+from robot_rig.ros.topics import ACTION, ARM_STATUS, GOAL, Topic
 from robot_rig.ros.visitor import hear, visit
 from sim.wire.ruler import Ruler
 
@@ -68,8 +68,8 @@ class Venue:
 def find_venue(stack: ExitStack) -> Venue:
     """The graph of ROS_MASTER_URI where its master answers, else one of its own.
 
-    Raises UserError where that graph has no arm process, or another policy, and where a master that may be a robot's
-    does not answer.
+    Raises UserError where that graph has no arm process, another policy or other goals, and where a master that
+    may be a robot's does not answer.
     """
     uri = master_uri()
     try:
@@ -88,19 +88,24 @@ def find_venue(stack: ExitStack) -> Venue:
             f"no arm process reports in the graph of {uri}",
             next_step="start robot.launch or sim.launch there; without any graph the exam brings up a simulated one",
         )
-    if others := _policies(uri):
+    if others := _publishers(uri, ACTION):
         raise UserError(
             f"another policy acts in the graph of {uri}: {', '.join(others)}", next_step="end its launch file first"
+        )
+    if others := _publishers(uri, GOAL):
+        # Goals are latched: the exam's own policy would set off for one of theirs before anybody was asked.
+        raise UserError(
+            f"somebody else shows goals in the graph of {uri}: {', '.join(others)}", next_step="end that program first"
         )
     ruler = stack.enter_context(closing(Ruler()))
     return Venue(uri, ruler if _tells(ruler) else None)
 
 
-def _policies(uri: str) -> list[str]:
-    """The programs that act in the graph of `uri`; one that was killed stays in the master's list."""
+def _publishers(uri: str, topic: Topic) -> list[str]:
+    """The programs that publish `topic` in the graph of `uri`; one that was killed stays in the master's list."""
     master = Master(uri, timeout=ANSWER_S)
     try:
-        return [name for name in master.state().publishers_of(ACTION.name) if not master.is_gone(name)]
+        return [name for name in master.state().publishers_of(topic.name) if not master.is_gone(name)]
     except MasterSilent as silent:
         raise UserError(f"the ROS master does not say what runs: {silent}", next_step="see `rig doctor`") from silent
 
@@ -148,19 +153,30 @@ class LiveExaminer:
         self._patience_s = patience_s(config)
         self._period_s = 1.0 / config.control.policy_rate_hz
         self._attempts = Attempts(wanted)
+        self._allowed = False
+
+    def _set_off(self, name: str) -> None:
+        """Nothing moves at a person's arm without a key since it last moved: a verdict is one, and so is an enable."""
+        if self._judge is not None and not self._allowed and self._attempt.may_move:
+            self._judge.allow(name)
+        self._allowed = False
 
     def attempt(self, policy: Policy, question: Question, steps: int) -> Walk:
         """Show the goal to the graph's policy, again where the machine was away or a person asks for it.
 
-        Raises UserError when that is so of more than a fifth of all attempts; what was kept stays.
+        Raises UserError when the machine was away in more than a fifth of all attempts; what was kept stays.
         """
         repeats: list[str] = []
         while True:
+            self._set_off(question.id)
             watched = self._attempt.reach(question, self._patience_s)
             reason = voided(watched, self._watch)
             answer = self._judge.verdict(question.id) if self._judge is not None and not reason else None
+            self._allowed = answer is not None
             if answer is Answer.AGAIN:
-                reason = "a person asked for it"
+                # Told in the report, and no fault of the machine's: of three goals one such would end the sitting.
+                repeats.append("a person asked for it")
+                continue
             if self._attempts.add(question.id, reason):
                 return self._walk(watched, answer, repeats)
             repeats.append(reason)

@@ -28,13 +28,15 @@ class Answer(str, enum.Enum):
 
 
 class Lead(str, enum.Enum):
-    """What a person says of an arm that rests."""
+    """What a person says of an arm before it moves: one that rests, or one that is enabled already."""
 
     ENABLE = "enable"
+    GO = "go on"
 
 
 VERDICTS: Mapping[bytes, Answer] = {b"y": Answer.REACHED, b"n": Answer.MISSED, b" ": Answer.AGAIN}
 LEADS: Mapping[bytes, Lead] = {b"e": Lead.ENABLE}
+GOES: Mapping[bytes, Lead] = {b"g": Lead.GO}
 
 
 class Person:
@@ -49,11 +51,16 @@ class Person:
         """Was `goal` reached? Waits for as long as it takes to say."""
         return self._ask(f"{goal}: did the arm reach it?  y yes   n no   space once more   q end", VERDICTS)
 
+    def allow(self, goal: str) -> None:
+        """Wait until a person lets an arm that is enabled set off for `goal`."""
+        self._ask(f"{goal}: the arm is enabled. Nobody in its reach, the red button at hand?  g go on   q end", GOES)
+
     def lead(self, mode: Mode) -> None:
         """Wait for a person to enable the arm, which rests in `mode`; what the arm process refuses is shown."""
         while True:
+            keys = "e reset, then enable" if mode is Mode.FAULT else "e enable"
             self._ask(
-                f"The arm rests ({mode.value}). Nobody in its reach, the red button at hand?  e enable   q end", LEADS
+                f"The arm rests ({mode.value}). Nobody in its reach, the red button at hand?  {keys}   q end", LEADS
             )
             try:
                 if mode is Mode.FAULT:

@@ -21,8 +21,8 @@ SLACK_S = 0.5
 
 class Seen(NamedTuple):
     """What was seen of one fault: the longest pause (s) in the log from its cause to its recovery, whether practice
-    went on before anybody led, the orders that the operator gave, whether the launch ended by itself, and whether
-    practice goes on in the end.
+    went on before anybody led, the orders that the operator gave, whether the launch ended by itself, whether
+    practice goes on in the end, and whether guard or camera told of this cause while it lasted.
     """
 
     pause_s: float
@@ -30,6 +30,7 @@ class Seen(NamedTuple):
     orders: int
     launch_ended: bool
     back: bool
+    told: bool
 
 
 def complaints(rescue: Rescue, seen: Seen) -> list[str]:
@@ -37,6 +38,8 @@ def complaints(rescue: Rescue, seen: Seen) -> list[str]:
     found = []
     if seen.pause_s < EFFECT_S:
         found.append(f"it stopped nothing: the longest pause in the log is {seen.pause_s:.1f} s")
+    if not seen.told:
+        found.append("neither guard nor camera told of it")
     if rescue is Rescue.ALONE and not seen.alone:
         found.append("practice did not go on alone")
     if rescue is Rescue.OPERATOR and seen.alone:

@@ -35,11 +35,14 @@ NEEDS_S: Mapping[Rescue, float] = {Rescue.ALONE: 25.0, Rescue.OPERATOR: 25.0, Re
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: its name, who leads out of it, and how it is caused on a stage whose arm moves."""
+    """A kind of fault: its name, who leads out of it, how it is caused on a stage whose arm moves, and the `codes` one
+    of which guard or camera must tell, or it has not happened (none for a killed process: the launch ends with it).
+    """
 
     name: str
     rescue: Rescue
     inject: Callable[[Scene], None]
+    codes: tuple[str, ...]
 
 
 def kill(scene: Scene, name: str) -> None:
@@ -57,30 +60,35 @@ def _hanging(name: str) -> Callable[[Scene], None]:
     return partial(rows_processes.hang, name=name, least_s=HANG_S[0], most_s=HANG_S[1])
 
 
-_ALONE: Mapping[str, Callable[[Scene], None]] = {
-    "camera unplugged for a moment": _unplugged(SHORT_S),
-    "picture frozen": partial(rows_camera.spoil, kind="freeze"),
-    "lens covered": partial(rows_camera.spoil, kind="gain", gain=0.0),
-    "over-exposed": partial(rows_camera.spoil, kind="gain", gain=3.0, offset=120.0),
-    "wrong resolution": partial(rows_camera.spoil_one_of, faults=rows_camera.WRONG_SIZES),
-    "stale stamps": partial(rows_camera.spoil_one_of, faults=rows_camera.STALE),
-    "camera's clock set": partial(rows_camera.spoil_one_of, faults=rows_camera.STEPS),
-    "policy hangs": _hanging("policy"),
-    "recorder hangs": _hanging("recorder"),
-    "robot's state stale": rows_robot.mute_state,
+Cause = tuple[Callable[[Scene], None], tuple[str, ...]]
+SILENT = ("image_stale", "action_stale")
+_ALONE: Mapping[str, Cause] = {
+    "camera unplugged for a moment": (_unplugged(SHORT_S), SILENT),
+    "picture frozen": (partial(rows_camera.spoil, kind="freeze"), ("image_frozen",)),
+    "lens covered": (partial(rows_camera.spoil, kind="gain", gain=0.0), ("image_dark",)),
+    "over-exposed": (partial(rows_camera.spoil, kind="gain", gain=3.0, offset=120.0), ("image_bright",)),
+    "wrong resolution": (
+        partial(rows_camera.spoil_one_of, faults=rows_camera.WRONG_SIZES),
+        ("image_refused", *SILENT),
+    ),
+    "stale stamps": (partial(rows_camera.spoil_one_of, faults=rows_camera.STALE), SILENT),
+    "camera's clock set": (partial(rows_camera.spoil_one_of, faults=rows_camera.STEPS), SILENT),
+    "policy hangs": (_hanging("policy"), SILENT),
+    "recorder hangs": (_hanging("recorder"), SILENT),
+    "robot's state stale": (rows_robot.mute_state, ("state_stale",)),
 }
-_OPERATOR: Mapping[str, Callable[[Scene], None]] = {
-    "camera unplugged for long": _unplugged(LONG_S),
-    "red button": rows_robot.press_button,
-    "robot disabled or in error": rows_robot.trouble_robot,
-    "collision": rows_robot.collide,
-    "guard kept from the processor": rows_processes.starve_guard,
+_OPERATOR: Mapping[str, Cause] = {
+    "camera unplugged for long": (_unplugged(LONG_S), SILENT),
+    "red button": (rows_robot.press_button, ("arm_stopped",)),
+    "robot disabled or in error": (rows_robot.trouble_robot, ("arm_stopped", "arm_error", "arm_disabled")),
+    "collision": (rows_robot.collide, ("collision",)),
+    "guard kept from the processor": (rows_processes.starve_guard, ("overrun",)),
 }
-_RESTART: Mapping[str, Callable[[Scene], None]] = {
-    f"{name} killed": partial(kill, name=name) for name in ("policy", "recorder", "guard", "trainer")
+_RESTART: Mapping[str, Cause] = {
+    f"{name} killed": (partial(kill, name=name), ()) for name in ("policy", "recorder", "guard", "trainer")
 }
 KINDS: Mapping[str, Kind] = {
-    name: Kind(name, rescue, inject)
+    name: Kind(name, rescue, inject, codes)
     for rescue, table in ((Rescue.ALONE, _ALONE), (Rescue.OPERATOR, _OPERATOR), (Rescue.RESTART, _RESTART))
-    for name, inject in table.items()
+    for name, (inject, codes) in table.items()
 }

@@ -75,11 +75,15 @@ class PracticeLaunch:
         return not self.runs
 
     def end(self) -> None:
-        """End it in order, as Ctrl-C in its terminal does, and by force whatever of it is left; may be called twice."""
-        self._graph.end(self._name, END_S)
-        for process in self._members():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        """End it in order, as Ctrl-C in its terminal does, and by force whatever of it is left, at once where a second
+        Ctrl-C comes meanwhile: roslaunch killed alone would leave its nodes behind. May be called twice.
+        """
+        try:
+            self._graph.end(self._name, END_S)
+        finally:
+            for process in self._members():
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
 
     def processes(self) -> dict[str, psutil.Process]:
         """Its living processes by the name of their node; looked for anew where one has gone, and now and then."""
@@ -96,6 +100,10 @@ class PracticeLaunch:
     def pid(self, name: str) -> int:
         """The process id of the node `name`. Raises UserError when it does not run."""
         process = self.processes().get(name)
+        if process is None:
+            # It may have come up since somebody looked.
+            self._known = {}
+            process = self.processes().get(name)
         if process is None or not process.is_running():
             raise UserError(f"{name} does not run", next_step=f"see the logs in {self.home}")
         return int(process.pid)

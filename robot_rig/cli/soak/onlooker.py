@@ -7,10 +7,11 @@ from typing import Any
 
 from robot_rig.cli.soak.watch import PracticeWatch
 from robot_rig.ros.arm_report import read_report
+from robot_rig.ros.camera_report import read_code
 from robot_rig.ros.connect import overhear
 from robot_rig.ros.episode_reports import read_episode_message, read_recorder
 from robot_rig.ros.stamps import HostStamps, Refused
-from robot_rig.ros.topics import ARM_STATUS, EPISODE, RECORDER_STATUS
+from robot_rig.ros.topics import ARM_STATUS, CAMERA_STATUS, EPISODE, RECORDER_STATUS
 
 
 class Onlooker:
@@ -21,6 +22,7 @@ class Onlooker:
         self._stamps = HostStamps()
         self._subscribers = [
             overhear(ARM_STATUS, self._report),
+            overhear(CAMERA_STATUS, self._camera),
             overhear(RECORDER_STATUS, self._recorder),
             overhear(EPISODE, self._episode),
         ]
@@ -29,6 +31,10 @@ class Onlooker:
         report = read_report(message, self._stamps)
         if not isinstance(report, Refused):
             self._watch.report(time.monotonic(), report.mode)
+            self._watch.codes(time.monotonic(), (*report.why, *report.verdict.reasons))
+
+    def _camera(self, message: Any) -> None:
+        self._watch.codes(time.monotonic(), [read_code(message)])
 
     def _recorder(self, message: Any) -> None:
         state = read_recorder(message, self._stamps)

@@ -119,14 +119,19 @@ class Record:
         if said.get("format") != FORMAT:
             raise ValueError(f"format {said.get('format')}, not {FORMAT}")
         kinds = {"outcomes": Outcome, "stops": Stop, "stretches": Stretch, "told": Told}
-        values: dict[str, Any] = {name: [kind(**one) for one in said[name]] for name, kind in kinds.items()}
+        values: dict[str, Any] = {name: [kind(**_fit(kind, one)) for one in said[name]] for name, kind in kinds.items()}
         values["outcomes"] = [replace(one, complaints=tuple(one.complaints)) for one in values["outcomes"]]
-        values["lives"] = {key: Samples(**one) for key, one in said["lives"].items()}
+        values["lives"] = {key: Samples(**_fit(Samples, one)) for key, one in said["lives"].items()}
+        if any(not len(one.times) == len(one.mib) == len(one.descriptors) > 0 for one in values["lives"].values()):
+            raise ValueError("a life without samples")
         paper: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in said["paper"].items()
+            key: tuple(value) if isinstance(value, list) else value for key, value in _fit(Paper, said["paper"]).items()
         }
         plain = {one.name for one in dataclasses.fields(cls)} - values.keys() - {"path", "paper"}
-        return cls(path, Paper(**paper), **values, **{name: said[name] for name in plain})
+        numbers = dict(_fit(cls, {name: said[name] for name in plain}))
+        if not all(type(count) is int for count in numbers["endings"].values()):
+            raise ValueError("endings are counts")
+        return cls(path, Paper(**paper), **values, **numbers)
 
     def sample(self, key: str, name: str, when: float, mib: float, descriptors: int) -> None:
         """A process's memory and descriptors; may be called from another thread."""
@@ -142,3 +147,22 @@ class Record:
             values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self) if one.name != "path"}
             text = json.dumps({"format": FORMAT, **values}, default=asdict)
         write_atomically(self.path, text.encode())
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {"float": (float, int), "int": (int,), "str": (str,), "bool": (bool,)}
+
+
+def _fit(kind: type, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`said`, whose values are of the types that the fields of the dataclass `kind` name; raises ValueError."""
+    declared = {one.name: str(one.type) for one in dataclasses.fields(kind)}
+    for name, value in said.items():
+        outer, _, inner = declared[name].partition("[")
+        if inner:
+            wanted = _TYPES[inner.rstrip("]").split(",")[0]]
+            fits = isinstance(value, dict if outer == "dict" else list)
+            fits = fits and all(type(one) in wanted for one in value)
+        else:
+            fits = type(value) in _TYPES[outer]
+        if not fits:
+            raise ValueError(f"{name} is {str(value)[:40]}")
+    return said

@@ -35,6 +35,7 @@ from robot_rig.clock import WallClock
 from robot_rig.config_files import load_config
 from robot_rig.data.outline import outline
 from robot_rig.data.store import EpisodeStore
+from robot_rig.disk import unwritable
 from robot_rig.errors import UserError
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.step_listener import StepListener
@@ -66,7 +67,10 @@ def run_soak(paper: Paper, out: Path, console: Console) -> int:
     Raises UserError for settings that will not do, for a folder of another soak, and where practice does not begin.
     """
     config = load_config(paper.config, paper.set)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
     record = Record.begin(out / NAME, paper)
     bar = planned_for(paper)
     said = f"{len(bar.faults)} faults of {len(bar.counts)} kinds in {paper.hours:g} h; practice in {out / PRACTICE}"
@@ -111,8 +115,10 @@ def _sit(record: Record, bar: Bar, out: Path, period_s: float, console: Console)
                 with stage_bar(console, "soak", round(record.paper.seconds)) as advance:
                     shift.work(bar.faults, advance, lambda: graph.alive(RELAY))
             finally:
-                launch.end()
-                shift.write_down()
+                try:
+                    launch.end()
+                finally:
+                    shift.write_down()
 
 
 def _settle(record: Record, run: Path) -> None:

@@ -34,7 +34,7 @@ class Sampler:
     def _run(self) -> None:
         while not self._closing.wait(PERIOD_S):
             for name, process in self._launch.processes().items():
-                with contextlib.suppress(psutil.Error):
+                with contextlib.suppress(psutil.Error, OSError):
                     self._sample(name, process)
 
     def _sample(self, name: str, process: psutil.Process) -> None:

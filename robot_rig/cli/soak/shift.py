@@ -5,6 +5,8 @@ Called by `cli.soak.run`. Everything that happens goes into the record.
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -41,6 +43,9 @@ STUCK_S = 60.0
 
 RENEW_S = 900.0
 """The onlooker keeps all that it hears; so often it begins anew."""
+
+TOLD_S = 0.3
+"""The guard reports ten times a second, so what it says of a fault comes by so much later."""
 
 SAVE_S, LOOK_S = 60.0, 0.1
 ENDS = ("return", "thaw")
@@ -146,9 +151,11 @@ class Shift:
     def _lead_on(self, what: str) -> None:
         """Note a stop that nobody has caused, and let the operator lead out of it."""
         now = self._clock.now()
-        excused = void_reason(self._watches.heart.worst_gap(now - ATTEMPT_S - STANDS_S, now))
-        self._record.stops.append(Stop(self._at_s(), what, excused))
-        if not self._watch.rests(now) or not self._operator.lead().back:
+        # A moment without the machine stops an arm; it ends no process, and no practice for a minute.
+        rests = self._launch.runs and self._watch.rests(now)
+        gap = self._watches.heart.worst_gap(now - ATTEMPT_S - STANDS_S, now)
+        self._record.stops.append(Stop(self._at_s(), what, void_reason(gap) if rests else ""))
+        if not rests or not self._operator.lead().back:
             self._restart()
         self.write_down()
 
@@ -167,7 +174,7 @@ class Shift:
         failed = ""
         try:
             kind.inject(self._scene)
-        except (UserError, OSError) as error:
+        except (UserError, OSError, subprocess.SubprocessError) as error:
             failed = f"it could not be caused: {error}"
         self._scene.heal()
         over = self._clock.now()
@@ -175,8 +182,9 @@ class Shift:
         seen, back = self._rescued(kind, begin, over, ended)
         found = [failed, *complaints(kind.rescue, seen)] if failed else complaints(kind.rescue, seen)
         took_s = -1.0 if back is None else back - (ended if kind.rescue is Rescue.ALONE else over)
+        # A fault that was not caused, an end of the launch, practice that stays away: no moment explains those.
         gap = self._watches.heart.worst_gap(begin, self._clock.now() - LOOK_S)
-        void = void_reason(gap) if found else ""
+        void = void_reason(gap) if found and not failed and not seen.launch_ended and seen.back else ""
         self._record.outcomes.append(
             Outcome(kind.name, kind.rescue.value, seed, at_s, took_s, seen.pause_s, seen.orders, tuple(found), void)
         )
@@ -187,9 +195,12 @@ class Shift:
     def _rescued(self, kind: Kind, begin: float, over: float, ended: float) -> tuple[Seen, float | None]:
         """What was seen of the recovery, and when the first step after it was logged."""
         if kind.rescue is Rescue.RESTART:
-            launch_ended = self._launch.await_end(LAUNCH_ENDS_S)
-            back = self._restart()
-            return Seen(self._watch.longest_pause(begin, back), False, 0, launch_ended, True), back
+            launch_ended, back = self._launch.await_end(LAUNCH_ENDS_S), None
+            # What does not come up is told of this fault before it ends the sitting: the next one begins after it.
+            with contextlib.suppress(UserError):
+                back = self._restart()
+            pause_s = self._watch.longest_pause(begin, self._clock.now() if back is None else back)
+            return Seen(pause_s, False, 0, launch_ended, back is not None, True), back
         if kind.rescue is Rescue.ALONE:
             alone = self._operator.await_step(ended, ALONE_S)
         else:
@@ -200,7 +211,10 @@ class Shift:
         if not led.back:
             led = self._operator.lead()
         pause_s = self._watch.longest_pause(begin, self._clock.now() if led.step is None else led.step)
-        return Seen(pause_s, alone, led.orders, not self._launch.runs, led.back), led.step
+        # Only while it lasts: without a word from the policy between two episodes an action is stale every time.
+        told = self._watch.told(min(self._scene.marks.values(), default=begin), ended + TOLD_S)
+        seen = Seen(pause_s, alone, led.orders, not self._launch.runs, led.back, bool(told & set(kind.codes)))
+        return seen, led.step
 
     def _time_a_stretch(self) -> None:
         """Time the policy's steps for a while; what is disturbed meanwhile does not count at all."""

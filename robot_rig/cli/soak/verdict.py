@@ -17,6 +17,7 @@ from benchmarks.growth import Series, Slope, has_grown, slope
 from robot_rig.cli.latency import LATE_S
 from robot_rig.cli.soak.kinds import KINDS, Rescue
 from robot_rig.cli.soak.record import Record, Samples
+from robot_rig.loops.episode_state import Stand
 
 WARM_UP_S = 120.0
 """Of a process's life: its first two minutes fill buffers and caches, and are no growth."""
@@ -24,6 +25,12 @@ WARM_UP_S = 120.0
 LIMIT_MIB_H = 1.0
 KEEPS_THE_LOG = ("rig_trainer",)
 """Whose memory is meant to grow: every picture of the log is in its replay. It is told, and not held to the bar."""
+
+WATCHED = ("rig_arm", "rig_camera", "rig_practice", "rig_recorder", "rig_trainer")
+"""Those of the product's processes that must have been looked at."""
+
+LONG_S = 1800.0
+"""After so long there are checkpoints, whole episodes, and lives long enough for a slope, or something is broken."""
 
 LATE_SHARE = 0.01
 
@@ -93,17 +100,38 @@ def complaints(record: Record, planned: int) -> Iterator[str]:
             yield f"{outcome.kind} at {outcome.at_s:.0f} s: {'; '.join(outcome.complaints)}"
     if (voids := sum(bool(one.void) for one in record.outcomes)) > VOID_SHARE * len(record.outcomes):
         yield f"{voids} of {len(record.outcomes)} faults are void"
+    counted = {one.kind for one in record.outcomes if not one.void}
+    for kind in dict.fromkeys(one.kind for one in record.outcomes if one.kind not in counted):
+        yield f"{kind}: void every time"
     yield from (
         f"at {stop.at_s:.0f} s {stop.what}, and no fault was caused" for stop in record.stops if not stop.excused
     )
+    if (excused := sum(bool(stop.excused) for stop in record.stops)) > max(1, VOID_SHARE * len(record.outcomes)):
+        yield f"practice stopped {excused} times while the machine was away, too often for that to explain"
     if record.lost:
         yield f"{record.lost} steps are lost that the recorder had said were on disk"
     yield from _late(record)
-    for name, one in growth(record).items():
+    yield from _idle(record)
+    grown = growth(record)
+    if unseen := [name for name in WATCHED if name not in grown]:
+        yield f"nobody looked at the memory of {', '.join(unseen)}"
+    for name, one in grown.items():
+        if one.slope is None and name in WATCHED and record.elapsed_s >= LONG_S:
+            yield f"{name} never lived long enough to say whether it grows"
         if one.slope is not None and one.slope.low > LIMIT_MIB_H and name not in KEEPS_THE_LOG:
             yield f"{name} grows by {one.slope.low:.1f} MiB/h at least"
         if one.opens_more:
             yield f"{name} opens more and more files: {one.descriptors[0]} at most at first, {one.descriptors[1]} later"
+
+
+def _idle(record: Record) -> Iterator[str]:
+    """Practice that moves the arm, and comes to nothing."""
+    if record.elapsed_s < LONG_S:
+        return
+    if not record.checkpoints:
+        yield "the trainer has shipped no checkpoint"
+    if not record.endings.get(Stand.COMPLETE.value):
+        yield "no episode was complete"
 
 
 def _late(record: Record) -> Iterator[str]:

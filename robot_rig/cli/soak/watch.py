@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,8 +23,8 @@ SETTLED_S = 0.25
 """The recorder says what it has handed to the disk; by so much later it is there for good."""
 
 FRESH_S = 0.5
-YOUNG_STEPS = 20
-"""An episode has more; but where it has fewer, nearly always one is young."""
+YOUNG_STEPS = 10
+"""So young an episode of 50 steps outlasts the longest short fault: what stops it is the fault and not its end."""
 
 KEPT = 5000
 """Steps and changes of mode to look back on: some minutes."""
@@ -39,12 +40,13 @@ class Told:
 
 
 class PracticeWatch:
-    """`report`, `recorder`, `episode` take what arrives at `now` (monotonic s); the rest may be asked at any time."""
+    """`report`, `codes`, `recorder`, `episode` take what arrives at `now` (monotonic s); ask the rest at any time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._modes: deque[tuple[float, Mode]] = deque(maxlen=KEPT)
         self._reported = -math.inf
+        self._codes: deque[tuple[float, str]] = deque(maxlen=KEPT)
         self._steps: deque[float] = deque(maxlen=KEPT)
         self._key = ("", 0)
         self._opened = self._last = 0.0
@@ -54,6 +56,16 @@ class PracticeWatch:
         self._ended: set[tuple[str, int]] = set()
         self.endings: Counter[Stand] = Counter()
         """How episodes ended."""
+
+    def codes(self, now: float, codes: Iterable[str]) -> None:
+        """Arm or camera process says why nothing moves, in codes of `safety.reasons`."""
+        with self._lock:
+            self._codes.extend((now, code) for code in codes if code)
+
+    def told(self, since: float, until: float) -> set[str]:
+        """The codes that came between the two."""
+        with self._lock:
+            return {code for when, code in self._codes if since <= when <= until}
 
     def report(self, now: float, mode: Mode) -> None:
         """The arm process says how it stands."""

@@ -10,13 +10,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from robot_rig.cli.live.exam import find_venue
 from robot_rig.cli.main import main
+from robot_rig.errors import UserError
 from robot_rig.evaluation_attempts import LATENT, PIXEL, TOOL
 from robot_rig.evaluation_folder import CHECKPOINT, LIVE, ROBOT, ExamFolder
+from robot_rig.ros.connect import advertise
+from robot_rig.ros.topics import ACTION, ARM_STATUS, GOAL, Topic
 from tests.cli.conftest import Demo
 from tests.cli.live.test_demo_live import PATIENT
 from tests.house import ROOT
@@ -64,8 +69,10 @@ def answer(keyboard: int, ended: threading.Event, heard: bytearray) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
             new = os.read(keyboard, 65536)
             heard.extend(new)
-            if b"e enable" in new:
+            if b"e enable" in new or b"then enable" in new:
                 os.write(keyboard, b"e")
+            if b"g go on" in new:
+                os.write(keyboard, b"g")
             if b"did the arm reach it" in new and b"y yes" in new:
                 os.write(keyboard, b"y")
 
@@ -146,3 +153,24 @@ def test_a_graph_without_an_arm_process_is_refused(
     assert main([*words, "--out", str(tmp_path / "exam")]) == 2
     assert "no arm process reports" in capsys.readouterr().err
     assert not (tmp_path / "exam").exists()
+
+
+@pytest.mark.usefixtures("ros_node")
+@pytest.mark.parametrize(("topic", "sentence"), [(GOAL, "somebody else shows goals"), (ACTION, "another policy acts")])
+def test_an_arm_that_others_lead_is_left_to_them(topic: Topic, sentence: str) -> None:
+    report, other, ended = advertise(ARM_STATUS), advertise(topic), threading.Event()
+
+    def talk() -> None:
+        while not ended.wait(0.05):
+            report.publish(ARM_STATUS.message())
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        with ExitStack() as stack, pytest.raises(UserError, match=sentence):
+            find_venue(stack)
+    finally:
+        ended.set()
+        talking.join()
+        report.unregister()
+        other.unregister()

@@ -34,6 +34,7 @@ class Graph:
 
     gaps: Iterator[float]
     ruler_there: bool = True
+    may_move: bool = True
     shown: list[str] = field(default_factory=list)
     trace: StepTrace = field(default_factory=StepTrace)
 
@@ -62,7 +63,10 @@ class Judge:
     """Says what it is told to, and remembers what it was asked of."""
 
     def __init__(self, *answers: Answer) -> None:
-        self._answers, self.asked = iter(answers), list[str]()
+        self._answers, self.asked, self.allowed = iter(answers), list[str](), list[str]()
+
+    def allow(self, goal: str) -> None:
+        self.allowed.append(goal)
 
     def verdict(self, goal: str) -> Answer:
         self.asked.append(goal)
@@ -96,6 +100,7 @@ def test_a_goal_is_tried_again_where_the_machine_was_away_and_nobody_is_asked_of
     made = walk(held(graph, judge, 10, said))
     assert graph.shown == ["goal", "goal"]
     assert judge.asked == ["goal"]
+    assert judge.allowed == ["goal", "goal"], "nobody has pressed a key since the attempt that does not count"
     assert made.tool_m is None
     assert made.sighting is not None
     assert made.sighting.reached is True
@@ -109,6 +114,25 @@ def test_a_person_may_want_it_again_and_that_is_kept() -> None:
     assert seen is not None
     assert seen.reached is False
     assert seen.repeats == ("a person asked for it",)
+
+
+def test_an_arm_that_is_enabled_already_sets_off_after_a_key_only() -> None:
+    graph, judge = Graph(iter([0.001] * 3), ruler_there=False), Judge(*[Answer.REACHED] * 3)
+    examiner = held(graph, judge, 3, [])
+    walk(examiner, "first")
+    walk(examiner, "second")
+    assert judge.allowed == ["first"], "the verdict on the first is the key for the second"
+    graph.may_move = False
+    resting = held(graph, judge, 1, [])
+    walk(resting, "third")
+    assert judge.allowed == ["first"], "an arm that rests asks for itself"
+
+
+def test_a_person_may_want_one_again_of_very_few() -> None:
+    graph, judge = Graph(iter([0.001] * 3), ruler_there=False), Judge(Answer.AGAIN, Answer.AGAIN, Answer.REACHED)
+    seen = walk(held(graph, judge, 1, [])).sighting
+    assert seen is not None
+    assert len(seen.repeats) == 2
 
 
 def test_more_than_a_fifth_of_such_attempts_ends_the_sitting() -> None:

@@ -114,6 +114,14 @@ def test_an_arm_moves_only_after_a_key_and_a_fault_is_reset_first(desk: Desk) ->
     with desk.typing(b"e"):
         desk.person.lead(Mode.FAULT)
     assert desk.orders == ["enable", "reset", "enable"]
+    desk.read()
+    assert b"e reset, then enable" in desk.shown
+
+
+def test_an_enabled_arm_waits_for_its_key_and_is_given_no_order(desk: Desk) -> None:
+    with desk.typing(b"yneg"):
+        desk.person.allow("goal-003")
+    assert desk.orders == []
 
 
 def test_what_the_arm_process_refuses_is_shown_and_asked_again(desk: Desk) -> None:

@@ -48,6 +48,7 @@ class World(ManualClock):
         self._up_at: float | None = None
         self._ends_at: float | None = None
         self._mode, self._held, self._pressed = Mode.DISABLED, 0.0, False
+        self._why: tuple[str, ...] = ()
         self._camera, self._robot = "none", dict[str, Any]()
         self._frozen: set[str] = set()
         self._steps, self._seq, self._next, self._number = 0, 0, 0.0, 0
@@ -77,13 +78,24 @@ class World(ManualClock):
         self._policy(now)
         if "rig_arm" not in self._frozen:
             self.watch.report(now, self._mode)
+            self.watch.codes(now, self._codes())
         if "rig_recorder" not in self._frozen:
             stand = Recording.OPEN if self._steps else Recording.IDLE
             self.watch.recorder(now, RecorderState(now, stand, f"launch {self.starts}", self._number, self._steps))
 
+    def _codes(self) -> tuple[str, ...]:
+        """What guard and camera say while nothing moves."""
+        camera = {"none": "", "freeze": "image_frozen", "dark": "image_dark", "bright": "image_bright"}
+        code = camera.get(self._camera, "image_stale")
+        silent = "action_stale" if self._frozen else ""
+        return (*self._why, code, silent, "state_stale" if self._robot.get("mute") else "")
+
     def _guard(self, now: float) -> None:
         if self._pressed or self._robot.get("collision"):
             self._mode = Mode.FAULT
+            self._why = ("arm_stopped",) if self._pressed else ("collision",)
+        if self._mode is Mode.ACTIVE:
+            self._why = ()
         moving = self._camera == "none" and not self._frozen and not self._robot.get("mute")
         self._held = self._held if not moving and self._held else now if not moving else 0.0
         if self._mode is Mode.ACTIVE and self._held and now - self._held > self.held_limit_s:
@@ -163,12 +175,13 @@ class World(ManualClock):
         self._frozen.discard(NODES[name])
 
     def stall(self, name: str, frozen_s: float, awake_s: float, times: int) -> list[float]:
-        self._mode = Mode.HOLD
+        self._mode, self._why = Mode.HOLD, ("overrun",)
         return [self.now()]
 
     def tell(self, to: str, /, **what: Any) -> None:
         if to == "camera":
-            self._camera = str(what["kind"])
+            gain = {0.0: "dark", 3.0: "bright"}
+            self._camera = gain.get(what.get("gain", 1.0), str(what["kind"]))
         else:
             self._robot = what
 
@@ -176,9 +189,9 @@ class World(ManualClock):
         if do == "button":
             self._pressed = bool(what["pressed"])
         elif do == "robot_order":
-            self._mode = Mode.DISABLED if what["word"] == "disable" else Mode.FAULT
+            self._mode, self._why = Mode.DISABLED if what["word"] == "disable" else Mode.FAULT, ("arm_stopped",)
         else:
-            self._mode = Mode.FAULT
+            self._mode, self._why = Mode.FAULT, ("arm_error",)
         return True, ""
 
     # The arm process.

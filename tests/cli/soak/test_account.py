@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from robot_rig.cli.soak.account import EFFECT_S, Logged, Seen, complaints, losses
 from robot_rig.cli.soak.kinds import KINDS, Rescue
 from robot_rig.cli.soak.watch import Told
+from robot_rig.safety.reasons import REASONS
 
 AS_IT_SHOULD = {
-    Rescue.ALONE: Seen(2.0, True, 0, False, True),
-    Rescue.OPERATOR: Seen(9.0, False, 2, False, True),
-    Rescue.RESTART: Seen(60.0, False, 0, True, True),
+    Rescue.ALONE: Seen(2.0, True, 0, False, True, True),
+    Rescue.OPERATOR: Seen(9.0, False, 2, False, True, True),
+    Rescue.RESTART: Seen(60.0, False, 0, True, True, True),
 }
 
 
@@ -28,6 +29,7 @@ def test_a_recovery_as_its_kind_should_be_is_not_complained_of(rescue: Rescue) -
 def test_each_part_of_it_can_fail(rescue: Rescue) -> None:
     good = AS_IT_SHOULD[rescue]
     assert "stopped nothing" in complaints(rescue, good._replace(pause_s=EFFECT_S / 2))[0]
+    assert "neither guard nor camera told" in complaints(rescue, good._replace(told=False))[0]
     assert "did not go on at all" in complaints(rescue, good._replace(back=False))[0]
     assert "the launch" in complaints(rescue, good._replace(launch_ended=not good.launch_ended))[0]
     if rescue is not Rescue.RESTART:
@@ -37,6 +39,9 @@ def test_each_part_of_it_can_fail(rescue: Rescue) -> None:
 def test_every_rescue_has_kinds() -> None:
     assert {kind.rescue for kind in KINDS.values()} == set(Rescue)
     assert all(name == kind.name for name, kind in KINDS.items())
+    for kind in KINDS.values():
+        assert bool(kind.codes) == (kind.rescue is not Rescue.RESTART)
+        assert set(kind.codes) <= set(REASONS), "codes that nobody says prove nothing"
 
 
 lengths = st.lists(st.integers(1, 60), min_size=1, max_size=30)

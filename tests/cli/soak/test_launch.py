@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from robot_rig.cli.main import main
 from robot_rig.cli.soak.kinds import KINDS
-from robot_rig.cli.soak.launch import ROSLAUNCH, node_name
+from robot_rig.cli.soak.launch import ROSLAUNCH, PracticeLaunch, node_name
 from robot_rig.cli.soak.scene import NODES, SoakScene
+from robot_rig.errors import UserError
 from tests.house import ROOT
 from tests.launch.test_launch import nodes_of
 
@@ -35,7 +42,7 @@ def test_practice_hears_the_camera_that_it_is_told_of(monkeypatch: pytest.Monkey
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
     for robot_is in ("sim", "real"):
         camera = nodes_of("practice", robot_is, "device:=/faulty/color/image_raw")["rig_camera"]
-        assert camera.args.endswith("--device '/faulty/color/image_raw'")
+        assert "--device '/faulty/color/image_raw'" in camera.args
 
 
 @pytest.mark.usefixtures("ros_node")
@@ -79,6 +86,7 @@ def test_every_kind_can_be_caused_with_what_a_soak_has() -> None:
         (["--hours", "0"], "--hours 0 is no such time"),
         (["--hours", "nan"], "--hours nan is no such time"),
         (["--each", "-1"], "no number of faults"),
+        (["--seed", "-1"], "--seed -1 is no seed"),
         (["--minutes", "3"], "--hours"),
     ],
 )
@@ -90,6 +98,59 @@ def test_wrong_words_are_refused_in_a_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert sentence in line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_where_the_folder_should_be_is_refused(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "soak").write_text("mine")
+    assert main(["soak", "--out", str(tmp_path / "soak")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot write" in line
+    assert (tmp_path / "soak").read_text() == "mine"
+
+
+def test_a_second_ctrl_c_leaves_no_node_behind(tmp_path: Path) -> None:
+    class Interrupted:
+        """A graph whose roslaunch is being waited for when Ctrl-C comes again."""
+
+        def start(self, name: str, words: list[str], prefix: list[str], niceness: int) -> None:
+            self.node = subprocess.Popen([*prefix, "sleep", "60"], start_new_session=True)
+
+        def end(self, name: str, within: float) -> None:
+            raise KeyboardInterrupt
+
+    graph = Interrupted()
+    launch = PracticeLaunch(graph, tmp_path, tmp_path / "run", [])  # type: ignore[arg-type]
+    launch.start()
+    with pytest.raises(KeyboardInterrupt):
+        launch.end()
+    assert graph.node.wait(5.0) == -signal.SIGKILL
+
+
+def test_a_node_that_came_up_since_the_last_look_is_found(tmp_path: Path) -> None:
+    launch = PracticeLaunch(None, tmp_path, tmp_path / "run", [])  # type: ignore[arg-type]
+    environment = {**os.environ, "ROS_HOME": str(launch.home)}
+    code = [sys.executable, "-c", "import time; time.sleep(60)"]
+    first = subprocess.Popen([*code, "__name:=rig_arm"], env=environment)
+    second = None
+    try:
+        wait_for(lambda: "rig_arm" in launch.processes())
+        second = subprocess.Popen([*code, "__name:=rig_practice"], env=environment)
+        wait_for(lambda: f"ROS_HOME={launch.home}" in Path(f"/proc/{second.pid}/environ").read_text())
+        wait_for(lambda: "__name:=rig_practice" in Path(f"/proc/{second.pid}/cmdline").read_text())
+        assert launch.pid("rig_practice") == second.pid
+        with pytest.raises(UserError, match="rig_recorder does not run"):
+            launch.pid("rig_recorder")
+    finally:
+        for process in filter(None, (first, second)):
+            process.kill()
+            process.wait()
+
+
+def wait_for(come: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5.0
+    while not come():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_another_soak_in_the_folder_is_refused_before_anything_starts(capsys: Capture, tmp_path: Path) -> None:

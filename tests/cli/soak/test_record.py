@@ -12,7 +12,7 @@ from rich.console import Console
 from robot_rig.cli.soak.account import Outcome, Stop
 from robot_rig.cli.soak.kinds import KINDS, Rescue
 from robot_rig.cli.soak.record import Paper, Record, Stretch
-from robot_rig.cli.soak.verdict import LIMIT_MIB_H, WARM_UP_S, complaints, growth, last_line, show, told_of
+from robot_rig.cli.soak.verdict import LIMIT_MIB_H, WARM_UP_S, WATCHED, complaints, growth, last_line, show, told_of
 from robot_rig.cli.soak.watch import Told
 from robot_rig.errors import UserError
 
@@ -20,26 +20,24 @@ PAPER = Paper(1.0, 3, 0, ("reach",), ("sim.multisamples=0",))
 KIND = next(iter(KINDS))
 FAULT = Outcome(KIND, Rescue.ALONE.value, 0, 30.0, 1.5, 3.0, 0)
 STRETCH = Stretch(60.0, 100, 0, 0, 0, 0, 9.0)
+VOID = replace(FAULT, kind=list(KINDS)[1], complaints=["x"], void="the machine was away for 60 ms")
+AWAY = Stop(5.0, "the arm came into mode hold", "the machine was away for 60 ms")
 HOUR_S = 3600.0
 
 
 def filled(path: Path, mib_per_hour: float = 0.0, files_per_hour: float = 0.0, name: str = "rig_arm") -> Record:
-    """A soak of an hour that went as it should, but for what its one process holds."""
+    """A soak of an hour that went as it should, but for what its process `name` holds."""
     record = Record.begin(path, PAPER)
     record.elapsed_s, record.sittings, record.finished = HOUR_S, ["abc", "abc"], True
     record.outcomes, record.stretches = [FAULT], [STRETCH]
     record.told, record.endings = [Told(1e9, 1e9 + 5.0, 40)], {"complete": 9, "cut short": 1}
     record.logged, record.checkpoints = 500, 4
-    for i in range(360):
-        hours = 10.0 * i / HOUR_S
-        warming = 30.0 * min(1.0, 10.0 * i / WARM_UP_S)
-        record.sample(
-            f"{name} 7 1",
-            name,
-            1e9 + 10.0 * i,
-            60.0 + warming + mib_per_hour * hours,
-            20 + round(files_per_hour * hours),
-        )
+    for node in WATCHED:
+        leak, files = (mib_per_hour, files_per_hour) if node == name else (0.0, 0.0)
+        for i in range(360):
+            hours = 10.0 * i / HOUR_S
+            mib = 60.0 + 30.0 * min(1.0, 10.0 * i / WARM_UP_S) + leak * hours
+            record.sample(f"{node} 7 1", node, 1e9 + 10.0 * i, mib, 20 + round(files * hours))
     return record
 
 
@@ -62,6 +60,23 @@ def test_another_soak_is_refused_by_what_differs(tmp_path: Path, other: Paper) -
     filled(tmp_path / "soak.json").save()
     with pytest.raises(UserError, match=r"of another soak: (hours 1\.0 -> 2\.0|seed 0 -> 1|set )"):
         Record.begin(tmp_path / "soak.json", other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"elapsed_s": "long"}, {"finished": 1}, {"sittings": [3]}, {"endings": {"complete": "x"}},
+        {"told": [[1.0, 2.0, 3]]}, {"stops": [{"at_s": "x", "what": "", "excused": ""}]}, {"paper": {"hours": "1"}},
+        {"lives": {"a": {"name": "a", "times": [], "mib": [], "descriptors": []}}},
+        {"lives": {"a": {"name": "a", "times": [1.0], "mib": ["x"], "descriptors": [1]}}},
+    ],
+)  # fmt: skip
+def test_a_record_that_somebody_has_had_his_way_with_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "soak.json"
+    filled(path).save()
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UserError, match="no record of"):
+        Record.begin(path, PAPER)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"format": 1}', '{"format": 9}', '{"format": 1, "paper": 3}'])
@@ -87,6 +102,11 @@ def test_a_soak_as_it_should_be_passes(tmp_path: Path) -> None:
         ({"outcomes": [replace(FAULT, complaints=["it took long"])]}, "it took long"),
         ({"outcomes": [replace(FAULT, complaints=["x"], void="away")]}, "1 of 1 faults are void"),
         ({"stops": [Stop(5.0, "the launch ended")]}, "the launch ended, and no fault was caused"),
+        ({"outcomes": [FAULT] * 9 + [VOID]}, f"{VOID.kind}: void every time"),
+        ({"stops": [AWAY, AWAY]}, "practice stopped 2 times while the machine was away"),
+        ({"checkpoints": 0}, "no checkpoint"),
+        ({"endings": {"cut short": 90}}, "no episode was complete"),
+        ({"lives": {}}, "nobody looked at the memory of rig_arm, rig_camera"),
         ({"lost": 2}, "2 steps are lost"),
         ({"stretches": []}, "no step was timed"),
         ({"stretches": [replace(STRETCH, late=2)]}, "2 of 100 steps"),
@@ -111,6 +131,15 @@ def test_a_leak_fails_unless_it_is_the_log_itself(tmp_path: Path) -> None:
     assert complained(filled(tmp_path / "b.json", mib_per_hour=0.5)) == ""
     assert complained(filled(tmp_path / "c.json", mib_per_hour=700.0, name="rig_trainer")) == ""
     assert "opens more and more files" in complained(filled(tmp_path / "d.json", files_per_hour=20.0))
+
+
+def test_a_process_that_never_lived_long_is_no_proof_that_it_does_not_grow(tmp_path: Path) -> None:
+    record = filled(tmp_path / "a.json")
+    life = record.lives["rig_arm 7 1"]
+    life.times, life.mib, life.descriptors = life.times[:30], life.mib[:30], life.descriptors[:30]
+    assert complained(record) == "rig_arm never lived long enough to say whether it grows"
+    record.elapsed_s = 180.0
+    assert complained(record) == ""
 
 
 def test_a_slope_that_cannot_be_told_says_so(tmp_path: Path) -> None:

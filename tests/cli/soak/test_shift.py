@@ -11,7 +11,7 @@ import pytest
 from robot_rig.cli.soak.kinds import KINDS, Rescue
 from robot_rig.cli.soak.record import Paper, Record
 from robot_rig.cli.soak.run import planned_for
-from robot_rig.cli.soak.verdict import complaints
+from robot_rig.cli.soak.verdict import WATCHED, complaints
 from robot_rig.datatypes import Mode
 from robot_rig.errors import UserError
 from tests.cli.soak.practice_world import World
@@ -31,6 +31,8 @@ def soaked(
     world.shift.work(planned_for(paper).faults, lambda done, note: None, lambda: True)
     world.end()
     world.shift.write_down()
+    for node in WATCHED:
+        record.sample(f"{node} 7 1", node, 1e9, 60.0, 20)
     record.finished = True
     return record, world
 
@@ -74,6 +76,67 @@ def test_a_guard_that_goes_on_by_itself_is_found(tmp_path: Path) -> None:
     assert all("went on before a person led" in said for said in by_rescue(record, Rescue.OPERATOR))
     assert set(by_rescue(record, Rescue.ALONE)) == {""}
     assert world.orders == []
+
+
+def test_a_fault_that_was_never_caused_passes_for_none(tmp_path: Path) -> None:
+    def deaf(world: World) -> None:
+        def tell(to: str, /, **what: object) -> None:
+            """The camera's cable and the robot hear nothing."""
+
+        world.tell = tell  # type: ignore[method-assign]
+
+    record, _ = soaked(tmp_path, deaf)
+    told = {one.kind: "; ".join(one.complaints) for one in record.outcomes}
+    for kind in ("picture frozen", "lens covered", "robot's state stale", "camera unplugged for long", "collision"):
+        assert "neither guard nor camera told of it" in told[kind], kind
+    assert told["red button"] == told["policy hangs"] == ""
+
+
+def test_a_fault_that_another_one_is_taken_for_does_not_count(tmp_path: Path) -> None:
+    def swapped(world: World) -> None:
+        tell = world.tell
+
+        def silent(to: str, /, **what: object) -> None:
+            tell(to, **({"kind": "silence"} if what.get("kind") == "freeze" else what))
+
+        world.tell = silent  # type: ignore[method-assign]
+
+    record, _ = soaked(tmp_path, swapped)
+    told = {one.kind: "; ".join(one.complaints) for one in record.outcomes}
+    assert told["picture frozen"] == "neither guard nor camera told of it"
+    assert told["lens covered"] == ""
+
+
+def test_a_launch_that_does_not_come_up_again_is_told_before_it_ends_the_sitting(tmp_path: Path) -> None:
+    record = Record.begin(tmp_path / "soak.json", PAPER)
+    world = World(record)
+    start = world.start
+
+    def once() -> None:
+        start() if world.starts == 0 else None
+
+    world.start = once  # type: ignore[method-assign]
+    with pytest.raises(UserError, match=r"practice\.launch has ended"):
+        world.shift.work(planned_for(PAPER).faults, lambda done, note: None, lambda: True)
+    assert record.outcomes[-1].rescue == Rescue.RESTART.value
+    assert "practice did not go on at all" in record.outcomes[-1].complaints
+    assert not record.outcomes[-1].void
+
+
+def test_no_moment_of_the_machines_explains_a_launch_that_ends(tmp_path: Path) -> None:
+    def dying(world: World) -> None:
+        tick = world._tick
+        world.gap_s = 0.3
+
+        def also(now: float) -> None:
+            tick(now)
+            if abs(now - 1400.0) < 0.03:
+                world.end()
+
+        world._tick = also  # type: ignore[method-assign]
+
+    record, _ = soaked(tmp_path, dying, Paper(0.25, 0, 0))
+    assert [(stop.what, stop.excused) for stop in record.stops] == [("the launch ended", "")]
 
 
 def test_a_launch_that_lives_on_without_a_process_is_found(tmp_path: Path) -> None:
