@@ -99,7 +99,7 @@ def test_a_goal_taken_anew_under_its_name_breaks_the_set_aloud(sets: GoalSets) -
 
 def test_a_set_of_another_calibration_is_refused(sets: GoalSets) -> None:
     sets.make("table", ["cup"])
-    other = GoalSets(GoalLibrary(sets.library.folder, load_config([], ["camera.focal_px=606.0"])))
+    other = GoalSets(GoalLibrary(sets.library.folder, load_config([], ["camera.crop_left_px=100"])))
     with pytest.raises(UserError, match="the set 'table' is broken: the goal 'cup' was taken under calibration"):
         other.load("table")
 

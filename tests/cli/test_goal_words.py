@@ -152,7 +152,7 @@ def test_what_the_robot_has_never_seen_is_said_and_shown(demo: Demo, tmp_path: P
     assert f"b: {NEVER_SEEN}" in " ".join(capsys.readouterr().out.split())
     for name in "ab":
         assert cv2.imread(str(tmp_path / "sheets" / f"{name}.png")).shape[1] > 3 * 84
-    other = ["--set", "camera.focal_px=606.0"]
+    other = ["--set", "camera.crop_left_px=100"]
     words = ["goals", "import", str(photo(tmp_path / "p.png")), "c", *words[2:], *other]
     assert "learnt under calibration" in refused(capsys, words)
     assert not (tmp_path / "c.png").exists()

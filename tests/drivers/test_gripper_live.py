@@ -28,7 +28,10 @@ def rig(ros_master: Master, ros_node: str) -> Iterator[Rig]:
             onlooker = Onlooker()
             assert eventually(lambda: onlooker.reports and onlooker.frames, 60), log_of(ros_master)
             rospy.wait_for_service(arm_service("gripper_status"), 60)
-            yield onlooker, SawyerGripper(load())
+            gripper = SawyerGripper(load())
+            yield onlooker, gripper
+            # What it publishes would be taken for a robot by who looks for one in this graph later on.
+            gripper.close()
         for end in (*onlooker.subscribers, onlooker.actions, onlooker.teleop, onlooker.estop):
             end.unregister()
 

@@ -102,6 +102,7 @@ def test_an_episode_of_two_policies_or_of_another_is_told(tmp_path: Path) -> Non
 # --- rows 29 and 30 --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 def test_a_link_that_is_out_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alone_link, "AWAY_S", 2.0)
     # Seconds, where people would wait for minutes.
