@@ -180,7 +180,8 @@ def test_what_cannot_be_examined_is_refused_in_a_line(demo: Demo, capsys: Captur
     named = ("eval", "--checkpoint", str(checkpoint))
     assert "--goal-seed" in refused(capsys, *named, "--goals", str(tmp_path), "--goal-seed", "3")
     assert "no PNG" in refused(capsys, *named, "--goals", str(tmp_path))
-    assert "neither a folder of goal pictures nor a set" in refused(
+    nowhere = str(tmp_path / "nowhere")
+    assert "neither a folder of goal pictures nor a set" in refused(capsys, *named, "--goals", nowhere)
         capsys, *named, "--goals", str(tmp_path / "nowhere")
     )
     (pictures,) = demo.folder.glob("evaluation/goals-*/pictures")
