@@ -182,8 +182,6 @@ def test_what_cannot_be_examined_is_refused_in_a_line(demo: Demo, capsys: Captur
     assert "no PNG" in refused(capsys, *named, "--goals", str(tmp_path))
     nowhere = str(tmp_path / "nowhere")
     assert "neither a folder of goal pictures nor a set" in refused(capsys, *named, "--goals", nowhere)
-        capsys, *named, "--goals", str(tmp_path / "nowhere")
-    )
     (pictures,) = demo.folder.glob("evaluation/goals-*/pictures")
     assert "there are 3 pictures" in refused(capsys, *named, "--goals", str(pictures), "-n", "4")
     assert "goals" in refused(capsys, *named, "-n", "0")
