@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import sim  # noqa: F401
 from robot_rig.keys import FOLDER_VARIABLE
@@ -16,6 +17,10 @@ from tests.void_attempts import VoidAttempts
 
 __all__ = ["ros_master", "ros_node"]
 
+
+# How long an example takes says nothing: a machine may be away for half a second.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 KEYS = tempfile.TemporaryDirectory(prefix="robot-rig-keys-")
 """Tests sign with keys of their own, and so do the processes that they start; a person's are not touched."""

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, unicode_string_dtypes
 
@@ -17,7 +17,6 @@ TEXTS = arrays(unicode_string_dtypes(endianness="=", min_len=1, max_len=9), arra
 NUMBERS = arrays(st.sampled_from(["u1", "i8", "f4", "f8", "?"]), array_shapes(min_dims=0, max_dims=3, max_side=5))
 
 
-@settings(deadline=None)
 @given(values=st.one_of(TEXTS, NUMBERS), columns_first=st.booleans())
 def test_what_numpy_has_written_comes_back(values: np.ndarray, columns_first: bool) -> None:
     file = io.BytesIO()

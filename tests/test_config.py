@@ -276,7 +276,7 @@ plain_numbers = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(NUMBERS), number=plain_numbers)
 def test_a_number_is_taken_exactly_as_written_or_refused(key: str, number: str) -> None:
     config = attempt([], [f"{key}={number}"])
@@ -287,7 +287,7 @@ def test_a_number_is_taken_exactly_as_written_or_refused(key: str, number: str) 
     assert {k: v for k, v in leaves(config).items() if k != key} == {k: v for k, v in DEFAULTS.items() if k != key}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(key=st.sampled_from(NUMBERS), text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
 def test_text_never_becomes_a_number_unless_it_is_one(key: str, text: str) -> None:
     config = attempt([], [f"{key}={text}"])
@@ -302,14 +302,14 @@ def test_the_text_fuzz_is_not_vacuous() -> None:
     assert leaves(load_config([], ["vae.beta= 2 "]))["vae.beta"] == 2.0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(key=st.sampled_from(COUNTS), number=st.floats(-1e6, 1e6).filter(lambda x: not x.is_integer()))
 def test_a_count_never_loses_its_fraction(key: str, number: float) -> None:
     with pytest.raises(UserError):
         load_config([], [f"{key}={number!r}"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_a_misspelt_key_is_never_ignored(data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(DEFAULTS)))
@@ -324,7 +324,7 @@ def test_a_misspelt_key_is_never_ignored(data: st.DataObject) -> None:
         load_config([], [f"{misspelt}={json.dumps(DEFAULTS[key])}"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_refused_in_a_line_or_are_settings(content: bytes, folder: Path) -> None:
     config = attempt([written(folder, content)], [])
@@ -335,7 +335,7 @@ def test_any_bytes_are_refused_in_a_line_or_are_settings(content: bytes, folder:
         assert holds(json.loads(config.model_dump_json()), yaml.safe_load(content))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_mutated_file_is_refused_or_changes_only_what_it_says(data: st.DataObject, folder: Path) -> None:
     text = dump_config(load_config(["rig_paper"], []))
@@ -368,7 +368,7 @@ def section_of(text: str, line: int) -> set[str]:
 mesh_dirs = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     beta=st.floats(0, 10_000),
     rate=st.floats(0, 0.1, exclude_min=True),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import Bytes
@@ -38,7 +38,6 @@ sightings = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(sightings)
 def test_a_sighting_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, seen: Sighting) -> None:
     path = tmp_path_factory.mktemp("seen") / "000001.json"

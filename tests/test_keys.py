@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.cli.main import main
@@ -41,7 +41,6 @@ def test_a_key_is_made_once_kept_secret_and_believed_where_it_was_made(keys: Pat
     assert key.public.name in key.public._key.public_bytes_raw().hex()
 
 
-@settings(deadline=None)
 @given(message=st.binary(max_size=200), other=st.binary(max_size=200), bit=st.integers(0, 511))
 def test_a_signature_is_of_one_message_by_one_key(message: bytes, other: bytes, bit: int) -> None:
     own, stranger = FIRST, SECOND

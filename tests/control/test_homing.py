@@ -15,7 +15,7 @@ HOME = np.array(ControlConfig().home_posture_rad)
 offsets = st.tuples(*[st.floats(-0.8, 0.8)] * 7).map(np.array)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(start=offsets, via=offsets)
 def test_it_passes_every_via_pose_and_ends_at_rest_at_the_last(start: np.ndarray, via: np.ndarray) -> None:
     arm, stream = IntegratedArm(HOME + start), ViaPoses([HOME + via, HOME])

@@ -93,7 +93,7 @@ def test_a_wrong_height_and_tilt_are_mended() -> None:
     assert np.abs(KINEMATICS.pose(arm.position).rotation - TOOL_DOWN).max() < 2e-3
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=1, max_size=8), st.booleans())
 def test_the_set_point_stays_in_the_box_and_within_its_lead(plan: list[tuple[float, float]], blocked: bool) -> None:
     arm, control = IntegratedArm(HOME), servo()

@@ -80,7 +80,7 @@ def steps(draw: st.DrawFn) -> Step:
     return Step(frame, action, Executed(draw(vectors), draw(FINITE), draw(st.sampled_from(Outcome)), reasons, position))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(step=steps(), offset=st.floats(0, 2e9))
 def test_any_step_comes_back_bit_for_bit(step: Step, offset: float, tmp_path: Path) -> None:
     path = tmp_path / "any.mcap"

@@ -177,7 +177,7 @@ def test_goal_kinds_have_their_fractions_and_their_rows() -> None:
     assert stats.chisquare(drawn, expected).pvalue > 0.01
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 300), st.integers(0, 100), st.integers(0, 100), st.integers(0, 2**32))
 def test_counts_of_kinds_are_the_fractions_rounded_up_or_down(size: int, a: int, b: int, seed: int) -> None:
     low, high = min(a, b) / 100, max(a, b) / 100

@@ -222,7 +222,7 @@ def test_a_refusal_of_the_gripper_is_told(bench: Bench) -> None:
 orders = st.sampled_from(["open", "close", "calibrate", "off", "on", "wait", "off soon"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(orders, max_size=8))
 def test_whatever_is_ordered_and_however_the_power_goes_fingers_move_in_an_order_only(steps: list[str]) -> None:
     bench = Bench()

@@ -10,6 +10,8 @@ from robot_rig.learning.novelty import LIMIT_QUANTILE, Memory
 from robot_rig.learning.vae import Vae
 from tests.learning.blob_world import HIGH, LOW, blob_pictures, draw
 
+pytestmark = pytest.mark.proof
+
 KNOWN, HELD_OUT, FRESH = blob_pictures(400, 0), blob_pictures(200, 1), blob_pictures(200, 2)
 
 

@@ -31,7 +31,7 @@ def test_a_multiple_of_the_rate_never_slips_a_frame(rate: float, jitter: float) 
 
 
 @given(st.floats(11.0, 120.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_faster_camera_gives_the_policys_rate_on_average(rate: float) -> None:
     taken = chosen(camera(rate, 60))
     # The grid follows a camera that is nearly in step with it: at 19.5 pictures a second by 2.5 %, the most there is.

@@ -216,7 +216,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(events, max_size=60))
 def test_whatever_happens_motion_has_a_fresh_press_behind_it(happenings: list[tuple[object, ...]]) -> None:
     """The judge knows only what happened: a press out of rest and release, and nothing but held words since."""

@@ -86,7 +86,7 @@ def parts() -> list[tuple[str, int]]:
 
 
 @given(st.permutations(parts()))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_order_of_arrival_gives_the_same_file(order: list[tuple[str, int]]) -> None:
     desk = Desk()
     desk.begin()

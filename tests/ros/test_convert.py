@@ -65,7 +65,7 @@ def near(stamp: float) -> Any:
 # --- round trips ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(numbers, past, pictures)
 def test_a_frame(seq: int, stamp: float, rgb: Any) -> None:
     back = convert.read_frame(crossed(convert.frame_message(Frame(seq, stamp, rgb), STAMPS)), STAMPS)
@@ -74,7 +74,6 @@ def test_a_frame(seq: int, stamp: float, rgb: Any) -> None:
     assert np.array_equal(back.rgb, rgb)
 
 
-@settings(deadline=None)
 @given(numbers, past, past, actions, st.sampled_from(Source), numbers)
 def test_an_action_even_one_that_the_gate_will_refuse(
     seq: int, stamp: float, frame_stamp: float, value: Any, source: Source, frame_seq: int
@@ -87,7 +86,6 @@ def test_an_action_even_one_that_the_gate_will_refuse(
     assert np.array_equal(back.value, value, equal_nan=True)
 
 
-@settings(deadline=None)
 @given(past, sevens, sevens, sevens, st.tuples(*[st.booleans()] * 4))
 def test_an_arm_state(stamp: float, position: Any, velocity: Any, effort: Any, flags: Any) -> None:
     state = ArmState(stamp, position, velocity, effort, *flags)
@@ -99,7 +97,6 @@ def test_an_arm_state(stamp: float, position: Any, velocity: Any, effort: Any, f
         assert np.array_equal(getattr(back, name), getattr(state, name))
 
 
-@settings(deadline=None)
 @given(past, sevens, st.sampled_from([None, *Source]), st.integers(-1, 2**31 - 1))
 def test_what_was_sent(stamp: float, executed: Any, source: Source | None, seq: int) -> None:
     state = ArmState(stamp, np.zeros(7), np.zeros(7), np.zeros(7), True, False, False, False)
@@ -110,7 +107,7 @@ def test_what_was_sent(stamp: float, executed: Any, source: Source | None, seq: 
     assert np.array_equal(back.velocity, executed)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pictures, st.text(min_size=1, max_size=40), st.text(max_size=20), st.text(max_size=20), past)
 def test_a_goal_whatever_it_is_called(rgb: Any, name: str, calibration: str, source: str, stamp: float) -> None:
     goal = Goal(rgb, name, stamp, calibration, source)
@@ -144,7 +141,6 @@ reports = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(reports)
 def test_the_guards_report_to_the_last_bit(report: ArmReport) -> None:
     back = arm_report.read_report(crossed(arm_report.report_message(report, STAMPS)), STAMPS)
@@ -172,7 +168,6 @@ def test_the_report_tells_a_person_at_a_glance() -> None:
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
-@settings(deadline=None)
 @given(sizes, st.sampled_from(["rgb8", "bgr8", "mono8"]), st.integers(0, 7), st.integers(0, 1), st.randoms())
 def test_every_encoding_with_padded_rows(size: Any, encoding: str, padding: int, big: int, rng: Any) -> None:
     (height, width), channels = size, 1 if encoding == "mono8" else 3
@@ -239,7 +234,7 @@ READERS: dict[type, Callable[[Any], object]] = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_message_makes_a_reader_raise(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(list(READERS)))

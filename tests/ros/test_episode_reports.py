@@ -9,7 +9,7 @@ import time
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import Source
@@ -49,13 +49,11 @@ EPISODES = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(EPISODES)
 def test_an_episode_comes_back(episode: EpisodeState) -> None:
     assert read_episode_message(over_the_wire(episode_message(episode, STAMPS, now())), STAMPS) == episode
 
 
-@settings(deadline=None)
 @given(st.sampled_from(Recording), TEXT, WHOLE, WHOLE, TEXT)
 def test_the_recorders_word_comes_back(stand: Recording, session: str, number: int, steps: int, reason: str) -> None:
     said = RecorderState(now(), stand, session, number, steps, reason)
@@ -73,7 +71,6 @@ def test_the_policys_report_comes_back(age: float) -> None:
     assert dataclasses.replace(heard, stamp=said.stamp) == said
 
 
-@settings(deadline=None)
 @given(st.integers(0, 9), st.one_of(TEXT, st.recursive(st.none() | st.floats() | TEXT, st.lists).map(json.dumps)))
 def test_a_value_of_another_kind_is_refused_or_read_and_never_raises(place: int, text: str) -> None:
     episode = EpisodeState("s", 1, Stand.RUNNING, Source.POLICY, "g", 1, 0)

@@ -35,7 +35,6 @@ class Clocks:
 # --- one host ---------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.floats(0.0, 60.0), st.floats(0.0, 2e9))
 def test_there_and_back_on_one_host(age: float, offset: float) -> None:
     clocks = Clocks(offset + 1000.0)
@@ -44,7 +43,6 @@ def test_there_and_back_on_one_host(age: float, offset: float) -> None:
     assert mapped == pytest.approx(clocks.now - age, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.floats(-3600, 3600).filter(lambda step: abs(step) > 0.021), st.floats(0.0, 0.2))
 def test_a_set_clock_is_noticed_at_the_first_message(step: float, in_flight: float) -> None:
     clocks = Clocks()
@@ -60,7 +58,6 @@ def test_a_set_clock_is_noticed_at_the_first_message(step: float, in_flight: flo
     assert stamps.local(stamps.wall(clocks.now)) == pytest.approx(clocks.now, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.floats(-5e-4, 5e-4), st.lists(st.floats(0.001, 100.0), min_size=1, max_size=30))
 def test_a_slewed_clock_is_followed(slew: float, gaps: list[float]) -> None:
     clocks = Clocks()
@@ -137,7 +134,7 @@ def stream(
         yield true + offset + drift * (true - start), arrival, true
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-1e5, 2e9), st.floats(-2e-4, 2e-4), st.sampled_from([10, 50, 100]), st.integers(0, 1000))
 def test_any_constant_offset_and_a_crystals_drift_are_followed(
     offset: float, drift: float, rate: int, seed: int
@@ -163,7 +160,7 @@ def test_any_constant_offset_and_a_crystals_drift_are_followed(
     assert envelope.drift == pytest.approx(-drift, abs=1e-3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.03, 1000.0), st.sampled_from([-1, 1]), st.integers(0, 1000))
 def test_a_clock_that_is_set_is_noticed_at_once_and_learnt_anew(size: float, sign: int, seed: int) -> None:
     envelope = LowerEnvelope()

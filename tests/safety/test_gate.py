@@ -178,7 +178,7 @@ def test_homing_and_people_are_slow_and_the_policy_is_capped() -> None:
         assert command.verdict.reasons == ("tool_speed",)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     direction=st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda d: math.hypot(*d) > 0.1),
     speed=st.floats(0.3, 8.0),

@@ -54,7 +54,7 @@ def assert_inside_every_bound(bench: GateBench, sent: Floats, cap: float, cut: b
     assert (drop >= np.minimum(lowest, 0.0) - 0.005).all()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(ticks, min_size=1, max_size=12))
 def test_whatever_comes_in_what_goes_out_is_inside_every_bound(
     story: list[tuple[tuple[float, ...], tuple[float, ...], Mode, Source, tuple[float, float]]],

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import ArmState, Floats, Mode, Outcome, Source
@@ -48,7 +48,6 @@ def test_the_first_tick_of_all_has_one_period() -> None:
 moves = st.lists(st.tuples(st.floats(-2, 2), st.sampled_from([0.0, 0.001, 0.005, 0.01])), min_size=12, max_size=40)
 
 
-@settings(deadline=None)
 @given(moves, st.sampled_from([0.0, 0.004, 0.01, 0.05, 0.3]))
 def test_what_is_under_way_is_the_least_run_of_last_moves_that_covers_the_delay(
     story: list[tuple[float, float]], delay: float

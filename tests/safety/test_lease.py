@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import Source
@@ -81,7 +81,6 @@ def test_an_action_repeated_by_a_mailbox_keeps_no_lease() -> None:
     assert lease.claim(0.16, Source.POLICY, 0.16, still=True) == ()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((Source.HUMAN, *MACHINES)), st.booleans()), max_size=40))
 def test_nobody_moves_next_to_another_and_every_change_passes_through_rest(asks: list[tuple[Source, bool]]) -> None:
     lease = Lease(0.15)

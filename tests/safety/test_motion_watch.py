@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.config import ControlConfig, GuardConfig
@@ -50,7 +50,6 @@ def test_an_arm_that_somebody_moves_while_it_should_rest_is_noticed_too() -> Non
     assert seen[-1] == ("trailing",)
 
 
-@settings(deadline=None)
 @given(
     lag=st.floats(0.0, LIMITS.reaction),
     bias=st.floats(-0.02, 0.02),

@@ -119,7 +119,6 @@ def test_inside_the_soft_ring_a_joint_slows_in_proportion_and_at_the_stop_ring_t
         assert allowed[6] == pytest.approx(share * LIMITS.joint_speed[6])
 
 
-@settings(deadline=None)
 @given(vectors)
 def test_joints_are_braked_towards_their_limits_only(velocity: Floats) -> None:
     allowed = np.full(14, 10.0)
@@ -132,7 +131,7 @@ def test_joints_are_braked_towards_their_limits_only(velocity: Floats) -> None:
     assert (codes == ("joint_limit",)) == bool((expected != velocity).any())
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(vectors, st.floats(0.0, 1.0), st.integers(0, 2**32 - 1))
 def test_what_stage_five_returns_respects_every_row(velocity: Floats, room: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -216,7 +215,6 @@ def test_the_condition_number_is_numpys_where_it_slows_and_never_hidden() -> Non
     assert stages.condition(np.zeros((6, 7))) == math.inf
 
 
-@settings(deadline=None)
 @given(vectors, vectors)
 def test_slewing_goes_straight_and_no_further_than_the_step(last: Floats, target: Floats) -> None:
     sent, codes = stages.slew(last, target, STEP)
@@ -229,7 +227,6 @@ def test_slewing_goes_straight_and_no_further_than_the_step(last: Floats, target
         assert (sent == target).all()
 
 
-@settings(deadline=None)
 @given(vectors)
 def test_a_full_brake_shrinks_evenly_and_reaches_zero(last: Floats) -> None:
     velocity = last

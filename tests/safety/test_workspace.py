@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.config import Config
@@ -37,7 +37,6 @@ def test_where_actions_move_the_height_the_corners_give_it_too() -> None:
 inside = st.tuples(st.floats(0.56, 0.74), st.floats(-0.19, 0.19), st.floats(0.04, 0.29))
 
 
-@settings(deadline=None)
 @given(st.lists(inside, min_size=0, max_size=5))
 def test_the_box_is_the_least_one_that_holds_every_corner(more: list[tuple[float, float, float]]) -> None:
     corners = at((0.6, -0.1, 0.04), (0.72, 0.12, 0.2), *more)

@@ -84,7 +84,7 @@ def test_a_refusal_stays_with_the_signal_until_a_better_value_comes() -> None:
     assert not thing.state().refusals
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps), st.text(max_size=9))
 def test_no_text_breaks_it(text: str, op: str) -> None:
     for name in (op, "set"):
