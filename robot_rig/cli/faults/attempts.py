@@ -147,7 +147,7 @@ def run_faults(
         before = results.rows.get(row.number)
         kept = before.attempts if resume and before is not None else []
         results.rows[row.number] = RowResult(row.sentence, repeat, list(kept))
-    with ended_in_order(), Attempts(logs, seed, console) as attempts:
+    with ended_in_order(), Attempts(logs.absolute(), seed, console) as attempts:
         for row in rows:
             _repeat(
                 row,
