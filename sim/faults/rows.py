@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -86,8 +87,12 @@ class Stage(Scene, Protocol):
         """From now on the process `name` can make no file longer than a little."""
         ...
 
-    def steps_on_disk(self) -> int:
-        """Whole steps in the recorder's newest log."""
+    def newest_log(self) -> Path:
+        """The recorder's file of the episode at hand. Raises AssertionError before the first."""
+        ...
+
+    def steps_on_disk(self, log: Path) -> int:
+        """Whole steps in `log`."""
         ...
 
     def peak_mib(self, name: str) -> float:

@@ -5,6 +5,8 @@ The recorder's own word counts for what it has promised; what is on disk is read
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from robot_rig.data.log import QUEUE_STEPS
@@ -45,8 +47,8 @@ GROWTH_MIB = 64.0
 """Row 61: what a flood and a huge message may add to a process."""
 
 
-def _until_logged(stage: Stage) -> None:
-    """Until some steps of the running episode are on disk."""
+def _until_logged(stage: Stage) -> Path:
+    """Wait until some steps of the running episode are on disk; returns its file: a full disk may get another after."""
     stage.wait(stage.random.uniform(0.1, 2.0))
 
     def logged() -> bool:
@@ -54,15 +56,16 @@ def _until_logged(stage: Stage) -> None:
         return word is not None and word.stand == OPEN and word.steps in LOGGED
 
     stage.until("an episode is being logged", logged)
+    return stage.newest_log()
 
 
 def kill_recorder(stage: Stage) -> None:
     """Kill it in an episode, and count what it has left."""
-    _until_logged(stage)
+    log = _until_logged(stage)
     stage.mark("kill")
     stage.kill("recorder")
     stage.wait(2.0)
-    stage.marks["on disk"] = float(stage.steps_on_disk())
+    stage.marks["on disk"] = float(stage.steps_on_disk(log))
 
 
 def judge_killed_recorder(evidence: Evidence) -> Verdict:
@@ -77,11 +80,11 @@ def judge_killed_recorder(evidence: Evidence) -> Verdict:
 
 def fill_disk(stage: Stage) -> None:
     """The recorder's disk is full in an episode."""
-    _until_logged(stage)
+    log = _until_logged(stage)
     stage.mark("full")
     stage.fill_disk("recorder")
     stage.wait(3.0)
-    stage.marks["on disk"] = float(stage.steps_on_disk())
+    stage.marks["on disk"] = float(stage.steps_on_disk(log))
     stage.kill("recorder")
 
 
@@ -99,11 +102,11 @@ def slow_disk(stage: Stage) -> None:
     """Every sync takes two seconds, until long after the queue must be full."""
     _until_logged(stage)
     stage.wait(CALM_S)
-    _until_logged(stage)
+    log = _until_logged(stage)
     stage.mark("slow")
     stage.tell("puppet", to="disk", sync_s=SLOW_SYNC_S)
     stage.wait(SLOW_S)
-    stage.marks["on disk"] = float(stage.steps_on_disk())
+    stage.marks["on disk"] = float(stage.steps_on_disk(log))
     stage.kill("slow recorder")
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rig.data.salvage import salvage
-from robot_rig.data.store import EpisodeStore
 from sim.faults.relay import RELAYED
 
 SETTINGS = ("--set", "control.axes=[x, y, z]")
@@ -52,12 +50,6 @@ def fill_disk(pid: int, random: np.random.Generator) -> None:
     """From now on the process `pid` can make no file longer than a little, wherever it writes: its disk is full."""
     size = int(random.integers(FULL_DISK_BYTES))
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
-
-
-def steps_in(run: Path) -> int:
-    """Whole steps in the newest log of `run` that holds anything; 0 without one."""
-    logs = [path for path in EpisodeStore(run / "episodes").paths() if path.stat().st_size]
-    return len(salvage(logs[-1]).steps) if logs else 0
 
 
 def peak_mib(pid: int) -> float:

@@ -20,10 +20,12 @@ import numpy as np
 
 from robot_rig.cli.faults.feed import Feed
 from robot_rig.cli.faults.network import OUTSIDE_HOST, OutsideNetwork
-from robot_rig.cli.faults.processes import ACTORS, ALWAYS, PROCESSES, RECORDERS, fill_disk, peak_mib, steps_in
+from robot_rig.cli.faults.processes import ACTORS, ALWAYS, PROCESSES, RECORDERS, fill_disk, peak_mib
 from robot_rig.cli.live.graph import ROOT, LiveGraph
 from robot_rig.clock import WallClock
 from robot_rig.config import Config
+from robot_rig.data.salvage import salvage
+from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
 from sim.faults.evidence import Action, Command, Frame, Report, RobotState, Truth
 from sim.faults.judges import is_zero
@@ -240,9 +242,15 @@ class LiveStage:
         """From now on the disk of the process `name` is full."""
         fill_disk(self._graph.pid(name), self.random)
 
-    def steps_on_disk(self) -> int:
-        """Whole steps in the recorder's newest log."""
-        return steps_in(self._recorded)
+    def newest_log(self) -> Path:
+        """The recorder's file of the episode at hand. Raises AssertionError before the first."""
+        logs = EpisodeStore(self._recorded / "episodes").paths()
+        assert logs, "nothing has been logged"
+        return logs[-1]
+
+    def steps_on_disk(self, log: Path) -> int:
+        """Whole steps in `log`."""
+        return len(salvage(log).steps)
 
     def peak_mib(self, name: str) -> float:
         """The most memory that the process `name` had at any time, MiB."""
