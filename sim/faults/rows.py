@@ -88,7 +88,7 @@ class Stage(Scene, Protocol):
         ...
 
     def newest_log(self) -> Path:
-        """The recorder's file of the episode at hand. Raises AssertionError before the first."""
+        """The recorder's file of the episode at hand; there has been one."""
         ...
 
     def steps_on_disk(self, log: Path) -> int:
