@@ -131,7 +131,8 @@ def _settle(record: Record, run: Path) -> None:
         with contextlib.suppress(UserError):
             one = outline(path)
             if one.begun is not None:
-                files.append(Logged(one.begun.timestamp(), one.steps))
+                # A last step without the picture after it is on disk too, though nobody can learn from it.
+                files.append(Logged(one.begun.timestamp(), one.steps + int(one.truncated)))
     found = losses(record.told, files)
     record.logged, record.lost = found.logged, found.lost
     learnt = run / "learnt"
