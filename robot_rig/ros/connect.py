@@ -9,15 +9,18 @@ import rospy
 
 from robot_rig.ros.topics import Topic
 
+SENT = 8
+"""Messages that may wait until a link's own thread sends them. With one, the second of two pictures at once takes the
+first one's place, and a recorder misses it; whoever wants the newest only says so where it listens."""
+
 OVERHEARD = 200
 """Messages that may wait for an onlooker: two seconds of the arm's."""
 
 
 def advertise(topic: Topic) -> Any:
     """A publisher of `topic`, whose `publish` never waits for a subscriber."""
-    return rospy.Publisher(
-        topic.name, topic.message, queue_size=topic.queue_size, latch=topic.latched, tcp_nodelay=True
-    )
+    size = max(topic.queue_size, SENT)
+    return rospy.Publisher(topic.name, topic.message, queue_size=size, latch=topic.latched, tcp_nodelay=True)
 
 
 def subscribe(topic: Topic, take: Callable[[Any], None]) -> Any:

@@ -20,8 +20,8 @@ class Topic:
     """One topic.
 
     rate_hz: nominal rate, None where it is sent on an event. stale_after_s: silence after which whoever shows or checks
-    the topic calls it dead (the guard has its own, configured limits), None where silence says nothing. queue_size: for
-    publisher and subscriber; 1 where only the newest counts.
+    the topic calls it dead (the guard has its own, configured limits), None where silence says nothing.
+    queue_size: of a subscriber, 1 where only the newest counts; of a publisher too, where it is above `connect.SENT`.
     """
 
     name: str

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from robot_rig.ros import topics
-from robot_rig.ros.connect import Links, overhear, subscribe
+from robot_rig.ros.connect import SENT, Links, overhear, subscribe
 from robot_rig.ros.step_listener import StepListener
 from tests.children import die_with_parent
 from tests.ros_graph import Master, eventually
@@ -91,6 +91,38 @@ def test_an_onlooker_hears_what_was_said_while_it_was_away(
         assert eventually(lambda: len(heard) >= held + 3)
         # 30 came in the meantime; before, while and behind that a handful is heard in any case.
         assert (len(heard) - before > 20) == keeps
+    finally:
+        subscriber.unregister()
+        talker.kill()
+        talker.wait()
+
+
+BURST = """
+import sys
+import rospy
+from robot_rig.ros.connect import SENT, advertise
+from robot_rig.ros.topics import GOAL_DISTANCE
+import dataclasses
+rospy.init_node("burst", anonymous=True)
+talk = advertise(dataclasses.replace(GOAL_DISTANCE, name=sys.argv[1]))
+while not talk.get_num_connections():
+    rospy.rostime.wallsleep(0.01)
+for number in range(SENT):
+    talk.publish(float(number))
+rospy.spin()
+"""
+
+
+def test_of_messages_at_once_none_is_lost_to_who_wants_them_all(ros_master: Master, ros_node: str) -> None:
+    topic = dataclasses.replace(topics.GOAL_DISTANCE, name="/rig/test_burst")
+    heard: list[float] = []
+    subscriber = overhear(topic, lambda message: heard.append(message.data))
+    talker = subprocess.Popen(
+        [sys.executable, "-c", BURST, topic.name], env=ros_master.environment, preexec_fn=die_with_parent
+    )
+    try:
+        assert eventually(lambda: SENT - 1 in heard)
+        assert heard == list(range(SENT))
     finally:
         subscriber.unregister()
         talker.kill()
