@@ -25,31 +25,42 @@ INDEX_LIMIT = 256 * 1024
 """Bytes of a JSON file that describes other files."""
 
 
+LONGEST_NAME = 400
+"""Characters of a file's name that a sentence can bear."""
+
+
 @contextlib.contextmanager
 def open_regular(path: Path, kind: str) -> Iterator[BinaryIO]:
     """The regular file `path`, open to read; `kind` is what it should be, as in "picture".
 
     Raises UserError when it is missing or is a link, a folder, a fifo or a device.
     """
+    name = _shown(path)
     try:
         # Without O_NONBLOCK, opening a fifo would wait for a writer for ever.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         if number == errno.ELOOP:
-            raise UserError(f"{path} is a symbolic link", next_step="name the file that it points to") from error
+            raise UserError(f"{name} is a symbolic link", next_step="name the file that it points to") from error
         reason = os.strerror(number) if number else str(error)
-        raise UserError(f"cannot open the {kind} {path}: {reason}", next_step="check the name") from error
+        raise UserError(f"cannot open the {kind} {name}: {reason}", next_step="check the name") from error
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
-            raise UserError(f"{path} is a folder", next_step=f"name a {kind} in it")
+            raise UserError(f"{name} is a folder", next_step=f"name a {kind} in it")
         if not stat.S_ISREG(mode):
-            raise UserError(f"{path} is not a regular file", next_step=f"copy the {kind} into a file of its own")
+            raise UserError(f"{name} is not a regular file", next_step=f"copy the {kind} into a file of its own")
         with os.fdopen(handle, "rb", closefd=False) as file:
             yield file
     finally:
         os.close(handle)
+
+
+def _shown(path: Path) -> str:
+    """`path` for a sentence: its two ends where it is longer than anybody reads."""
+    name = str(path)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}...{name[-LONGEST_NAME // 2 :]}"
 
 
 def read_regular(path: Path, kind: str, limit: int) -> bytes:
@@ -58,7 +69,7 @@ def read_regular(path: Path, kind: str, limit: int) -> bytes:
         # The size may grow after it was asked for, so the reading is bounded instead.
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise UserError(f"{path} is larger than {_size(limit)}", next_step=f"this is no {kind} of a rig")
+        raise UserError(f"{_shown(path)} is larger than {_size(limit)}", next_step=f"this is no {kind} of a rig")
     return content
 
 

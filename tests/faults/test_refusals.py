@@ -38,6 +38,14 @@ def test_hundreds_of_strangers_files_are_refused(row: int) -> None:
     refused(row, MANY)
 
 
+@pytest.mark.parametrize("seed", [82, 248])
+def test_a_name_longer_than_anybody_reads_is_refused_in_one_sentence(seed: int) -> None:
+    finding = attack(47, seed)
+    assert finding.attack == "no file"
+    assert finding.passed, finding.message
+    assert "x...x" in finding.message
+
+
 def test_rig_faults_counts_them_among_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "faults.json"
     assert main(["faults", "--rows", "46,50", "--repeat", "2", "--json", str(out)]) == 0
