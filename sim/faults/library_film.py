@@ -49,7 +49,7 @@ def colour_profile(rs: Any, sensor: Any, form: str = "rgb8") -> Any:
     return sensor.add_video_stream(stream)
 
 
-def software_frame(rs: Any, taken: Taken, profile: Any, form: str) -> Any:
+def software_frame(rs: Any, taken: Taken, profile: Any, form: str = "rgb8") -> Any:
     """`taken` as a frame of the software device."""
     frame = rs.software_video_frame()
     frame.pixels = np.ascontiguousarray(taken.rgb)

@@ -63,7 +63,7 @@ def scene(number: int) -> Bytes:
 
 def marked(number: int) -> Bytes:
     """Picture `number`, with its number in it."""
-    rgb = scene(number % SCENES).copy()
+    rgb: Bytes = scene(number % SCENES).copy()
     rgb[0, 0] = (number, *MARK)
     return rgb
 
