@@ -28,8 +28,8 @@ class Source:
     """A serial number, a name in /dev/v4l/by-id, or a file; empty: the only one that is plugged in."""
 
     rate_hz: int = 30
-    stamps: Literal["exposure", "arrival"] = "exposure"
-    """arrival: for a recording, which was exposed some other day."""
+    stamps: Literal["exposure", "arrival", "rebased"] = "exposure"
+    """For a recording, which was exposed some other day: arrival, or rebased, its own stamps with the first one now."""
 
     locked: dict[str, float] = field(default_factory=dict)
     """Settings of an earlier start, which are taken instead of being found again."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +20,8 @@ import tyro
 from calibration.check import check_camera
 from calibration.results import Results
 from drivers.camera_choice import LookedThrough, opened
-from drivers.picture_watch import SILENT_S, PictureWatch
+from drivers.looking import Looking
+from drivers.picture_watch import PictureWatch
 from robot_rig.config import CameraConfig, Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
@@ -34,13 +34,10 @@ from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import prepare_process
 from robot_rig.ros.stamps import Refused
 from robot_rig.ros.topics import ARM_STATE, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS
-from robot_rig.safety.reasons import REASONS
 from robot_rig.vision import preprocess
 
 NODE = "rig_camera"
 RAW_PERIOD_S = 0.2
-STATUS_PERIOD_S = 0.5
-SILENCE_S = 1.0
 
 log = logging.getLogger("drivers.camera_node")
 
@@ -77,20 +74,16 @@ class CameraNodeOptions:
 
 
 class CameraNode:
-    """Reads `camera` on a thread of its own and publishes each new picture once, unless it is not to be believed."""
+    """Reads a camera on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
     def __init__(self, eye: LookedThrough, config: Config, node: Node) -> None:
-        camera = eye.camera
-        self._eye, self._camera, self._config, self._node = eye, camera, config.camera, node
+        self._eye, self._config, self._node = eye, config.camera, node
         self._frames, self._raws, self._status = (advertise(one) for one in (CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS))
         self._watch = PictureWatch(eye.repeats_after_rad, config.guard.image_age_limit_s)
-        self._code, self._next_word = "", 0.0
+        self._looking = Looking(eye.camera, self._watch, self._publish, self._say)
         self._closing = threading.Event()
-        self._newest = -1
-        self._last_new = time.monotonic()
         self._next_raw = 0.0
-        self._silent = False
-        node.closing(camera.close)
+        node.closing(eye.camera.close)
         node.closing(self._closing.set)
         subscribe(ARM_STATE, self._take_arm)
         threading.Thread(target=self._run, name="camera", daemon=True).start()
@@ -98,14 +91,10 @@ class CameraNode:
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                raw = self._camera.read()
-                if raw.seq == self._newest:
-                    self._miss()
-                else:
-                    self._take(raw)
+                self._looking.look()
         except UserError as error:
             if not self._closing.is_set():
-                self._say(time.monotonic(), "image_refused")
+                self._looking.refuse()
                 self._node.fail(error)
         finally:
             # What nobody foresaw: a node that lives on without its eye would tell nobody. The first error counts.
@@ -117,20 +106,7 @@ class CameraNode:
         if not isinstance(state, Refused):
             self._watch.moved(state.stamp, state.position)
 
-    def _take(self, raw: RawFrame) -> None:
-        """Pass a good picture on. What is wrong with a bad one is told, and it stays here: the arm rests meanwhile."""
-        now = time.monotonic()
-        self._newest, self._last_new, self._silent = raw.seq, now, False
-        code = self._watch.judge(raw, now)
-        if code != self._code or now >= self._next_word:
-            self._say(now, code)
-        if not code:
-            self._publish(raw, now)
-
-    def _say(self, now: float, code: str) -> None:
-        if code and code != self._code:
-            log.error("%s", REASONS[code])
-        self._code, self._next_word = code, now + STATUS_PERIOD_S
+    def _say(self, code: str, now: float) -> None:
         self._status.publish(camera_message(code, self._node.stamps, now, self._eye.told()))
 
     def _publish(self, raw: RawFrame, now: float) -> None:
@@ -138,14 +114,6 @@ class CameraNode:
         if now >= self._next_raw and self._raws.get_num_connections():
             self._next_raw = now + RAW_PERIOD_S
             self._raws.publish(frame_message(raw, self._node.stamps))
-
-    def _miss(self) -> None:
-        now = time.monotonic()
-        if now - self._last_new > SILENT_S and (self._code != "image_stale" or now >= self._next_word):
-            self._say(now, "image_stale")
-        if not self._silent and now - self._last_new > SILENCE_S:
-            self._silent = True
-            log.error("no new picture for %.0f s: the arm rests until there is one; check the camera", SILENCE_S)
 
 
 def wire(options: CameraNodeOptions, node: Node) -> None:

@@ -4,8 +4,9 @@ Left stick: x and y of base, right stick up and down: z, left shoulder button: t
 speed, the right one of the four buttons (B, circle): STOP, start: hand back to the policy.
 
 The kernel speaks of changes only, so a stick that is held still looks like a link that has died; `hid_pulse` tells them
-apart where the gamepad repeats its reports and they may be read. Over a cable a lost device is told at once; over
-Bluetooth the kernel tells it seconds later, so that is refused.
+apart where the gamepad repeats its reports and they may be read. Of any other the kernel is made to pass on what it
+takes for noise: a stick in a hand trembles, and one that does not moves nothing until it does (`loops.hand_loop`). Over
+a cable a lost device is told at once; over Bluetooth the kernel tells it seconds later, so that is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 
 from drivers.hid_pulse import HidPulse
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import STILL_S, STUCK_S, HandReport
+from robot_rig.loops.hand_loop import HandReport, Speech
 from robot_rig.loops.key_strokes import Stroke
 
 # Numbers of the kernel's interface, so that recorded events are read where its library is not installed.
@@ -132,15 +133,25 @@ class Gamepad:
     def __init__(self, device: Any, pulse: HidPulse) -> None:
         self.name: str = device.name
         self._device, self._pulse = device, pulse
-        spans = {code: Span(info.min, info.max) for code, info in device.capabilities().get(EV_ABS, [])}
+        axes = dict(device.capabilities().get(EV_ABS, []))
+        spans = {code: Span(info.min, info.max) for code, info in axes.items()}
         self._axes = tuple(spans)
+        self._fuzz = {code: info.fuzz for code, info in axes.items() if info.fuzz}
+        self._tremble(dict.fromkeys(self._fuzz, 0))
         self._reader = GamepadReader(spans)
         self._newest = HandReport()
 
     @property
-    def stuck_s(self) -> float:
-        """The silence of a deflected gamepad that means that it is stuck: short once it has proven to repeat itself."""
-        return STUCK_S if self._pulse.proven else STILL_S
+    def speech(self) -> Speech:
+        """What the silence of a deflected gamepad means: death once it has proven to repeat itself."""
+        return Speech.REPEATS if self._pulse.proven else Speech.CHANGES
+
+    def _tremble(self, fuzz: Mapping[int, int]) -> None:
+        """Set the changes of each axis that the kernel takes for noise and keeps to itself."""
+        for code, counts in fuzz.items():
+            # Where the kernel will not, the stick moves the arm by fits and starts.
+            with contextlib.suppress(OSError):
+                self._device.set_absinfo(code, fuzz=counts)
 
     def begin(self) -> HandReport:
         """How it stands now. Raises OSError when it is gone."""
@@ -169,6 +180,8 @@ class Gamepad:
     def close(self) -> None:
         """Let others have it again; may be called twice."""
         self._pulse.close()
+        self._tremble(self._fuzz)
+        self._fuzz = {}
         with contextlib.suppress(OSError):
             self._device.close()
 

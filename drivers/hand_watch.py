@@ -59,7 +59,7 @@ class HandWatch:
             for report in reports:
                 self._take(report)
             with self._lock:
-                self._loop.look(self._now(), self._hand.stuck_s)
+                self._loop.look(self._now(), self._hand.speech)
 
     def _take(self, report: HandReport) -> None:
         now = self._now()

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from drivers.gamepad import open_gamepad
 from drivers.spacemouse import open_spacemouse
-from robot_rig.loops.hand_loop import HandReport
+from robot_rig.loops.hand_loop import HandReport, Speech
 
 HandName = Literal["gamepad", "spacemouse"]
 
@@ -22,8 +22,8 @@ class Hand(Protocol):
     lesson: str
 
     @property
-    def stuck_s(self) -> float:
-        """The silence of this device, deflected, that means that its value is stuck; it may learn that."""
+    def speech(self) -> Speech:
+        """What its silence means while it is deflected; it may learn that."""
         ...
 
     def begin(self) -> HandReport:

@@ -110,11 +110,13 @@ class RealSense:
         self._exposure: Exposure | None = None
         self._locked = source.locked
         self._stamps = HostStamps()
+        self._shift: float | None = None
         self._refused = ""
 
     def start(self) -> Facts:
         """Open it, let the exposure settle where it has not before, and lock it."""
         rs, source = self._rs, self._source
+        self._shift = None
         config = rs.config()
         if self._recording:
             self._open_recording(config, self._recording)
@@ -224,7 +226,11 @@ class RealSense:
             return time.monotonic()
         if frame.get_frame_timestamp_domain() == self._rs.timestamp_domain.hardware_clock:
             return Refused("stamped by a clock that is not this machine's")
-        return self._stamps.local((frame.get_timestamp() - exposed_before_ms(self._rs, frame)) / 1000)
+        exposed = (frame.get_timestamp() - exposed_before_ms(self._rs, frame)) / 1000
+        if self._source.stamps == "rebased":
+            self._shift = time.time() - exposed if self._shift is None else self._shift
+            exposed += self._shift
+        return self._stamps.local(exposed)
 
     def _facts(self, profile: Any) -> Facts:
         device = profile.get_device()

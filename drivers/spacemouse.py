@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import STUCK_S, HandReport
+from robot_rig.loops.hand_loop import HandReport, Speech
 
 MAKER = 0x256F
 FORMER_MAKER = 0x046D
@@ -74,7 +74,7 @@ class SpaceMouseReader:
 class SpaceMouse:
     """An open 3D mouse; implements `drivers.hands.Hand`. `device` is a `hidraw.device` of the package hidapi."""
 
-    stuck_s = STUCK_S
+    speech = Speech.REPEATS
     lesson = "hold a button of the mouse: push the cap for x and y, pull or press it for up and down   + - : speed"
 
     def __init__(self, device: Any, name: str) -> None:

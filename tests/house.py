@@ -102,6 +102,8 @@ ROOMS: dict[str, Room] = {
     "sim": _room(3, "sim", "numpy mujoco", siblings=True),
     "sim.faults": _room(3, "sim", f"numpy {WITH_ROS}", siblings=True),
     "sim.faults.swapping": _room(4, "nodes", "numpy"),
+    "sim.faults.failing_computer": _room(4, "nodes", "numpy"),
+    "sim.faults.library_eye": _room(4, "nodes", "numpy pyrealsense2"),
     "sim.faults.trainee": _room(4, "nodes", "rich"),
     "sim.faults.ssh_server": _room(3, "sim", "psutil", siblings=True),
     "sim.faults.witness": _room(4, "nodes", f"numpy tyro {WITH_ROS}"),

@@ -18,9 +18,10 @@ from tests.house import ROOT
 ROBOT = (ROOT / "docs/robot.md").read_text()
 SAFETY = (ROOT / "docs/safety.md").read_text()
 TUTORIAL = (ROOT / "docs/tutorial-sim.md").read_text()
+FIRST_DAY = (ROOT / "docs/tutorial-robot.md").read_text()
 
 
-@pytest.mark.parametrize("text", [ROBOT, SAFETY, TUTORIAL], ids=["robot", "safety", "tutorial"])
+@pytest.mark.parametrize("text", [ROBOT, SAFETY, TUTORIAL, FIRST_DAY], ids=["robot", "safety", "tutorial", "first day"])
 def test_every_word_of_rig_is_known(text: str) -> None:
     said = re.findall(r"(?:^|`|bin/)rig ([a-z][a-z-]*)(?: ([a-z]+))?", text, re.MULTILINE)
     assert len(said) > 10
@@ -28,7 +29,7 @@ def test_every_word_of_rig_is_known(text: str) -> None:
         assert word in STAGES or word in ORDERS or second in GROUPS.get(word, {}), f"rig {word} {second}"
 
 
-@pytest.mark.parametrize("text", [ROBOT, TUTORIAL], ids=["robot", "tutorial"])
+@pytest.mark.parametrize("text", [ROBOT, TUTORIAL, FIRST_DAY], ids=["robot", "tutorial", "first day"])
 def test_every_launch_file_and_its_arguments_are_there(text: str) -> None:
     lines = re.findall(r"^(?:`)?roslaunch robot_rig (\S+\.launch)(.*)$", text, re.MULTILINE)
     assert len(lines) >= 3
@@ -38,14 +39,25 @@ def test_every_launch_file_and_its_arguments_are_there(text: str) -> None:
         assert set(re.findall(r"(\w+):=", rest)) <= arguments, name
 
 
-def test_every_command_of_the_tutorial_is_taken_by_its_word() -> None:
-    said = [line for block in re.findall(r"```sh\n(.*?)```", TUTORIAL, re.DOTALL) for line in block.splitlines()]
+@pytest.mark.parametrize("text", [TUTORIAL, FIRST_DAY], ids=["tutorial", "first day"])
+def test_every_command_of_a_tutorial_is_taken_by_its_word(text: str) -> None:
+    said = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in said if line.startswith("rig ")]
     assert len(commands) > 15
     for head, *rest in commands:
         group = GROUPS.get(head)
         command = group[rest[0]] if group is not None else STAGES.get(head) or ORDERS[head]
         bound(command, f"rig {head}", rest[1:] if group is not None else rest)
+
+
+def test_the_first_day_has_twelve_steps_that_each_say_the_same_four_things() -> None:
+    steps = re.split(r"^## (\d+)\. ", FIRST_DAY, flags=re.MULTILINE)[1:]
+    assert [int(number) for number in steps[::2]] == list(range(1, 13))
+    for number, step in zip(steps[::2], steps[1::2], strict=True):
+        assert "```sh" in step, number
+        for word in ("**Shows**", "**Takes**", "**Can go wrong**"):
+            assert step.count(word) == 1, f"{number}: {word}"
+    assert "No real Sawyer and no real camera" in FIRST_DAY.partition("## 1.")[0]
 
 
 def test_every_reason_is_in_the_table_of_what_to_do_and_no_other() -> None:

@@ -2,8 +2,10 @@
 
 Nothing moves unless the dead-man was pressed while everything was at rest, and is held since. It is spent, and must be
 let go and pressed anew, when the device is gone, when nobody reads it any more, when it is silent although it is
-deflected and always speaks then, and whenever it has said nothing at all for `STILL_S`: what does not change may be
-a hand that holds still, or a link that has died with the last value in it.
+deflected and always speaks then, and whenever it has said nothing at all for `STILL_S`.
+
+A deflected device that speaks of changes only and is silent may be a hand that holds still, or a link that has died
+with the last value in it. Nobody can tell, so it stands for something that has died: motion pauses until it speaks.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ LOOK_S = 0.08
 """Longest time without a look at the device. With a tick of 0.025 s and the arm's 0.04 s, motion ends within 0.15 s."""
 
 STUCK_S = 0.08
-"""Longest silence of a deflected device that repeats itself while it is: 3D mice speak every 8 to 30 ms."""
+"""Longest silence of a deflected device under which there is motion: 3D mice speak every 8 to 30 ms, and a stick that a
+hand holds trembles."""
 
 STILL_S = 2.0
 """Longest silence of any device under a held dead-man."""
+
+PAUSE_SHOWN_S = 0.3
+"""A pause is told of when it has lasted so long beyond `STUCK_S`: short ones come and go with the trembling."""
 
 DEAD_ZONE = 0.1
 """Share of full deflection that is rest: sticks do not come back to their very middle."""
@@ -48,8 +54,15 @@ class HandReport:
 
     @property
     def deflected(self) -> bool:
-        """Whether any axis is out of its dead zone."""
-        return any(not abs(value) <= DEAD_ZONE for value in self.axes)
+        """Whether it is out of its dead zone, in any direction."""
+        return not math.hypot(*self.axes) <= DEAD_ZONE
+
+
+class Speech(enum.Enum):
+    """What the silence of a deflected device means. CHANGES: nothing has changed, or it died. REPEATS: it died."""
+
+    CHANGES = "changes"
+    REPEATS = "repeats"
 
 
 class Grip(enum.Enum):
@@ -65,7 +78,7 @@ class HandLoop:
 
     def __init__(self, axes: tuple[str, ...]) -> None:
         self._axes = axes
-        self._stuck_s = STUCK_S
+        self._speech = Speech.CHANGES
         self._actions = HumanActions(axes)
         self._report = HandReport()
         self._grip = Grip.SPENT
@@ -90,7 +103,8 @@ class HandLoop:
     @property
     def advice(self) -> str:
         """Why nothing moves although a person may want it to, and what to do; empty when there is no reason."""
-        return self._advice
+        paused = self._grip is Grip.HELD and self._paused(self._looked - PAUSE_SHOWN_S)
+        return "the stick says nothing new, so motion pauses: move it a little" if paused else self._advice
 
     def held(self, now: float) -> bool:
         """Whether the dead-man counts as held at `now` (s)."""
@@ -98,7 +112,7 @@ class HandLoop:
             silent = now - self._spoke
             if now - self._looked > LOOK_S:
                 self._spend("nobody reads the device: let the dead-man go, and press it to go on")
-            elif self._report.deflected and silent > self._stuck_s:
+            elif self._speech is Speech.REPEATS and self._paused(now):
                 self._spend("the device fell silent while it was deflected: let go, and press the dead-man anew")
             elif silent > STILL_S:
                 self._spend(f"nothing new from the device for {STILL_S:g} s: let the dead-man go, and press it anew")
@@ -106,25 +120,25 @@ class HandLoop:
 
     def moving(self, now: float) -> bool:
         """Whether a person moves the arm at `now` (s)."""
-        return self.held(now) and self._report.deflected
+        return self.held(now) and self._report.deflected and not self._paused(now)
+
+    def _paused(self, now: float) -> bool:
+        """Whether the device is deflected and has been silent for so long that it may have died."""
+        return self._report.deflected and now - self._spoke > STUCK_S
 
     def begin(self, now: float, report: HandReport) -> None:
         """A device was opened at `now` (s) and stands like this; a dead-man that is held already does not count."""
         self._looked = self._spoke = now
-        self._report = report
+        self._report, self._speech = report, Speech.CHANGES
         self._grip, self._advice = Grip.OPEN, ""
         if report.held:
             self._spend("let the dead-man go once")
 
-    def look(self, now: float, stuck_s: float) -> None:
-        """The device is there at `now` (s), whether or not it says anything.
-
-        `stuck_s`: the silence of this device, deflected, that means that its value is stuck; `STILL_S` for one that
-        speaks of changes only.
-        """
+    def look(self, now: float, speech: Speech) -> None:
+        """The device is there at `now` (s), whether or not it says anything; `speech` is how it speaks as of now."""
         # What has lapsed by the measure of before stays so.
         self.held(now)
-        self._looked, self._stuck_s = now, stuck_s
+        self._looked, self._speech = now, speech
 
     def feel(self, now: float, report: HandReport) -> None:
         """The device says this at `now` (s)."""
@@ -153,7 +167,9 @@ class HandLoop:
 
     def wish(self, now: float) -> Float32s | None:
         """What a person asks for at `now` (s), float32 (A,), zero for standing; None: the dead-man is not held."""
-        return self._vector() if self.held(now) else None
+        if not self.held(now):
+            return None
+        return np.zeros(len(self._axes), np.float32) if self._paused(now) else self._vector()
 
     def tick(self, now: float) -> Action | None:
         """What to send at `now` (s): actions while the dead-man is held, at rest too; then zeros, then nothing."""

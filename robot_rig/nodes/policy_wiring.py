@@ -24,7 +24,7 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import LatentPolicy, RandomPolicy
 from robot_rig.learning.views import goal_distance, reconstruct
 from robot_rig.loops.live_episodes import ArmView, LiveEpisodes
-from robot_rig.nodes.heat_watch import HeatWatch
+from robot_rig.nodes.computer_watch import ComputerWatch
 from robot_rig.nodes.intake import listen
 from robot_rig.nodes.policy_process import Inbox, Outlets, PolicyProcess
 from robot_rig.nodes.policy_views import Eyes, PolicyViews, Screens
@@ -87,8 +87,11 @@ class Scheduling:
     cpus: tuple[int, ...]
 
 
-def arm_view(report: ArmReport, meaning: str, heat: str) -> ArmView:
-    """What a policy whose actions have this `meaning` takes from the arm process's report; `heat`: see `HeatWatch`."""
+def arm_view(report: ArmReport, meaning: str, worry: str) -> ArmView:
+    """What a policy whose actions have this `meaning` takes from the arm process's report.
+
+    `worry` is the objection of `ComputerWatch`.
+    """
     executed = None if report.executed is None else report.executed.value
     return ArmView(
         report.stamp,
@@ -97,11 +100,11 @@ def arm_view(report: ArmReport, meaning: str, heat: str) -> ArmView:
         report.at_home,
         report.executed_seq,
         executed,
-        _objection(report, meaning, heat),
+        _objection(report, meaning, worry),
     )
 
 
-def _objection(report: ArmReport, meaning: str, heat: str) -> str:
+def _objection(report: ArmReport, meaning: str, worry: str) -> str:
     if report.master != "ok":
         return "the ROS master does not answer"
     if report.meaning != meaning:
@@ -109,7 +112,7 @@ def _objection(report: ArmReport, meaning: str, heat: str) -> str:
             f"the arm process takes an action as {report.meaning or 'something that it does not say'}, and this policy "
             f"gives it as {meaning}: start both with the same config"
         )
-    return heat
+    return worry
 
 
 class HomeService:
@@ -166,10 +169,10 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, meaning: str, scheduling
         clock.sleep_until(clock.now() + LAST_WORD_S)
 
     node.closing(end)
-    heat = HeatWatch()
-    heat.start()
-    node.closing(heat.close)
-    connect(node, inbox, process, meaning, heat)
+    computer = ComputerWatch()
+    computer.start()
+    node.closing(computer.close)
+    connect(node, inbox, process, meaning, computer)
     views = show(node, actor, inbox, process, clock)
 
     def tick() -> None:
@@ -184,8 +187,8 @@ def start(node: Node, live: LiveEpisodes, actor: Actor, meaning: str, scheduling
     return Running(process, views)
 
 
-def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str, heat: HeatWatch) -> None:
-    """Subscribe to what the policy, whose actions have this `meaning`, hears; `heat` has a say in what may begin."""
+def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str, computer: ComputerWatch) -> None:
+    """Subscribe to what the policy, whose actions have this `meaning`, hears; `computer` may object to an episode."""
     stamps = node.stamps
 
     def take_frame(frame: Frame) -> None:
@@ -196,7 +199,7 @@ def connect(node: Node, inbox: Inbox, process: PolicyProcess, meaning: str, heat
 
     def take_arm(report: ArmReport) -> None:
         nonlocal told
-        view = arm_view(report, meaning, heat.objection)
+        view = arm_view(report, meaning, computer.objection)
         if view.objection and view.objection != told:
             log.error("no episode begins: %s", view.objection)
         told = view.objection

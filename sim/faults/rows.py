@@ -21,6 +21,10 @@ class NotPermittedError(Exception):
     """This machine does not allow what the fault takes; the attempt is void, never a pass."""
 
 
+class VoidError(Exception):
+    """What was to be shown could not be: this machine was away, or the fault did not come as planned. Tried again."""
+
+
 class Scene(Protocol):
     """A live graph whose arm moves, and what can be done to it as it is; `marks` are when what was done."""
 

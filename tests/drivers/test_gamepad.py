@@ -46,7 +46,7 @@ from drivers.gamepad import (
 )
 from drivers.hid_pulse import PROVEN_S, HidPulse
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import STILL_S, STUCK_S, HandReport
+from robot_rig.loops.hand_loop import HandReport, Speech
 from robot_rig.loops.key_strokes import Stroke
 
 XBOX = {ABS_X: Span(-32768, 32767), ABS_Y: Span(-32768, 32767), ABS_RY: Span(-32768, 32767), ABS_RZ: Span(0, 255)}
@@ -200,11 +200,19 @@ class Kernel:
         self.fd, self._bell = os.pipe()
         self.said: list[Event] = []
         self.values = {ABS_X: 0, ABS_Y: 0}
+        self.fuzz = {ABS_X: 16, ABS_Y: 0}
+        self.refuses = False
         self.pressed: list[int] = []
         self.gone = False
 
     def capabilities(self) -> dict[int, list[tuple[int, Any]]]:
-        return {EV_ABS: [(code, SimpleNamespace(min=-100, max=100)) for code in self.values]}
+        said = [(code, SimpleNamespace(min=-100, max=100, fuzz=self.fuzz[code])) for code in self.values]
+        return {EV_ABS: said}
+
+    def set_absinfo(self, code: int, fuzz: int) -> None:
+        if self.refuses:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        self.fuzz[code] = fuzz
 
     def absinfo(self, code: int) -> Any:
         return SimpleNamespace(value=self.values[code])
@@ -262,18 +270,33 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
 
 
 def test_a_gamepad_that_streams_is_known_to_be_stuck_by_its_silence_and_another_is_not(wired: Wired) -> None:
-    assert wired.pad.stuck_s == STILL_S
+    assert wired.pad.speech is Speech.CHANGES
     wired.stream(PROVEN_S - 0.1)
-    assert wired.pad.stuck_s == STILL_S, "not for long enough yet"
+    assert wired.pad.speech is Speech.CHANGES, "not for long enough yet"
     wired.stream(0.2)
-    assert wired.pad.stuck_s == STUCK_S
+    assert wired.pad.speech is Speech.REPEATS
     assert not wired.pulse.beats(wired.now + 5.0)
-    assert wired.pad.stuck_s == STUCK_S, "silence does not make it one that may be silent"
+    assert wired.pad.speech is Speech.REPEATS, "silence does not make it one that may be silent"
     wired.now += 5.0
     wired.stream(0.1)
-    assert wired.pad.stuck_s == STILL_S, "it is another stream"
+    assert wired.pad.speech is Speech.CHANGES, "it is another stream"
     wired.stream(PROVEN_S, gap=0.5)
-    assert wired.pad.stuck_s == STILL_S, "now and then is no stream"
+    assert wired.pad.speech is Speech.CHANGES, "now and then is no stream"
+
+
+def test_the_kernel_is_made_to_pass_on_what_trembles_while_the_gamepad_is_ours(wired: Wired) -> None:
+    assert wired.kernel.fuzz == {ABS_X: 0, ABS_Y: 0}
+    wired.pad.close()
+    assert wired.kernel.fuzz == {ABS_X: 16, ABS_Y: 0}
+
+
+def test_a_kernel_that_will_not_is_no_obstacle(tmp_path: Path) -> None:
+    kernel = Kernel()
+    kernel.refuses = True
+    pad = Gamepad(kernel, HidPulse("event9", tmp_path, tmp_path))
+    assert pad.speech is Speech.CHANGES
+    pad.close()
+    assert kernel.fuzz[ABS_X] == 16
 
 
 def test_a_sign_of_life_is_the_last_word_once_more_without_its_strokes(wired: Wired) -> None:
@@ -355,6 +378,9 @@ def test_a_virtual_gamepad_is_found_read_kept_from_others_and_missed_at_once_whe
     assert report.axes[0] == 1.0
     assert pad.begin() == report, "the kernel says the same when it is asked"
     assert pad.read(0.0) == []
+    virtual.write(EV_ABS, ABS_Y, -32767)
+    virtual.syn()
+    assert len(pad.read(1.0)) == 1, "one count of 65536, which the kernel used to take for noise"
     virtual.close()
     gone = time.monotonic()
     with pytest.raises(OSError, match="No such device"):

@@ -10,14 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import pytest
 
 from drivers.action_choice import PEOPLE
 from robot_rig.clock import ManualClock
 from robot_rig.datatypes import Mode, Outcome, Source
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import RATE_HZ, STILL_S, STUCK_S, HandLoop, HandReport
+from robot_rig.loops.hand_loop import RATE_HZ, HandLoop, HandReport, Speech
 from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.safety.modes import HELD_LIMIT_S
@@ -41,7 +40,7 @@ class Table(Bench):
         self.report = HandReport()
         self.repeats = True
         self.reading = True
-        self.stuck_s = STUCK_S
+        self.speech = Speech.REPEATS
         self.next_send = 0.0
         now = self.clock.now()
         loop.begin(now, self.report)
@@ -62,7 +61,7 @@ class Table(Bench):
             if self.policy is not None and i % 10 == 0:
                 self.ask(self.policy)
             if self.reading:
-                self.loop.look(now, self.stuck_s)
+                self.loop.look(now, self.speech)
                 if self.repeats and self.report.deflected:
                     self.loop.feel(now, self.report)
             if now >= self.next_send - 1e-9:
@@ -376,15 +375,23 @@ def test_an_arm_that_a_person_moves_stands_within_the_limit(trouble: Callable[[T
     assert max(moved, default=0.0) <= STOPPED_WITHIN_S
 
 
-def test_a_pad_that_speaks_of_changes_only_stands_after_two_seconds_of_one_value() -> None:
+@pytest.mark.parametrize("offset", [0.0, 0.01, 0.02])
+def test_a_pad_of_one_value_stands_within_the_limit_and_goes_on_with_its_next_word(offset: float) -> None:
     table = Table(HandLoop(("x", "y")))
-    table.repeats, table.stuck_s = False, STILL_S
+    table.speech = Speech.CHANGES
     table.process.enable()
     table.push()
-    began = table.clock.now()
-    table.live(4.0)
-    last = max(r.status.stamp for r in table.reports if np.abs(r.status.executed).max() > 0.01)
-    assert STILL_S - 0.2 < last - began < STILL_S + STOPPED_WITHIN_S
+    table.live(0.5 + offset)
+    assert table.along[-1] < -0.01, "as long as it trembles"
+    before, began = len(table.reports), table.clock.now()
+    fall_silent(table)
+    table.live(1.0)
+    moved = [report.status.stamp - began for report in table.reports[before:] if report.status.executed.any()]
+    assert max(moved, default=0.0) <= STOPPED_WITHIN_S
+    assert table.sources[-1] is Source.HUMAN, "the arm is still theirs"
+    table.repeats = True
+    table.live(0.5)
+    assert table.along[-1] < -0.01
 
 
 def test_the_keys_take_over_from_a_gamepad_that_counted_faster(table: Table) -> None:

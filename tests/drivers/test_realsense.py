@@ -111,7 +111,8 @@ def test_it_stops_and_starts_again_as_often_as_asked(device: RealSense) -> None:
 
 
 def test_the_end_of_a_recording_is_said_after_its_last_picture(tmp_path: Path) -> None:
-    camera = HeldCamera(source(record(rs, tmp_path / "short.db3", in_order(30))), CONFIG)
+    paced = [replace(one, due=(one.number - 1) / RATE_HZ) for one in in_order(30)]
+    camera = HeldCamera(source(record(rs, tmp_path / "short.db3", paced)), CONFIG)
     seen: list[int] = []
     with pytest.raises(UserError, match="played to its end"):
         seen.extend(camera.read().seq for _ in range(300))

@@ -12,8 +12,9 @@ from drivers.camera_device import DeviceAway
 from drivers.realsense import chosen, refuse_slow_bus, started
 from drivers.realsense_exposure import STEADY_FRAMES, Exposure, exposed_before_ms, settled
 from robot_rig.errors import UserError
+from sim.faults.library_film import Taken, colour_profile, record, software_frame
 from tests.drivers import recordings
-from tests.drivers.recordings import Taken, colour_profile, in_order, record, scene, software_frame
+from tests.drivers.recordings import in_order, scene
 
 rs = recordings.real_library()
 

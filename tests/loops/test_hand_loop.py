@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rig.datatypes import Action, Source
-from robot_rig.loops.hand_loop import DEAD_ZONE, LOOK_S, RATE_HZ, STILL_S, STUCK_S, HandLoop, HandReport
+from robot_rig.loops.hand_loop import DEAD_ZONE, LOOK_S, RATE_HZ, STILL_S, STUCK_S, HandLoop, HandReport, Speech
 from robot_rig.loops.human_actions import GOODBYES, SPEEDS
 from robot_rig.loops.key_strokes import Stroke
 
@@ -21,11 +21,10 @@ BEGUN = 100.0
 
 
 class Hand:
-    """A device in a person's hand, played over time. It repeats itself, unless `stuck_s` says that it does not."""
+    """A device in a person's hand, played over time. It repeats itself, unless `speech` says that it does not."""
 
-    def __init__(self, loop: HandLoop, stuck_s: float = STUCK_S) -> None:
-        self.loop, self.stuck_s = loop, stuck_s
-        self.talks = stuck_s < STILL_S
+    def __init__(self, loop: HandLoop, speech: Speech = Speech.REPEATS) -> None:
+        self.loop, self.speech = loop, speech
         self.now = BEGUN
         self.report = HandReport()
         self.actions: list[Action] = []
@@ -40,8 +39,8 @@ class Hand:
         for _ in range(round(seconds / PERIOD)):
             self.now += PERIOD
             if read:
-                self.loop.look(self.now, self.stuck_s)
-            if read and alive and self.talks and self.report.deflected:
+                self.loop.look(self.now, self.speech)
+            if read and alive and self.speech is Speech.REPEATS and self.report.deflected:
                 self.loop.feel(self.now, self.report)
             if (action := self.loop.tick(self.now)) is not None:
                 self.actions.append(action)
@@ -147,13 +146,58 @@ def test_what_goes_wrong_with_a_pushed_stick_ends_motion_in_time_and_nothing_goe
     assert len(hand.moving) > before
 
 
-def test_a_device_that_speaks_of_changes_only_may_be_held_still_for_two_seconds() -> None:
-    hand = Hand(HandLoop(("x", "y")), stuck_s=STILL_S)
-    hand.grip_and_push()
-    spoke = hand.now - 0.3
-    hand.go_on(5.0)
-    assert hand.moving[-1].stamp - spoke == pytest.approx(STILL_S, abs=2 * PERIOD)
-    assert "anew" in hand.loop.advice
+@pytest.fixture
+def pad() -> Hand:
+    """One that speaks of changes only, as the kernel does of a gamepad."""
+    return Hand(HandLoop(("x", "y")), Speech.CHANGES)
+
+
+def trembling(number: int) -> tuple[float, float, float]:
+    """A stick that a hand holds: never quite the same."""
+    return (0.9 + 0.001 * (number % 3), 0.0, 0.0)
+
+
+def test_a_stick_that_trembles_in_a_hand_moves_on(pad: Hand) -> None:
+    pad.say(REST, held=True)
+    for number in range(100):
+        pad.say(trembling(number), held=True)
+        pad.go_on(STUCK_S - PERIOD)
+    assert len(pad.moving) > 150
+    assert all(action.value.any() for action in pad.actions)
+
+
+def test_a_stick_of_one_value_pauses_at_once_and_goes_on_with_its_next_word(pad: Hand) -> None:
+    pad.grip_and_push()
+    spoke = pad.now - 0.3
+    assert pad.moving[-1].stamp - spoke <= STUCK_S + 1e-9
+    assert not pad.loop.moving(pad.now)
+    assert not pad.actions[-1].value.any(), "it is told to stand, not let go of"
+    assert not pad.loop.silent
+    before = len(pad.moving)
+    pad.go_on(0.2)
+    assert "move it a little" in pad.loop.advice
+    pad.say(trembling(1), held=True)
+    pad.go_on(2 * PERIOD)
+    assert len(pad.moving) == before + 2
+    assert pad.loop.advice == ""
+
+
+def test_a_stick_of_one_value_for_two_seconds_wants_the_dead_man_anew(pad: Hand) -> None:
+    pad.grip_and_push()
+    moved = len(pad.moving)
+    pad.go_on(STILL_S)
+    assert "anew" in pad.loop.advice
+    assert pad.loop.silent
+    pad.say(trembling(1), held=True)
+    pad.go_on(0.5)
+    assert len(pad.moving) == moved, "the device came back to life, not the person"
+
+
+def test_a_little_of_two_axes_is_deflected_too() -> None:
+    a_little = 0.9 * DEAD_ZONE
+    assert HandReport((a_little, a_little, 0.0)).deflected, "for that is what moves"
+    assert not HandReport((a_little, 0.0, 0.0)).deflected
+    assert HandReport((float("nan"), 0.0, 0.0)).deflected
 
 
 def test_a_process_that_was_frozen_with_a_pushed_stick_does_not_go_on_when_it_thaws(hand: Hand) -> None:
@@ -209,7 +253,7 @@ def test_deflection_becomes_a_vector_of_the_same_direction_along_the_configured_
 events = st.one_of(
     st.tuples(st.just("say"), st.sampled_from([REST, PUSHED, (0.05, 0.0, 0.0)]), st.booleans()),
     st.tuples(st.just("wait"), st.floats(0.0, 0.3)),
-    st.tuples(st.just("look")),
+    st.tuples(st.just("look"), st.sampled_from(list(Speech))),
     st.tuples(st.just("lose")),
     st.tuples(st.just("begin"), st.booleans()),
     st.tuples(st.just("press"), st.sampled_from(list(Stroke))),
@@ -234,7 +278,7 @@ def test_whatever_happens_motion_has_a_fresh_press_behind_it(happenings: list[tu
             armed, spoke = not held, now
             loop.feel(now, HandReport(axes, held))
         elif what == "look":
-            loop.look(now, STUCK_S)
+            loop.look(now, rest[0])
         elif what == "press":
             valid = valid and rest[0] in (Stroke.FASTER, Stroke.SLOWER)
             loop.press(now, rest[0])

@@ -9,7 +9,7 @@ import pytest
 
 from robot_rig.datatypes import Action, Executed, Float32s, Frame, Outcome, Source
 from robot_rig.loops.episode_state import EpisodeState, Recording, Stand
-from robot_rig.loops.hand_loop import RATE_HZ, STUCK_S, HandLoop, HandReport
+from robot_rig.loops.hand_loop import RATE_HZ, HandLoop, HandReport, Speech
 from robot_rig.loops.live_recorder import LiveRecorder
 from robot_rig.loops.person_episodes import PersonEpisodes, PersonMove, PersonView, Phase
 from tests.data.episodes import picture
@@ -71,7 +71,7 @@ class Desk:
         end = self.now + seconds
         while self.now < end - 1e-9:
             self.now += 1 / 240
-            self.loop.look(self.now, STUCK_S)
+            self.loop.look(self.now, Speech.REPEATS)
             if self.report.deflected:
                 self.loop.feel(self.now, self.report)
             if self.now >= self.next_frame and self.frames_come:

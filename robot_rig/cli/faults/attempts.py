@@ -20,7 +20,7 @@ from robot_rig.errors import UserError
 from robot_rig.versions import versions
 from sim.faults.evidence import Beat
 from sim.faults.judges import void_reason
-from sim.faults.rows import NotPermittedError, Row
+from sim.faults.rows import NotPermittedError, Row, VoidError
 from sim.faults.rows_alone import AloneRow
 from sim.faults.rows_files import FileRow
 from sim.faults.table import AnyRow
@@ -131,6 +131,8 @@ def _alone(row: AloneRow, seed: int, folder: Path) -> Attempt:
         verdict = row.attempt(np.random.default_rng([row.number, seed]), folder)
     except NotPermittedError as error:
         return Attempt(seed, f"{NOT_PERMITTED}: {error}", (), {}, {})
+    except VoidError as error:
+        return Attempt(seed, str(error), (), {}, {})
     except UserError as error:
         return Attempt(seed, "", (str(error),), {}, {})
     if verdict.passed:
