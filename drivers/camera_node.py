@@ -27,7 +27,7 @@ from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
-from robot_rig.ros.camera_report import camera_message
+from robot_rig.ros.camera_report import NOT_ASKED, camera_message
 from robot_rig.ros.connect import advertise, subscribe
 from robot_rig.ros.convert import frame_message, read_state
 from robot_rig.ros.node import Node, run
@@ -79,8 +79,9 @@ class CameraNodeOptions:
 class CameraNode:
     """Reads `camera` on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
-    def __init__(self, eye: LookedThrough, config: Config, node: Node) -> None:
+    def __init__(self, eye: LookedThrough, config: Config, node: Node, calibration: str) -> None:
         camera = eye.camera
+        self._calibration = calibration
         self._eye, self._camera, self._config, self._node = eye, camera, config.camera, node
         self._frames, self._raws, self._status = (advertise(one) for one in (CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS))
         self._watch = PictureWatch(eye.repeats_after_rad, config.guard.image_age_limit_s)
@@ -131,7 +132,8 @@ class CameraNode:
         if code and code != self._code:
             log.error("%s", REASONS[code])
         self._code, self._next_word = code, now + STATUS_PERIOD_S
-        self._status.publish(camera_message(code, self._node.stamps, now, self._eye.told()))
+        told = {**self._eye.told(), "calibration": self._calibration}
+        self._status.publish(camera_message(code, self._node.stamps, now, told))
 
     def _publish(self, raw: RawFrame, now: float) -> None:
         self._frames.publish(frame_message(preprocess(raw, self._config), self._node.stamps))
@@ -159,13 +161,15 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
     for line in prepare_process(options.priority):
         log.info(line)
     eye = opened(options.driver, options.device, options.rate_hz, config.camera)
+    said = NOT_ASKED
     try:
         if options.calibration is not None:
-            log.info(standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera))
+            said = standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera)
+            log.info(said)
     except UserError:
         eye.camera.close()
         raise
-    CameraNode(eye, config, node)
+    CameraNode(eye, config, node, said)
 
 
 def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:

@@ -12,7 +12,7 @@ from calibration.board import Board, BoardFinder
 from calibration.hand_eye import REFINED, SOLVERS, HandEyeFit, HandView, solve_hand_eye
 from calibration.intrinsics import solve_intrinsics
 from calibration.lens import Lens
-from calibration.poses import RoughView, plan_poses
+from calibration.poses import Room, RoughView, plan_poses
 from calibration.rigid import angle_between, distance_between, inverse, rigid
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Bytes, Floats
@@ -34,7 +34,7 @@ class Views:
         self.twin = Twin(CONFIG, BOARD, HAND_FROM_BOARD)
         self.truth = self.twin.base_from_camera
         rough = RoughView(LENS, self.truth, HAND_FROM_BOARD, BOARD)
-        self.poses = plan_poses(CONFIG, COUNT, 0.10, lambda position: rough.sees(ARM, position), seed=0)
+        self.poses = plan_poses(Room(CONFIG, 0.10, ARM), COUNT, lambda position: rough.sees(ARM, position), seed=0)
         self.pictures = [self.drawn(position) for position in self.poses]
 
     def drawn(self, position: Floats) -> Bytes:
