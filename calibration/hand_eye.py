@@ -200,16 +200,15 @@ def _turns(views: Sequence[HandView]) -> float:
 
 
 def _solved(solver: str, views: Sequence[HandView], boards: Mapping[str, Floats]) -> Solution | None:
-    """What `solver` finds; None where that is no number, as from views that do not determine it."""
+    """What `solver` finds; None where it gives up or that is no number, as from views that do not determine it."""
     hands = [inverse(view.base_from_hand) for view in views]
     seen = [boards[view.name] for view in views]
-    rotation, place = cv2.calibrateHandEye(
-        [hand[:3, :3] for hand in hands],
-        [hand[:3, 3] for hand in hands],
-        [board[:3, :3] for board in seen],
-        [board[:3, 3] for board in seen],
-        method=SOLVERS[solver],
-    )
+    motions = [hand[:3, :3] for hand in hands], [hand[:3, 3] for hand in hands]
+    boards_seen = [board[:3, :3] for board in seen], [board[:3, 3] for board in seen]
+    try:
+        rotation, place = cv2.calibrateHandEye(*motions, *boards_seen, method=SOLVERS[solver])
+    except cv2.error:
+        return None
     if not (np.isfinite(rotation).all() and np.isfinite(place).all()):
         return None
     base_from_camera = rigid(np.asarray(rotation, np.float64), np.asarray(place, np.float64))

