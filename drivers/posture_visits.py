@@ -82,7 +82,8 @@ class PostureVisits:
         """Whether at `now` (s) another program than the one that leads asks for postures as well."""
         with self._lock:
             wishes = list(self._newest.values())
-        return any(now - one.stamp <= SILENT_S and not self.leads(one) for one in wishes)
+        others = [one for one in wishes if now - one.stamp <= SILENT_S and not self.leads(one)]
+        return any(self._links.is_open(one.connection) for one in others)
 
     def _of(self, connection: object) -> PostureWish | None:
         with self._lock:

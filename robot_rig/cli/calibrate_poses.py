@@ -106,10 +106,8 @@ def poses(
         if left:
             _visit(work, plan, folder, Room(config, plan.below_m, kinematics), console)
     kept = len(plan.poses) - len(unseen(plan, folder))
-    say(
-        console,
-        f"{kept} of {len(plan.poses)} views are kept. The board may be lower than home: take it off before `rig home`",
-    )
+    say(console, f"{kept} of {len(plan.poses)} views are kept")
+    say(console, "take the board off before `rig home`: there it may touch the table")
     if kept < min(FEWEST_VIEWS, len(plan.poses)):
         say(console, "too few for hand-eye: light the board, see that it is not hidden, and say the same again")
         return 1

@@ -176,7 +176,8 @@ def test_too_few_views_and_too_little_turning_are_refused(views: Views, clean: l
     ],
 )
 def test_a_solver_that_finds_nothing_is_told_apart_from_one_that_does(turns: Floats, failed: str) -> None:
-    truth, board = rigid(np.array([2.2, 0.1, 0.2]), np.array([1.3, 0.0, 0.7])), held_board(BOARD)
+    truth = rigid(np.array([2.2, 0.1, 0.2]), np.array([1.3, 0.0, 0.7]))
+    board = rigid(np.array([0.1, 0.2, 0.3]), np.array([0.0, 0.06, 0.1]))
     places = (
         np.random.default_rng(0).uniform(-0.1, 0.1, turns.shape) if failed == "Daniilidis" else np.zeros(turns.shape)
     )

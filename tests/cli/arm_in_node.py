@@ -164,7 +164,7 @@ class Person:
 
     def run(self) -> None:
         led = self.robot.leading
-        while self.robot.leading == led and not self.ended.wait(0.1):
+        while not self.ended.wait(0.1) and self.robot.leading == led:
             if self.robot.process.mode in (Mode.DISABLED, Mode.HOLD):
                 self.robot.process.enable()
         while not self.ended.wait(0.02):

@@ -341,6 +341,17 @@ def test_nothing_is_visited_before_the_arm_has_said_where_it_is() -> None:
         guide.bench.process.visit(guide.name)
 
 
+def test_a_program_that_was_started_anew_is_not_crowded_by_its_dead_self(guide: Guide) -> None:
+    guide.arrive(A)
+    guide.bench.links.dead.append(guide.link)
+    guide.bench.pass_time(2 * PERIOD)
+    assert guide.mode is Mode.HOLD
+    guide.bench.process.enable()
+    guide.link = guide.bench.links.named[guide.name] = object()
+    guide.wanted = None
+    guide.arrive(B)
+
+
 def test_a_pulse_is_six_beats_long() -> None:
     assert POSTURE.stale_after_s == SILENT_S
     assert POSTURE.rate_hz == 1 / BEAT_S
