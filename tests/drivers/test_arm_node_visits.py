@@ -1,4 +1,4 @@
-"""The arm node takes postures from a topic and the order to visit from a service, of the same program, over real ROS."""
+"""The arm node takes postures from a topic and the order to visit from a service, both of one program, over ROS."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from drivers import arm_node
 from drivers.arm_description import PUBLISHED
 from drivers.arm_node import ArmNode, ArmNodeOptions
 from drivers.fake import FakeArm
+from drivers.guard_process import GuardProcess
 from robot_rig.clock import WallClock
 from robot_rig.config import Config
-from robot_rig.config_files import load_config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
 from robot_rig.datatypes import Floats, Mode
 from robot_rig.kinematics import Kinematics
@@ -29,8 +29,7 @@ from robot_rig.ros.node import Node
 from robot_rig.ros.topics import POSTURE
 from tests.ros_graph import Master, eventually
 
-# Half the usual rate: a late tick would hold the arm, and a test machine may be busy.
-CONFIG = load_config([], ["control.arm_rate_hz=50"])
+CONFIG = Config()
 ARM = Kinematics(CONFIG.control.tool_offset_m)
 HOME = np.array(CONFIG.control.home_posture_rad)
 BEAT_S = 0.05
@@ -74,9 +73,22 @@ class Program:
 @pytest.fixture
 def node(ros_node: str, ros_master: Master, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     monkeypatch.setitem(arm_node.DRIVERS, "wire", TableArm)  # type: ignore[arg-type]
+    # A late tick would hold or stop the arm, and a test machine may be busy; both are tested elsewhere.
+    monkeypatch.setattr(GuardProcess, "watch", lambda _: None)
+    monkeypatch.setattr(GuardProcess, "_rest_overrun", lambda _: None)
+    services, service = list[Any](), rospy.Service
+
+    def kept(*arguments: Any) -> Any:
+        services.append(service(*arguments))
+        return services[-1]
+
+    monkeypatch.setattr(rospy, "Service", kept)
     made = Node(ros_node, MasterCalls(ros_master.uri, timeout=10.0).state())
     yield made
     made._ends.close()
+    # A node ends with its process, and this one goes on.
+    for one in services:
+        one.shutdown()
 
 
 def order(word: str) -> Any:
