@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import re
 import threading
 from collections.abc import Iterator
@@ -101,6 +102,19 @@ def test_a_tour_is_interrupted_by_a_person_and_the_same_word_goes_on(
     assert set(robot.modes) == {Mode.DISABLED, Mode.ACTIVE, Mode.HOMING, Mode.HOLD}
     assert main(WORDS) == 0
     assert "0 of them without a view" in capsys.readouterr().out
+
+
+def test_ctrl_c_holds_the_arm_and_keeps_the_views(
+    robot: Robot, poses: list[Floats], tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "hand"
+    keep_plan(folder, Plan((poses[0], poses[1]), 0.10))
+    with Person(robot, folder, 1, _thread.interrupt_main):
+        assert main(WORDS) == 130
+    # Not by silence, which is ten seconds long here, but by its last word.
+    assert robot.process.mode is Mode.HOLD
+    assert view_names(folder) == ["view-000.png"]
+    assert "To go on: the same command" in capsys.readouterr().err
 
 
 def test_the_plan_follows_from_how_the_board_is_seen_to_hang(robot: Robot, tmp_path: Path) -> None:

@@ -116,6 +116,40 @@ def test_a_link_over_the_table_counts_as_well_as_the_tool() -> None:
         assert Ways(limits, KINEMATICS).refuse_place(low) == code
 
 
+@pytest.mark.parametrize(("spare", "code"), [(MARGIN_M + 1e-4, ()), (MARGIN_M - 1e-4, ("keep_out",))])
+@pytest.mark.parametrize("aside", [(0.0, 1.0), (0.6, 0.8)])
+def test_a_keep_out_is_kept_from_by_the_margin_around_the_fingers(
+    aside: tuple[float, float], spare: float, code: tuple[str, ...]
+) -> None:
+    x, y, z = KINEMATICS.pose(START).tool
+    # The nearest point of the box lies aside of the tip, straight or over its edge; no link is as near.
+    corner = np.array([x, y]) + (TIP_RADIUS_M + spare) * np.array(aside)
+    low = (corner[0] if aside[0] else x - 0.02, corner[1], z - 0.02)
+    box = (low, (low[0] + 0.04, low[1] + 0.04, z + 0.02))
+    limits = Limits.from_config(GuardConfig(keep_outs=(box,)), CONTROL)
+    assert Ways(limits, KINEMATICS).refuse_place(START) == code
+
+
+def test_both_ends_are_looked_at_and_no_point_goes_a_step_between_two_looks() -> None:
+    looked: list[Floats] = []
+
+    class Watched(Ways):
+        def refuse_place(self, position: Floats) -> tuple[str, ...]:
+            looked.append(position)
+            return ()
+
+    random = np.random.default_rng(3)
+    for _ in range(10):
+        looked.clear()
+        start, goal = START + random.uniform(-0.5, 0.5, (2, JOINTS))
+        assert Watched(BARE, KINEMATICS).refuse(start, goal) == ()
+        assert np.allclose(looked[0], goal, atol=1e-12)
+        assert np.allclose(looked[-1], start, atol=1e-12)
+        poses = [KINEMATICS.pose(position) for position in looked]
+        points = np.array([np.vstack([pose.spheres, pose.tool]) for pose in poses])
+        assert np.linalg.norm(np.diff(points, axis=0), axis=2).max() <= STEP_M
+
+
 def test_the_joints_may_begin_in_their_soft_rings_and_not_end_there() -> None:
     last = np.eye(JOINTS)[6]
     ring = BARE.upper[6] - 0.5 * BARE.soft_width - START[6]
