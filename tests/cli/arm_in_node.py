@@ -94,7 +94,8 @@ class Robot:
         self.modes.append(tick.status.mode)
         self.sources.add(tick.status.source)
         self.tools.append(tick.tool)
-        self.leading += tick.status.source is not None
+        # On hold the lease is still that of who led last.
+        self.leading += tick.status.mode in (Mode.ACTIVE, Mode.HOMING) and tick.status.source is not None
         if self.ticks % FASTER == 0:
             status = tick.status
             self.states.publish(state_message(status.state, STAMPS))

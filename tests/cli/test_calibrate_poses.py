@@ -170,6 +170,7 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
         wiggle(tmp_path / "other.bag", TOPIC, "z", 2.0, CONFIG, console)
 
 
+@pytest.mark.proof
 def test_a_wiggle_that_is_not_followed_says_why_and_ends(robot: Robot, tmp_path: Path) -> None:
     def hold_soon() -> None:
         assert eventually(lambda: Source.RANDOM in robot.sources)
