@@ -83,6 +83,29 @@ def _newest_eye(results: Results, serial: str) -> EyeRecord:
     return eye
 
 
+def outdated(results: Results, hand_eye: HandEyeRecord) -> str:
+    """Why `hand_eye` counts no more: the camera was moved since, by the reference pictures of then and now; or empty.
+
+    Where no reference picture is as old as it is, nothing can be told.
+    """
+    eyes = results.history(hand_eye.serial, EyeRecord)
+    before = [eye for eye in eyes if eye.taken <= hand_eye.taken]
+    if not before or before[-1] is eyes[-1]:
+        return ""
+    then, since = before[-1], eyes[-1]
+    shift = picture_shift(results.reference(then), results.reference(since)) if then.size == since.size else None
+    if shift is not None and shift.pixels < MOST_MOVED_PX:
+        return ""
+    how = "shows another view than" if shift is None else f"is shifted by {shift.pixels:.1f} px against"
+    return f"the hand-eye of {hand_eye.taken} is out of date: the reference picture of {since.taken} {how} that of then"
+
+
+def refuse_outdated(results: Results, hand_eye: HandEyeRecord) -> None:
+    """Raise UserError when the camera was moved since `hand_eye`."""
+    if why := outdated(results, hand_eye):
+        raise UserError(why, next_step="the camera was moved: `rig calibrate poses` and `handeye` anew")
+
+
 def refuse_other_size(record: Record, size: tuple[int, int]) -> None:
     """Raise UserError when `record` is of another resolution than `size` (W, H) px."""
     if record.size != size:

@@ -51,6 +51,8 @@ MOST_DROPPED = 0.34
 HAND_M, HAND_RAD = 0.001, 0.001
 """How far off a hand pose from the joints is thought to be."""
 
+NO_PLACE = "no solver finds a place of the camera from these views"
+TURN_MORE = "take more views, the hand tilted to all sides and turned in each"
 LEAST_NOISE_PX = 0.03
 HEAVY = 3.0
 """Deviations from which the refinement gives a corner less weight."""
@@ -98,12 +100,13 @@ class Solution:
 class HandEyeFit:
     """All solutions, the five in OpenCV's order and the refined one last; `dropped`: views left out, and why.
 
-    `corner_rms_px` is that of the refined one, over all corners.
+    `corner_rms_px` is that of the refined one, over all corners; `failed`: which of the five found nothing.
     """
 
     solutions: tuple[Solution, ...]
     corner_rms_px: float
     dropped: Mapping[str, str]
+    failed: tuple[str, ...] = ()
 
     @property
     def best(self) -> Solution:
@@ -115,14 +118,18 @@ def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
     """Where the camera is, from `views` through `lens`.
 
     Raises UserError for too few views, a hand that is not turned enough, views of which too many contradict, and views
-    that agree with no place of the camera, as when the squares are of another size than was said.
+    that agree with no place of the camera, as when the squares are of another size than was said, or from which no
+    solver finds any.
     """
     boards = {view.name: board_pose(lens, view.sighting).camera_from_board for view in views}
     dropped = _contradicting(views, boards)
     while True:
         kept = [view for view in views if view.name not in dropped]
         _refuse_weak(kept, len(views), dropped)
-        solutions = [_solved(solver, kept, boards) for solver in SOLVERS]
+        tried = [_solved(solver, kept, boards) for solver in SOLVERS]
+        solutions = [one for one in tried if one is not None]
+        if not solutions:
+            raise UserError(NO_PLACE, next_step=TURN_MORE)
         best = min(solutions, key=lambda one: one.distance_m)
         worst = _worst(best.residuals)
         if worst is None:
@@ -130,8 +137,7 @@ def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
         dropped[worst.name] = (
             f"{1e3 * worst.distance_m:.1f} mm and {np.degrees(worst.angle_rad):.2f} degrees from the other views"
         )
-    # Written so that a solver that came out as no number is refused too.
-    if not best.distance_m <= MOST_RESIDUAL_M:
+    if best.distance_m > MOST_RESIDUAL_M:
         raise UserError(
             f"the views lie {1e3 * best.distance_m:.0f} mm from each other at best, and {1e3 * MOST_RESIDUAL_M:.0f} "
             "are too many",
@@ -139,7 +145,8 @@ def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
             "lens was calibrated at this resolution",
         )
     refined, rms = _refined(best, kept, boards, lens)
-    return HandEyeFit((*solutions, refined), rms, dropped)
+    failed = tuple(solver for solver in SOLVERS if solver not in {one.solver for one in solutions})
+    return HandEyeFit((*solutions, refined), rms, dropped, failed)
 
 
 def _contradicting(views: Sequence[HandView], boards: Mapping[str, Floats]) -> dict[str, str]:
@@ -192,16 +199,18 @@ def _turns(views: Sequence[HandView]) -> float:
     return float(np.linalg.norm(turns - np.outer(turns @ main, main), axis=1).max())
 
 
-def _solved(solver: str, views: Sequence[HandView], boards: Mapping[str, Floats]) -> Solution:
+def _solved(solver: str, views: Sequence[HandView], boards: Mapping[str, Floats]) -> Solution | None:
+    """What `solver` finds; None where it gives up or that is no number, as from views that do not determine it."""
     hands = [inverse(view.base_from_hand) for view in views]
     seen = [boards[view.name] for view in views]
-    rotation, place = cv2.calibrateHandEye(
-        [hand[:3, :3] for hand in hands],
-        [hand[:3, 3] for hand in hands],
-        [board[:3, :3] for board in seen],
-        [board[:3, 3] for board in seen],
-        method=SOLVERS[solver],
-    )
+    motions = [hand[:3, :3] for hand in hands], [hand[:3, 3] for hand in hands]
+    boards_seen = [board[:3, :3] for board in seen], [board[:3, 3] for board in seen]
+    try:
+        rotation, place = cv2.calibrateHandEye(*motions, *boards_seen, method=SOLVERS[solver])
+    except cv2.error:
+        return None
+    if not (np.isfinite(rotation).all() and np.isfinite(place).all()):
+        return None
     base_from_camera = rigid(np.asarray(rotation, np.float64), np.asarray(place, np.float64))
     hand_from_board = middle([hand @ base_from_camera @ board for hand, board in zip(hands, seen, strict=True)])
     return Solution(
@@ -257,6 +266,8 @@ def _refined(
     found = least_squares(
         unlikely, guess, jac_sparsity=_influences(views), x_scale="jac", loss="soft_l1", f_scale=HEAVY, max_nfev=30
     )
+    if not np.isfinite(found.x).all():
+        raise UserError(NO_PLACE, next_step=TURN_MORE)
     base_from_camera, hand_from_board = inverse(_motion(found.x[:6])), _motion(found.x[6:12])
     residuals = _residuals(base_from_camera, hand_from_board, views, boards)
     return (

@@ -31,6 +31,10 @@ CELLS = (6, 4)
 
 LEAST_COVERAGE = 0.5
 LEAST_TILT_DEG = 15.0
+MOST_RESIDUAL_PX = 1.0
+"""Root mean square over all corners from which the lens is none. A flat board and a true lens leave 0.1 to 0.3 px; a
+pixel is 1.4 mm at 0.85 m, most of the 2 mm within which hand-eye is to find the camera."""
+
 MOST_UNCERTAIN = 0.01
 """Share of the focal length that its deviation may be."""
 
@@ -122,6 +126,8 @@ def _fitted(
             next_step="turn the board by 20 to 45 degrees, to each side in turn",
         ) from error
     k = np.asarray(distortion, np.float64).ravel()
+    if not (np.isfinite(matrix).all() and np.isfinite(distortion).all()):
+        raise UserError("these views do not determine a lens", next_step="take sharper ones, the board turned in each")
     lens = Lens(
         size, float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]), float(matrix[1, 2]),
         (float(k[0]), float(k[1]), float(k[2]), float(k[3]), float(k[4])),
@@ -198,6 +204,14 @@ def _view(name: str, lens: Lens, seen: Sighting | None, total: int, why: str) ->
 
 
 def _refuse_weak(fit: LensFit) -> None:
+    # Written so that what came out as no number is refused too, here and below.
+    if not fit.rms_px <= MOST_RESIDUAL_PX:
+        raise UserError(
+            f"the corners lie {fit.rms_px:.2f} px from where any lens would put them, and {MOST_RESIDUAL_PX:g} px are "
+            "too many",
+            next_step="glue the board onto something flat, keep it still while a picture is taken, and see that the "
+            "camera's focus is fixed",
+        )
     if fit.coverage < LEAST_COVERAGE:
         raise UserError(
             f"the board was seen in {fit.coverage:.0%} of the picture, and {LEAST_COVERAGE:.0%} are needed",
@@ -210,7 +224,6 @@ def _refuse_weak(fit: LensFit) -> None:
             next_step="add views with the board turned by 20 to 45 degrees, to each side in turn",
         )
     share = max(fit.deviation_px[0] / fit.lens.focal_u, fit.deviation_px[1] / fit.lens.focal_v)
-    # Written so that a lens that came out as no number is refused too.
     if not share <= MOST_UNCERTAIN:
         raise UserError(
             f"the focal length is uncertain by {share:.1%}", next_step="add sharp views, nearer and more turned"

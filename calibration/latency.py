@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from calibration.alignment import Delay, delay_between
-from robot_rig.datatypes import Bytes, Floats
+from robot_rig.config import ControlConfig
+from robot_rig.datatypes import Bytes, Float32s, Floats
 from robot_rig.errors import UserError
 
 LONGEST_S = 0.5
@@ -29,6 +30,7 @@ MOVING = 0.15
 LEAST_RESTLESS = 3.0
 FEATURES = 100
 LEAST_MOTION_PX = 2.0
+WIGGLE_M_S = 0.1
 
 
 class Latency(NamedTuple):
@@ -51,6 +53,13 @@ def wiggle(seconds: float) -> float:
     """
     slow, mid, fast = (float(np.sin(2 * np.pi * rate * seconds)) for rate in (0.37, 0.83, 1.31))
     return min(1.0, seconds / 0.5) * (0.4 * slow + 0.35 * mid + 0.25 * fast)
+
+
+def wiggle_action(control: ControlConfig, along: str, seconds: float) -> Float32s:
+    """The wiggle as the value (A,) of an action that moves the tool along the axis `along` at up to `WIGGLE_M_S`."""
+    value = np.zeros(len(control.axes), np.float32)
+    value[control.axes.index(along)] = wiggle(seconds) * WIGGLE_M_S / (control.action_scale_m * control.policy_rate_hz)
+    return np.clip(value, -1.0, 1.0)
 
 
 def picture_motion(pictures: Iterable[Bytes]) -> Floats:

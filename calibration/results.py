@@ -52,6 +52,11 @@ class Results:
         paths = sorted(path for path in self._of(serial) if path.name.startswith(f"{kind.kind_name}-"))
         return read_record(paths[-1], kind) if paths else None
 
+    def history(self, serial: str, kind: type[Kind]) -> list[Kind]:
+        """All results of this kind of the camera `serial`, the newest last. Raises UserError as `newest` does."""
+        paths = sorted(path for path in self._of(serial) if path.name.startswith(f"{kind.kind_name}-"))
+        return [read_record(path, kind) for path in paths]
+
     def keep(self, record: Record) -> Path:
         """Write `record` beside the others of its camera. Raises UserError when it is there, or the disk refuses."""
         path = self.folder / record.serial / f"{record.kind_name}-{_stamp(record.taken)}.yaml"

@@ -26,6 +26,7 @@ from drivers.commander_watch import CommanderWatch
 from drivers.gripper_service import GripperService
 from drivers.guard_process import GuardProcess
 from drivers.look_around import LookAround
+from drivers.posture_visits import PostureVisits, PostureWish
 from drivers.sawyer import JOINT_COMMAND
 from drivers.sawyer_intera import SawyerIntera
 from drivers.sawyer_wire import SawyerWire
@@ -38,17 +39,17 @@ from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import ArmLoop
 from robot_rig.ros.connect import Links, subscribe
-from robot_rig.ros.convert import read_action
+from robot_rig.ros.convert import read_action, read_posture
 from robot_rig.ros.master import MasterWatch, master_uri
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.real_time import fetch_code, prepare_process, prepare_tick_thread
 from robot_rig.ros.stamps import Refused
-from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, TELEOP
+from robot_rig.ros.topics import ACTION, ARM_NODE, ARM_SERVICES, ESTOP, POSTURE, TELEOP
 
 DRIVERS = {"wire": SawyerWire, "intera": SawyerIntera}
 
 CONNECT_S = 1.0
-"""How long a program that asks for the way home may take until this node is connected to its actions."""
+"""How long a program that asks for the way home, or to a posture, may take until this node hears what it sends."""
 
 TOLD_EVERY_S = 5.0
 """How often it is said that actions are not followed."""
@@ -88,7 +89,8 @@ class ArmNode:
         node.closing(arm.close)
         control = config.control
         kinematics = Kinematics(control.tool_offset_m, arm.table.origins, arm.table.hand)
-        self._links = Links()
+        self._links, self._visitors = Links(), Links()
+        self._visits = PostureVisits(self._visitors)
         self._choice = ActionChoice(config.guard.action_age_limit_s)
         commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
         master = MasterWatch(master_uri(), node.name, first=node.master)
@@ -99,6 +101,7 @@ class ArmNode:
             choice=self._choice,
             commanders=commanders,
             senders=Senders(self._links),
+            visits=self._visits,
             clock=WallClock(),
             home_poses=[np.array(control.home_posture_rad)],
             period_s=1.0 / control.arm_rate_hz,
@@ -123,6 +126,7 @@ class ArmNode:
         for name, target in work.items():
             threading.Thread(target=target, name=name, daemon=True).start()
         self._links.watch(subscribe(ACTION, lambda message: self._take(message, MACHINES)))
+        self._visitors.watch(subscribe(POSTURE, self._take_posture))
         subscribe(TELEOP, lambda message: self._take(message, PEOPLE))
         subscribe(ESTOP, self._estop)
         process = self.process
@@ -131,6 +135,7 @@ class ArmNode:
             "take": lambda _: process.enable(Source.HUMAN),
             "home": lambda _: process.home(),
             "return_home": self._return_home,
+            "visit": self._visit,
             "hand_back": lambda _: process.hand_back(),
             "hold": lambda _: process.hold(),
             "reset": lambda _: process.reset(),
@@ -168,16 +173,27 @@ class ArmNode:
             source = action.source.value
             rospy.logwarn_throttle(TOLD_EVERY_S, "an action is not followed: %s may not send on this topic", source)
 
+    def _take_posture(self, message: Any) -> None:
+        asked = read_posture(message, self._node.stamps)
+        if isinstance(asked, Refused):
+            rospy.logwarn_throttle(TOLD_EVERY_S, "a posture is not visited: %s", asked.reason)
+            return
+        self._visits.offer(PostureWish(asked.number, asked.stamp, asked.position, message._connection_header))
+
     def _estop(self, message: Any) -> None:
         if message.data:
             self.process.stop()
 
     def _return_home(self, request: Any) -> None:
         program = request._connection_header["callerid"]
-        deadline = time.monotonic() + CONNECT_S
-        while self._links.of(program) is None and time.monotonic() < deadline:
-            time.sleep(CONNECT_S / 50)
+        _await(lambda: self._links.of(program) is not None)
         self.process.return_home(program)
+
+    def _visit(self, request: Any) -> None:
+        program = request._connection_header["callerid"]
+        # An order may overtake the posture that it is about.
+        _await(lambda: self._visits.has_new(program, time.monotonic()))
+        self.process.visit(program)
 
     def _answer(self, name: str, order: Callable[[Any], None]) -> Callable[[Any], Any]:
         def answer(request: Any) -> Any:
@@ -188,6 +204,13 @@ class ArmNode:
             return TriggerResponse(success=True, message=f"{name}: the guard is in mode {self.process.mode.value}")
 
         return answer
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    """Until `condition` holds, or a program has had its time; whoever asked judges then."""
+    deadline = time.monotonic() + CONNECT_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(CONNECT_S / 50)
 
 
 def wire(options: ArmNodeOptions, node: Node) -> None:

@@ -27,7 +27,7 @@ from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
-from robot_rig.ros.camera_report import camera_message
+from robot_rig.ros.camera_report import NOT_ASKED, camera_message
 from robot_rig.ros.connect import advertise, subscribe
 from robot_rig.ros.convert import frame_message, read_state
 from robot_rig.ros.node import Node, run
@@ -76,7 +76,8 @@ class CameraNodeOptions:
 class CameraNode:
     """Reads a camera on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
-    def __init__(self, eye: LookedThrough, config: Config, node: Node) -> None:
+    def __init__(self, eye: LookedThrough, config: Config, node: Node, calibration: str) -> None:
+        self._calibration = calibration
         self._eye, self._config, self._node = eye, config.camera, node
         self._frames, self._raws, self._status = (advertise(one) for one in (CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS))
         self._watch = PictureWatch(eye.repeats_after_rad, config.guard.image_age_limit_s)
@@ -107,7 +108,8 @@ class CameraNode:
             self._watch.moved(state.stamp, state.position)
 
     def _say(self, code: str, now: float) -> None:
-        self._status.publish(camera_message(code, self._node.stamps, now, self._eye.told()))
+        told = {**self._eye.told(), "calibration": self._calibration}
+        self._status.publish(camera_message(code, self._node.stamps, now, told))
 
     def _publish(self, raw: RawFrame, now: float) -> None:
         self._frames.publish(frame_message(preprocess(raw, self._config), self._node.stamps))
@@ -127,13 +129,15 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
     for line in prepare_process(options.priority):
         log.info(line)
     eye = opened(options.driver, options.device, options.rate_hz, config.camera)
+    said = NOT_ASKED
     try:
         if options.calibration is not None:
-            log.info(standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera))
+            said = standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera)
+            log.info(said)
     except UserError:
         eye.camera.close()
         raise
-    CameraNode(eye, config, node)
+    CameraNode(eye, config, node, said)
 
 
 def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:

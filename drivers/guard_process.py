@@ -9,23 +9,26 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.beat_watch import CHECK_PERIOD_S, BeatWatch
 from drivers.commander_watch import CommanderWatch
 from drivers.order_turns import OrderTurns
+from drivers.posture_visits import PostureVisits
+from drivers.program_ways import ProgramWays
 from drivers.senders import Senders
+from drivers.standing_arm import StandingArm
 from drivers.tick_pacer import TickPacer
 from drivers.tick_report import TickReport
 from robot_rig.clock import Clock
-from robot_rig.datatypes import Action, Floats, Mode, Source
+from robot_rig.datatypes import Floats, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Arm
 from robot_rig.loops.arm_loop import ArmLoop
 
-LOCK_WAIT_S, REST_S = 0.02, 1.0
-"""How long a stop waits for the tick to finish sending, and the arm may take to rest once nobody may lead it on."""
+LOCK_WAIT_S = 0.02
+"""How long a stop waits for the tick to finish sending."""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class GuardProcess:
         choice: ActionChoice,
         commanders: CommanderWatch,
         senders: Senders,
+        visits: PostureVisits,
         clock: Clock,
         home_poses: Sequence[Floats],
         period_s: float,
@@ -51,12 +55,14 @@ class GuardProcess:
     ) -> None:
         self._arm, self._loop, self._choice, self._commanders, self._senders = arm, loop, choice, commanders, senders
         self._clock, self._home_poses, self._take = clock, home_poses, take
+        self._programs = ProgramWays(loop, choice, senders, visits, home_poses)
         self._lock = threading.Lock()
         self._orders = OrderTurns()
         self._closing, self._failed = threading.Event(), threading.Event()
         self._pacer = TickPacer(clock, period_s, self._closing)
         self._holder: Source | None = None
-        self._commanding = self._returning = self._standing = False
+        self._commanding = False
+        self._standing = StandingArm(loop, self._lock, self._orders, self._closing)
         self._beats = 0
 
     @property
@@ -76,9 +82,8 @@ class GuardProcess:
         with self._lock:
             if self._closing.is_set():
                 return
-            action = None if self._standing else self._choice.choose(now, self._holder)
-            if self._returning and self._loop.mode is Mode.HOMING:
-                self._watch_return(now, action)
+            action = None if self._standing.active else self._choice.choose(now, self._holder)
+            self._programs.watch(now, action)
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
                 self._arm.send(command)
@@ -88,13 +93,6 @@ class GuardProcess:
         self._holder = status.source
         self._beats += 1
         self._take(report)
-
-    def _watch_return(self, now: float, action: Action | None) -> None:
-        """A person takes the arm on a program's way home, or that dies: this ends it."""
-        if action is not None and action.source in PEOPLE and self._choice.fresh(now, action):
-            self._loop.hold()
-        elif self._senders.asker_lost or self._senders.lost is not None:
-            self._loop.change_sender()
 
     def new_action(self) -> None:
         """An action has come: answer it now rather than up to a period later."""
@@ -172,7 +170,7 @@ class GuardProcess:
     def home(self) -> None:
         """A person sends the arm home through the gate. Raises UserError while disabled or in FAULT."""
         with self._orders.take(), self._lock:
-            self._returning = False
+            self._programs.forget()
             self._loop.home(self._home_poses)
 
     def return_home(self, program: str) -> None:
@@ -182,19 +180,21 @@ class GuardProcess:
         it still runs (no other one takes over), and `program` is connected to lead it.
         """
         with self._orders.take(), self._lock:
-            if self._holder in PEOPLE:
-                who = "a person has the arm"
-            elif self._loop.mode is not Mode.ACTIVE:
-                who = f"the arm is in mode {self._loop.mode.value}"
-            elif (lost := self._senders.lost) is not None:
-                who = f"the program that led the arm ({lost.value}) has ended"
-            elif not self._senders.ask(program):
-                who = f"{program} is not connected to lead the arm"
-            else:
-                self._loop.home(self._home_poses)
-                self._returning = True
-                return
-        raise UserError(f"{who}, and no program may move it", next_step="let a person enable it, or `rig home`")
+            self._programs.return_home(program, self._holder)
+
+    def visit(self, program: str) -> None:
+        """The node `program` leads the arm straight to the posture that it asks for, and keeps it there for the next.
+
+        Its silence or end, a person's action or order, and anybody else who wants to lead end that in HOLD. Raises
+        UserError for a way that is not free, and unless a person has enabled the arm and nobody leads it.
+        """
+        with self._orders.take() as turn:
+            # Beside the tick, which must not wait for it.
+            wish, way = self._programs.way_of(program, self._clock.now())
+            with self._lock:
+                if self._orders.overtaken_since(turn):
+                    raise UserError("the arm was held or stopped meanwhile", next_step="look at it, then try again")
+                self._programs.visit(wish, way, self._clock.now(), self._holder)
 
     def hand_back(self) -> None:
         """A person who leads hands the arm back, through rest. UserError: none does, or the program that led ended."""
@@ -206,29 +206,9 @@ class GuardProcess:
             self._choice.forget(PEOPLE)
             self._loop.hand_over(None)
 
-    @contextmanager
-    def standing(self) -> Iterator[None]:
-        """A person moves something that the arm carries: until the end of the block nobody moves the arm.
-
-        The person has the arm then, and keeps it. UserError: it is off, on its way home, or does not come to rest.
-        """
-        with self._orders.take():
-            with self._lock:
-                self._refuse_to_stand()
-                self._loop.hand_over(Source.HUMAN)
-                self._standing = True
-            try:
-                looks = range(round(REST_S / LOCK_WAIT_S))
-                if not any(self._loop.resting or self._closing.wait(LOCK_WAIT_S) for _ in looks):
-                    raise UserError("the arm does not come to rest", next_step="`rig hold`, then try again")
-                self._refuse_to_stand()
-                yield
-            finally:
-                self._standing = False
-
-    def _refuse_to_stand(self) -> None:
-        if self._closing.is_set() or self._loop.mode not in (Mode.ACTIVE, Mode.HOLD):
-            raise UserError(f"the arm is in mode {self._loop.mode.value}", next_step="`rig enable` first")
+    def standing(self) -> AbstractContextManager[None]:
+        """A block in which nobody moves the arm, for a person who moves something that it carries; see StandingArm."""
+        return self._standing.standing()
 
     def hold(self) -> None:
         """Come to rest and stay there."""

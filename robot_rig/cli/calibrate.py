@@ -15,7 +15,7 @@ from rich.table import Table
 
 from calibration.board import Board, BoardFinder, Sighting
 from calibration.board_pdf import PAPERS, board_pdf
-from calibration.check import check_camera, refuse_other_size
+from calibration.check import check_camera, outdated, refuse_other_size, refuse_outdated
 from calibration.crop import exact_factors, window
 from calibration.drawing import draw_window
 from calibration.hand_eye import HandEyeFit, HandView, solve_hand_eye
@@ -104,7 +104,7 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
         raise UserError(f"the lens of camera {serial} is not known yet", next_step="`rig calibrate intrinsics` first")
     size = (config.camera.width_px, config.camera.height_px)
     refuse_other_size(known, size)
-    arm = _arm(folder, config, console)
+    arm = arm_of(folder, config, console)
     seen = _sightings(folder, chosen, config.camera, console)
     blank = {name: "the board was not found" for name, found in seen.items() if found is None}
     views = [
@@ -112,6 +112,8 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
     ]
     fit = solve_hand_eye(views, known.lens())
     console.print(_hand_eye_table(fit), highlight=False)
+    for name in fit.failed:
+        say(console, f"{name} finds no place from these views")
     dropped = {**blank, **fit.dropped}
     for name, why in dropped.items():
         say(console, f"{name} left out: {why}")
@@ -135,7 +137,7 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
     return keep(results, record, console)
 
 
-def _arm(folder: Path, config: Config, console: Console) -> Kinematics:
+def arm_of(folder: Path, config: Config, console: Console) -> Kinematics:
     """The arm whose views are in `folder`, by its own table where that was kept with them."""
     urdf = description(folder)
     if not urdf:
@@ -213,6 +215,7 @@ def workspace(picture: Path, serial: str, config: Config, results: Results, out:
         raise UserError(f"the camera {serial} has no {missing} yet", next_step=f"`rig calibrate {missing}` first")
     for record in (lens, camera):
         refuse_other_size(record, (config.camera.width_px, config.camera.height_px))
+    refuse_outdated(results, camera)
     rgb = read_picture(picture, config.camera)
     seen = see_box(rgb, config, lens.lens(), camera.base_from_camera.matrix())
     _draw(out, seen.picture)
@@ -242,6 +245,8 @@ def check(picture: Path, serial: str, config: Config, results: Results, console:
     others: Mapping[str, Record | None] = {"intrinsics": checked.lens, "handeye": checked.hand_eye}
     for name, record in others.items():
         say(console, f"{name}: {'none' if record is None else record.taken}")
+    if checked.hand_eye is not None and (why := outdated(results, checked.hand_eye)):
+        say(console, why)
     return 0
 
 

@@ -1,12 +1,14 @@
 """`rig calibrate capture`: views of the board with the joints that held it, one at each Enter.
 
-Imports ROS, so it is itself imported only once that word is said. It only listens: people move arm and board.
+Imports ROS, so it is itself imported only once that word is said, or `poses`, which takes its views here too. It only
+listens: people move arm and board.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from rich.console import Console
 
 from calibration.views import keep_description, keep_view
 from robot_rig.cli.calibrate import say
-from robot_rig.config import Config
-from robot_rig.datatypes import Floats, RawFrame
+from robot_rig.config import CameraConfig, Config
+from robot_rig.datatypes import Bytes, Floats, RawFrame
 from robot_rig.errors import UserError
 from robot_rig.ros.convert import read_state
 from robot_rig.ros.images import pixels
@@ -34,34 +36,54 @@ AT_REST_RAD = 0.002
 """How far a joint may go in that time."""
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture uint8 (H, W, 3), and the joints (7,) rad at which it was taken; None: the arm process is silent."""
+
+    rgb: Bytes
+    joints: Floats | None
+
+
 def capture(folder: Path, topic: str, config: Config, console: Console, lines: Iterable[str]) -> int:
     """Keep a view at each of `lines` until one says q; returns 1 when none was kept."""
     say(console, "Hold the board before the camera, keep still, Enter; q ends.")
     kept, stamps = 0, HostStamps()
     with visit(NODE):
-        if urdf := str(parameter("/robot_description", "")):
-            keep_description(folder, urdf)
+        keep_arm(folder)
         for line in lines:
             if line.strip().lower() in ("q", "quit"):
                 break
-            before = _joints(stamps)
-            heard = _settled_pictures(topic)
-            after = _joints(stamps)
-            if not heard:
-                raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
-            rgb = pixels(heard[-1][1])
-            if isinstance(rgb, Refused):
-                raise UserError(f"{topic} carries {rgb.reason}", next_step="let the camera publish rgb8")
-            check_raw(RawFrame(0, time.monotonic(), rgb), config.camera)
-            if before is not None and after is not None and np.abs(after - before).max() > AT_REST_RAD:
+            view = settled_view(topic, config.camera, stamps)
+            if view is None:
                 say(console, "not kept: the arm moves")
                 continue
-            # Joints count only where both looks say that the arm rested.
-            joints = None if before is None else after
-            path = keep_view(folder, rgb, joints)
+            path = keep_view(folder, view.rgb, view.joints)
             kept += 1
-            say(console, f"{path}{'' if joints is not None else ', without joints: the arm process is silent'}")
+            say(console, f"{path}{'' if view.joints is not None else ', without joints: the arm process is silent'}")
     return 0 if kept else 1
+
+
+def keep_arm(folder: Path) -> None:
+    """Write the arm's own description, where there is one, beside the views that will be taken in `folder`."""
+    if urdf := str(parameter("/robot_description", "")):
+        keep_description(folder, urdf)
+
+
+def settled_view(topic: str, camera: CameraConfig, stamps: HostStamps) -> View | None:
+    """What is seen now on `topic` of an arm that rests; None while it moves. UserError: no picture, or another size."""
+    before = _joints(stamps)
+    heard = _settled_pictures(topic)
+    after = _joints(stamps)
+    if not heard:
+        raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
+    rgb = pixels(heard[-1][1])
+    if isinstance(rgb, Refused):
+        raise UserError(f"{topic} carries {rgb.reason}", next_step="let the camera publish rgb8")
+    check_raw(RawFrame(0, time.monotonic(), rgb), camera)
+    if before is None or after is None:
+        return View(rgb, None)
+    # Joints count only where both looks say that the arm rested.
+    return View(rgb, after) if np.abs(after - before).max() <= AT_REST_RAD else None
 
 
 def _settled_pictures(topic: str) -> list[tuple[float, Any]]:

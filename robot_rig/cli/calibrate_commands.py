@@ -1,6 +1,7 @@
 """The words of `rig calibrate`: light signatures that `--help` reads, heavy imports only once a word is said.
 
-Called by `robot_rig.cli.dispatch`. Every function returns the exit code. None of them moves an arm.
+Called by `robot_rig.cli.dispatch`. Every function returns the exit code. `poses` and `wiggle` move the arm, through the
+guard and after a person's `rig enable`; none of the others does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tyro
 from rich.console import Console
 
 from robot_rig.cli.options import Overlays
+from robot_rig.errors import UserError
 
 if TYPE_CHECKING:
     from calibration.board import Board
@@ -48,27 +50,14 @@ class BoardOptions:
 
 
 @dataclass(frozen=True)
-class CameraOptions:
-    """Which camera, and where its calibrations are."""
-
-    serial: str
-    """Serial number of the camera, as it stands on it."""
-
-    calibrations: Path = Path("calibrations")
-    """Folder of the results."""
+class SettingsOptions:
+    """The settings."""
 
     config: Overlays = ()
     """A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once."""
 
     set: Settings = ()
     """One setting, as in --set camera.width_px=1280; may be given more than once."""
-
-    def results(self) -> Results:
-        """The results there are. Raises UserError for a serial number that is none."""
-        from calibration.results import Results, check_serial
-
-        check_serial(self.serial)
-        return Results(self.calibrations)
 
     def load(self) -> Config:
         """The resolved settings."""
@@ -77,9 +66,28 @@ class CameraOptions:
         return load_config(self.config, self.set)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CameraOptions(SettingsOptions):
+    """Which camera, and where its calibrations are."""
+
+    serial: str
+    """Serial number of the camera, as it stands on it."""
+
+    calibrations: Path = Path("calibrations")
+    """Folder of the results."""
+
+    def results(self) -> Results:
+        """The results there are. Raises UserError for a serial number that is none."""
+        from calibration.results import Results, check_serial
+
+        check_serial(self.serial)
+        return Results(self.calibrations)
+
+
 TheBoard = Annotated[BoardOptions, tyro.conf.arg(name="")]
 TheCamera = Annotated[CameraOptions, tyro.conf.arg(name="")]
-SEVEN_BY_FIVE = BoardOptions()
+TheSettings = Annotated[SettingsOptions, tyro.conf.arg(name="")]
+SEVEN_BY_FIVE, AS_THEY_ARE = BoardOptions(), SettingsOptions()
 
 
 def board(
@@ -97,21 +105,54 @@ def board(
     return make(chosen.made(), paper, out, Console())
 
 
-def capture(camera: TheCamera, views: Path = Path("views"), topic: str = "/camera/color/image_raw") -> int:
+def capture(
+    views: Path = Path("views"), topic: str = "/camera/color/image_raw", settings: TheSettings = AS_THEY_ARE
+) -> int:
     """Keep what the camera sees, and where the arm's joints are, at each Enter; q ends. The arm must rest meanwhile.
 
     Move board or arm between two views by hand, with the cuff, or with `rig teleop`.
 
     Args:
-        camera: The camera.
         views: Folder of the views.
         topic: The camera driver's colour pictures.
+        settings: The settings.
     """
     from robot_rig.cli.calibrate_capture import capture as take
     from robot_rig.cli.robot_commands import require_ros
 
     require_ros()
-    return take(views, topic, camera.load(), Console(), sys.stdin)
+    return take(views, topic, settings.load(), Console(), sys.stdin)
+
+
+def poses(
+    camera: TheCamera,
+    views: Path = Path("hand"),
+    topic: str = "/camera/color/image_raw",
+    count: int = 15,
+    chosen: TheBoard = SEVEN_BY_FIVE,
+) -> int:
+    """Let the arm hold the board before the camera at planned poses and keep a view at each, for `handeye`.
+
+    Waits for `rig enable`. Moves slowly, through the guard, where the whole way is free; Ctrl-C, `rig hold`, a hand on
+    teleop or anybody else who moves the arm ends it in hold, and the same command goes on where it was. The settings
+    say where the camera is, roughly: sim.camera_position_m and sim.camera_target_m.
+
+    Args:
+        camera: The camera, its lens calibrated; the board on the gripper in its sight.
+        views: Folder of the views, and of the plan.
+        topic: The camera driver's colour pictures.
+        count: How many poses to plan.
+        chosen: The board.
+    """
+    from robot_rig.cli.robot_commands import require_ros
+
+    require_ros()
+    from robot_rig.cli.calibrate_poses import poses as collect
+
+    if not 8 <= count <= 100:
+        raise UserError(f"--count {count} is not from 8 to 100", next_step="15 are a good number")
+    results = camera.results()
+    return collect(views, camera.serial, topic, count, chosen.made(), camera.load(), results, Console())
 
 
 def intrinsics(views: Picture, camera: TheCamera, chosen: TheBoard = SEVEN_BY_FIVE) -> int:
@@ -131,7 +172,7 @@ def handeye(views: Picture, camera: TheCamera, chosen: TheBoard = SEVEN_BY_FIVE)
     """Find where the camera is, from views of the board on the gripper: five solvers side by side, the best refined.
 
     Args:
-        views: Folder of 12 or more views with their joints, from `rig calibrate capture`.
+        views: Folder of 12 or more views with their joints, from `rig calibrate poses` or `capture`.
         camera: The camera, its lens calibrated.
         chosen: The board.
     """
@@ -157,11 +198,40 @@ def crop(
     return choose(picture, camera.serial, (factor, left, top), camera.load(), camera.results(), Console())
 
 
+def wiggle(
+    bag: Path = Path("wiggle.bag"),
+    topic: str = "/camera/color/image_raw",
+    along: Literal["x", "y", "z"] = "y",
+    seconds: float = 12.0,
+    settings: TheSettings = AS_THEY_ARE,
+) -> int:
+    """Let the tool wiggle before the camera and record it, for `latency`. On the machine that the camera hangs on.
+
+    Waits for `rig enable`. A person takes the arm at any time; Ctrl-C holds it.
+
+    Args:
+        bag: The rosbag; 30 MB a second.
+        topic: The camera driver's colour pictures.
+        along: The line, in base; the one that goes most nearly across the picture.
+        seconds: How long, 10 or more.
+        settings: The settings.
+    """
+    from robot_rig.cli.robot_commands import require_ros
+
+    require_ros()
+    from robot_rig.cli.calibrate_wiggle import wiggle as play
+
+    if not 6 <= seconds <= 60:
+        raise UserError(f"--seconds {seconds:g} is not from 6 to 60", next_step="12 are a good number")
+    return play(bag, topic, along, seconds, settings.load(), Console())
+
+
 def latency(bag: Picture, camera: TheCamera, picture: str = "/camera/color/image_raw") -> int:
     """How old pictures are when they arrive, and how late the arm is, from a rosbag of the arm wiggling.
 
     Args:
-        bag: Recorded on the camera's machine: rosbag record /camera/color/image_raw /rig/arm/state /rig/arm/executed.
+        bag: From `rig calibrate wiggle`, or recorded by hand on the camera's machine: rosbag record
+            /camera/color/image_raw /rig/arm/state /rig/arm/executed.
         camera: The camera.
         picture: The topic of its pictures.
     """

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from calibration.check import outdated
 from calibration.latency import camera_latency, picture_motion
 from calibration.recording import read_recording, recorded_pictures
-from calibration.records import KINDS, LatencyRecord, Record
+from calibration.records import KINDS, HandEyeRecord, LatencyRecord, Record
 from calibration.results import Results, now
 from calibration.servo_lag import identify_trail
 from robot_rig.cli.calibrate import keep, say
@@ -88,6 +89,9 @@ def _unpacked(name: str, message: Any, camera: CameraConfig) -> Bytes:
 def settings(serial: str, results: Results, out: Path, console: Console) -> int:
     """Write what was calibrated of a camera as an overlay for --config."""
     found: list[Record] = [one for kind in KINDS.values() if (one := results.newest(serial, kind)) is not None]
+    for one in [one for one in found if isinstance(one, HandEyeRecord) and outdated(results, one)]:
+        say(console, f"{outdated(results, one)}; it is left out")
+        found.remove(one)
     if not found:
         raise UserError(
             f"the camera {serial} is not calibrated", choices=results.serials(), next_step="`rig calibrate crop`"

@@ -62,6 +62,8 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
     "calibrate": {
         "board": calibrate_commands.board,
         "capture": calibrate_commands.capture,
+        "poses": calibrate_commands.poses,
+        "wiggle": calibrate_commands.wiggle,
         "intrinsics": calibrate_commands.intrinsics,
         "handeye": calibrate_commands.handeye,
         "crop": calibrate_commands.crop,
@@ -143,7 +145,7 @@ An arm in the ROS graph, simulated or [bold]real[/bold]:
   [bold]rig demo-live[/bold]            goal pictures reached in real time, in a graph of its own (simulated)
   [bold]rig faults[/bold]               break it on purpose, in a graph of its own (simulated), and see the arm stop
   [bold]rig soak[/bold]                 practise unattended for hours while faults come, in a graph of its own
-  [bold]rig calibrate crop[/bold]       the camera's window; also board, intrinsics, handeye, latency, check, ...
+  [bold]rig calibrate crop[/bold]       the camera's window; also board, intrinsics, poses, handeye, latency, ...
   [bold]rig goals capture NAME[/bold]   keep what the camera sees as a goal; also import, list, show, sets, delete, send
 
 Ctrl-C is safe at any moment; `rig demo --resume`, or the same stage again, goes on. `rig COMMAND --help` explains each.

@@ -21,9 +21,10 @@ from robot_rig.safety.gate import Gate
 from robot_rig.safety.limits import Limits
 from robot_rig.safety.modes import HELD_LIMIT_S, Event, after
 from robot_rig.safety.motion_watch import MotionWatch
+from robot_rig.safety.ways import Way, Ways
 
 HOMING_LIMIT_S = 60.0
-"""Homing that takes longer is stuck at a wall and ends in HOLD."""
+"""Homing that takes longer is stuck at a wall and ends in HOLD; so does a visit that nothing follows."""
 
 STREAM_AFTER_HOLD_S = 0.5
 """How long zero velocity is streamed once motion has ended; then the robot's own position hold takes over."""
@@ -46,7 +47,8 @@ class ArmLoop:
         self._mode = Mode.DISABLED
         self._why: tuple[str, ...] = ()
         self._vias: ViaPoses | None = None
-        self._returns = False
+        self._on_arrival: Event | None = None
+        self._ways = Ways(limits, kinematics)
         self._keeper: Source | None = None
         self._home_goal = posture
         self._state: ArmState | None = None
@@ -84,6 +86,11 @@ class ArmLoop:
         """Whether the velocity sent last was zero."""
         return not self._sent.any()
 
+    @property
+    def visiting(self) -> bool:
+        """Whether a program leads the arm from posture to posture; so it stays where it has arrived at one."""
+        return self._mode is Mode.HOMING and self._on_arrival is None
+
     def hand_over(self, to: Source | None) -> None:
         """On a person's order, `to` is the only one who may lead, or whoever comes next; the arm rests in between."""
         self._gate.renew(to)
@@ -93,10 +100,12 @@ class ArmLoop:
     def enable(self, leader: Source | None = None) -> None:
         """A person lets the arm move, for `leader` alone or whoever comes; on its way home it goes there first.
 
-        Raises UserError in FAULT, which needs a reset first.
+        A program's visits end with it. Raises UserError in FAULT, which needs a reset first.
         """
         if self._mode is Mode.FAULT:
             raise UserError(f"a fault is latched: {', '.join(self._why)}", next_step="clear its cause, then reset")
+        if self.visiting:
+            self.hold()
         self._keeper = leader
         self._renew(Event.ENABLE, None if self._mode is Mode.HOMING else leader)
 
@@ -109,8 +118,12 @@ class ArmLoop:
         self._raise(Event.LAPSED, ("overrun",))
 
     def change_sender(self) -> None:
-        """The program that led has ended or was started anew: come to rest until a person lets one lead."""
+        """The program that led has ended, is silent or was started anew: come to rest until a person lets one lead."""
         self._raise(Event.LAPSED, ("new_sender",))
+
+    def give_way(self) -> None:
+        """Somebody else wants to lead while a program visits postures: come to rest until a person has chosen."""
+        self._raise(Event.LAPSED, ("other_source",))
 
     def home(self, via_poses: Sequence[Floats]) -> None:
         """A person sends the arm through `via_poses`, each (7,) rad; out of ACTIVE it then goes on, else it holds.
@@ -124,12 +137,35 @@ class ArmLoop:
         poses = [np.array(pose, dtype=np.float64) for pose in via_poses]
         if not poses or any(pose.shape != (JOINTS,) or not np.isfinite(pose).all() for pose in poses):
             raise UserError("homing needs at least one pose", next_step="give seven finite joint angles (rad) for each")
-        self._returns = self._mode is Mode.ACTIVE or (self._mode is Mode.HOMING and self._returns)
+        returns = self._mode is Mode.ACTIVE or (self._mode is Mode.HOMING and self._on_arrival is Event.RETURNED)
+        self._on_arrival = Event.RETURNED if returns else Event.HOMED
         if self._mode is not Mode.HOMING:
             # A person who leads the arm and sends it home has not given it to the policy.
             self._keeper = Source.HUMAN if self._gate.source is Source.HUMAN else None
         self._vias = ViaPoses(poses)
         self._home_goal = self._vias.goal
+        self._renew(Event.HOME)
+
+    def way_to(self, posture: Floats) -> Way:
+        """The straight way from where the arm is to `posture` (7,) rad, all of it looked at; takes milliseconds.
+
+        Changes nothing, and so may be asked beside the tick. Raises UserError where the arm may not go it.
+        """
+        if self._state is None:
+            raise UserError("the arm has not reported where it is yet", next_step="try again")
+        return self._ways.straight(self._state.position, posture)
+
+    def visit(self, way: Way) -> None:
+        """A program leads the arm along `way`, at homing's speed, and leaves it there until it asks for another one.
+
+        Raises UserError unless ACTIVE or visiting already, at rest where the way begins.
+        """
+        if not (self._mode is Mode.ACTIVE or self.visiting):
+            raise UserError(f"the arm is in mode {self._mode.value}", next_step="let a person enable it")
+        state = self._state
+        if state is None or not self.resting or not (np.abs(state.position - way.start) <= HOME_TOLERANCE_RAD).all():
+            raise UserError("the arm is not at rest where that way begins", next_step="ask again once it rests")
+        self._vias, self._on_arrival = ViaPoses([way.goal]), None
         self._renew(Event.HOME)
 
     def stop(self) -> None:
@@ -219,13 +255,13 @@ class ArmLoop:
 
     def _homing_progress(self, now: float, state: ArmState, resting: bool) -> None:
         self._homing_since = now if self._homing_since is None else self._homing_since
-        if resting and self._vias is not None and self._vias.reached(state.position):
-            if self._returns:
-                self._renew(Event.RETURNED, self._keeper)
-            else:
-                self._raise(Event.HOMED, ("hold",))
+        arrived = resting and self._vias is not None and self._vias.reached(state.position)
+        if arrived and self._on_arrival is Event.RETURNED:
+            self._renew(Event.RETURNED, self._keeper)
+        elif arrived and self._on_arrival is Event.HOMED:
+            self._raise(Event.HOMED, ("hold",))
         elif now - self._homing_since > HOMING_LIMIT_S:
-            self._raise(Event.LAPSED, ("homing_late",))
+            self._raise(Event.LAPSED, ("new_sender",) if arrived else ("homing_late",))
 
     def _held(self, now: float, verdict: Verdict) -> None:
         if verdict.outcome is not Outcome.HELD:

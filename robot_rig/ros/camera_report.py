@@ -1,5 +1,5 @@
 """What camera_node says of its pictures, as diagnostic_msgs/DiagnosticArray for CAMERA_STATUS. Made by camera_node,
-read by `rig soak`.
+read by `rig soak` and `rig doctor`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from robot_rig.ros.stamps import HostStamps
 from robot_rig.safety.reasons import REASONS
 
 NAME = "rig_camera"
+NOT_ASKED = "not asked"
+"""What a camera's node says of its calibration that was started without one, as for a simulated camera."""
 
 
 def camera_message(code: str, stamps: HostStamps, now: float, told: Mapping[str, object]) -> DiagnosticArray:

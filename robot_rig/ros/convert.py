@@ -52,6 +52,18 @@ class SentVelocity:
         object.__setattr__(self, "velocity", read_only("SentVelocity.velocity", self.velocity, (JOINTS,), np.float64))
 
 
+@dataclass(frozen=True, slots=True)
+class AskedPosture:
+    """That a program wants the joints at `position` (7,) rad; another posture has another number."""
+
+    number: int
+    stamp: float
+    position: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "position", read_only("AskedPosture.position", self.position, (JOINTS,), np.float64))
+
+
 def ros_time(wall_stamp: float) -> genpy.Time:
     """Seconds since 1970 as ROS's time; what lies before 1970 or after 2106 becomes the nearest that ROS can say."""
     return genpy.Time.from_sec(min(max(wall_stamp, 0.0), 2.0**32 - 1))
@@ -141,6 +153,28 @@ def read_state(message: JointState, stamps: HostStamps) -> ArmState | Refused:
     position, velocity, effort = (np.array(column, dtype=np.float64) for column in columns)
     enabled, stopped, error, collided = (flag in flags for flag in FLAGS)
     return ArmState(stamp, position, velocity, effort, enabled, stopped, error, collided)
+
+
+def posture_message(asked: AskedPosture, stamps: HostStamps) -> JointState:
+    """`asked` for POSTURE, its number in frame_id."""
+    message = JointState(name=list(JOINT_NAMES), position=asked.position.tolist())
+    message.header.frame_id = str(asked.number)
+    message.header.stamp = ros_time(stamps.wall(asked.stamp))
+    return message
+
+
+def read_posture(message: JointState, stamps: HostStamps) -> AskedPosture | Refused:
+    """The posture in a message of POSTURE. It may be any seven numbers: the guard judges them."""
+    number = _count(message.header.frame_id)
+    if message.name != list(JOINT_NAMES) or len(message.position) != JOINTS or number is None:
+        return Refused(
+            f"a posture of joints {', '.join(message.name)[:80]!r} numbered {message.header.frame_id[:40]!r}, not of "
+            f"{JOINT_NAMES[0]} .. {JOINT_NAMES[-1]}"
+        )
+    stamp = stamps.local(message.header.stamp.to_sec())
+    if isinstance(stamp, Refused):
+        return stamp
+    return AskedPosture(number, stamp, np.array(message.position, dtype=np.float64))
 
 
 def sent_message(status: ArmStatus, stamps: HostStamps) -> JointState:

@@ -38,6 +38,8 @@ CAMERA_STATUS = Topic("/rig/camera/status", DiagnosticArray, 2.0, 2.0, queue_siz
 CAMERA_RAW = Topic("/rig/camera/raw", Image, 5.0, 2.0)
 ACTION = Topic("/rig/action", Joy, 10.0, 0.25)
 TELEOP = Topic("/rig/teleop", Joy, 10.0, 0.25)
+# Where a program that visits postures wants the arm: its pulse while it does.
+POSTURE = Topic("/rig/posture", JointState, 20.0, 0.3)
 ARM_STATE = Topic("/rig/arm/state", JointState, 100.0, 0.15)
 ARM_EXECUTED = Topic("/rig/arm/executed", JointState, 100.0, 0.15)
 # A recorder must not lose a policy period's report while it writes to disk.
@@ -62,6 +64,7 @@ TOPICS: dict[str, Topic] = {
         CAMERA_STATUS,
         ACTION,
         TELEOP,
+        POSTURE,
         ARM_STATE,
         ARM_EXECUTED,
         ARM_STATUS,
@@ -77,7 +80,7 @@ TOPICS: dict[str, Topic] = {
 }
 
 ARM_NODE = "rig_arm"
-ARM_SERVICES = ("enable", "take", "home", "return_home", "hand_back", "hold", "reset", "stop")
+ARM_SERVICES = ("enable", "take", "home", "return_home", "visit", "hand_back", "hold", "reset", "stop")
 GRIPPER_SERVICES = ("gripper_calibrate", "gripper_open", "gripper_close", "gripper_status")
 """Private services of the arm node, all std_srvs/Trigger."""
 

@@ -96,8 +96,8 @@ REASONS: dict[str, str] = {
     "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",
     "lapsed": "Data stayed stale for too long. The arm is on hold. Mend the source, then enable.",
     "new_sender": (
-        "The program that led the arm has ended or was started anew. The arm came to rest and is on hold. Find out why "
-        "it ended, then enable."
+        "The program that led the arm has ended, is silent or was started anew. The arm came to rest and is on hold. "
+        "Find out why it ended, then enable."
     ),
     "trailing": (
         "The arm does not follow its commands: somebody holds it, or something is in its way. It came to rest and is "
@@ -112,7 +112,8 @@ REASONS: dict[str, str] = {
         "hold. Stop what loads this machine, see the real-time lines of `rig doctor`, then enable."
     ),
     "homing_late": (
-        "Home was not reached in time. The arm is on hold. Move it by hand nearer to home, or choose via poses."
+        "Home, or the posture that a program asked for, was not reached in time. The arm is on hold. Move it by hand "
+        "nearer to it, or choose via poses."
     ),
 }
 """Reason code -> one plain paragraph of three sentences."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from calibration.board import Board
-from calibration.check import MOST_MOVED_PX, check_camera
+from calibration.check import MOST_MOVED_PX, check_camera, outdated, refuse_outdated
 from calibration.moved import can_be_compared, picture_shift, swaps_red_and_blue
 from calibration.results import Results
 from calibration.rigid import rigid
@@ -153,6 +153,40 @@ def test_a_scene_without_colours_has_none_to_swap() -> None:
 def test_the_newest_reference_counts(results: Results) -> None:
     kept_eye(results.folder, textured(5), taken=LATER)
     assert check_camera(results, SERIAL, textured(5), CONFIG.camera).eye.taken == LATER
+
+
+@pytest.mark.parametrize(
+    ("since", "says"),
+    [
+        (moved_by(SCENE, 0.0), ""),
+        (moved_by(SCENE, 4.5), ""),
+        (moved_by(SCENE, 8.0), "is shifted by 8.0 px"),
+        (textured(5), "shows another view"),
+    ],
+)
+def test_a_hand_eye_of_before_the_camera_was_moved_is_out_of_date(results: Results, since: Bytes, says: str) -> None:
+    place = hand_eye_record(np.eye(4))
+    results.keep(place)
+    assert outdated(results, place) == ""
+    kept_eye(results.folder, since, taken=LATER)
+    why = outdated(results, place)
+    assert says in why
+    assert bool(why) == bool(says)
+    if says:
+        with pytest.raises(UserError, match="rig calibrate poses"):
+            refuse_outdated(results, place)
+        # One of after that counts again.
+        assert outdated(results, place.model_copy(update={"taken": LATER})) == ""
+    else:
+        refuse_outdated(results, place)
+
+
+def test_a_hand_eye_that_no_reference_picture_is_as_old_as_is_not_judged(tmp_path: Path) -> None:
+    results, place = Results(tmp_path), hand_eye_record(np.eye(4))
+    results.keep(place)
+    assert outdated(results, place) == ""
+    kept_eye(tmp_path, moved_by(SCENE, 8.0), taken=LATER)
+    assert outdated(results, place) == ""
 
 
 @dataclass

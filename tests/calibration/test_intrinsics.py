@@ -140,6 +140,20 @@ def test_boards_that_all_face_the_camera_are_refused() -> None:
         solve_intrinsics(views, SIZE)
 
 
+@pytest.mark.parametrize(("noise_px", "verdict"), [(0.3, "taken"), (2.0, "refused")])
+def test_corners_that_no_lens_explains_are_refused(pictures: list[Bytes], noise_px: float, verdict: str) -> None:
+    random, shaken = np.random.default_rng(4), {}
+    for name, seen in seen_in(pictures).items():
+        assert seen is not None
+        pixels = seen.pixels + noise_px * random.standard_normal(seen.pixels.shape)
+        shaken[name] = Sighting(seen.ids, pixels, seen.points)
+    if verdict == "taken":
+        assert solve_intrinsics(shaken, SIZE).rms_px == pytest.approx(noise_px * np.sqrt(2), rel=0.15)
+        return
+    with pytest.raises(UserError, match=r"px from where any lens would put them, and 1 px are too many.*flat"):
+        solve_intrinsics(shaken, SIZE)
+
+
 def test_boards_in_the_middle_only_are_refused(pictures: list[Bytes]) -> None:
     shrunk = {}
     for name, seen in seen_in(pictures).items():

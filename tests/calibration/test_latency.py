@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from calibration.alignment import delay_between
-from calibration.latency import camera_latency, picture_motion, wiggle
+from calibration.latency import camera_latency, picture_motion, wiggle, wiggle_action
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config, FlawsConfig
-from robot_rig.datatypes import Bytes, Floats
+from robot_rig.datatypes import Action, Bytes, Floats, Source
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
+from sim.rig import SimRig
 from sim.sim_camera import SimCamera
 from sim.world import World
 from tests.calibration.twin import spoilt
@@ -126,3 +127,26 @@ def test_the_wiggle_stays_near_and_slow_and_never_looks_like_itself() -> None:
     own = delay_between(times, path, times[200:], path[200:], (-0.25, 0.5))
     assert own.seconds == pytest.approx(0.0, abs=1e-4)
     assert not own.is_ambiguous
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_the_wiggle_s_actions_go_through_the_guard_along_their_line_and_show_the_age(along: str) -> None:
+    config = Config()
+    rig, arm = SimRig(config, 0), Kinematics(config.control.tool_offset_m)
+    begin = rig.now()
+    at, tool = [], []
+    while (now := rig.now()) - begin < 8.0:
+        value = wiggle_action(config.control, along, now - begin)
+        rig.act(Action(len(at) + 1, now, value, Source.RANDOM, len(at), now))
+        at.append(rig.now())
+        tool.append(arm.pose(rig.world.joint_position()).tool)
+    rig.close()
+    times, path = np.array(at), np.array(tool) - tool[0]
+    line, across = path[:, "xyz".index(along)], np.delete(path, "xyz".index(along), axis=1)
+    assert 0.02 < np.ptp(line) < 0.10
+    assert np.abs(line).max() < 0.06
+    assert np.abs(across).max() < 0.004
+    exposed = times[20:-10]
+    motion = -700.0 * np.interp(exposed - 0.117, times, line)
+    found = camera_latency(times, np.array(tool), exposed, exposed, motion)
+    assert found.camera_s == pytest.approx(0.117, abs=0.01)

@@ -14,7 +14,7 @@ from calibration.hand_eye import HandView, solve_hand_eye
 from calibration.intrinsics import solve_intrinsics
 from calibration.latency import camera_latency, picture_motion
 from calibration.lens import Lens
-from calibration.poses import RoughView, plan_poses
+from calibration.poses import Room, RoughView, plan_poses
 from calibration.rigid import angle_between, distance_between
 from robot_rig.config import CameraConfig, Config, FlawsConfig
 from robot_rig.datatypes import JOINTS, Bytes, Floats
@@ -81,7 +81,7 @@ def test_the_cameras_place_is_found_in_every_draw(trouble: Trouble) -> None:
     rough = RoughView(lens, twin.base_from_camera, hand_from_board, BOARD)
     for draw in range(DRAWS):
         random, views = np.random.default_rng(200 + draw), []
-        poses = plan_poses(config, 15, 0.10, lambda position: rough.sees(arm, position), draw)
+        poses = plan_poses(Room(config, 0.10, arm), 15, lambda position: rough.sees(arm, position), draw)
         for number, position in enumerate(poses):
             twin.pose_arm(position + trouble.joints_rad * random.standard_normal(JOINTS))
             seen = trouble.found(twin.draw(), lambda: outline(lens, twin.camera_from_board), random)

@@ -15,7 +15,7 @@ from rosbags.rosbag1 import Writer
 from calibration.board import Board
 from calibration.latency import wiggle
 from calibration.lens import Lens
-from calibration.poses import RoughView, plan_poses
+from calibration.poses import Room, RoughView, plan_poses
 from calibration.records import HandEyeRecord, LatencyRecord, LensRecord
 from calibration.results import Results
 from calibration.rigid import angle_between, distance_between
@@ -31,7 +31,7 @@ from robot_rig.kinematics import Kinematics
 from robot_rig.vision import save_picture
 from sim.sim_camera import SimCamera
 from sim.world import World
-from tests.calibration.results_made import hand_eye_record, lens_record
+from tests.calibration.results_made import LATER, hand_eye_record, kept_eye, lens_record
 from tests.calibration.twin import Twin, held_board, wandering_boards
 from tests.drivers.test_arm_description import urdf_of
 
@@ -59,7 +59,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     hand_from_board = held_board(BOARD)
     twin = Twin(CONFIG, BOARD, hand_from_board)
     rough = RoughView(Lens.configured(CONFIG.camera), twin.base_from_camera, hand_from_board, BOARD)
-    for position in plan_poses(CONFIG, 12, 0.10, lambda joints: rough.sees(ARM, joints), seed=0):
+    for position in plan_poses(Room(CONFIG, 0.10, ARM), 12, lambda joints: rough.sees(ARM, joints), seed=0):
         twin.pose_arm(position)
         keep_view(folder / "hand", twin.draw(), position)
     twin.pose_arm(np.array(CONFIG.control.home_posture_rad))
@@ -134,6 +134,31 @@ def test_results_of_another_resolution_are_not_drawn_over_a_picture(
     assert "intrinsics was calibrated at 1280x480" in said
     assert not (tmp_path / "workspace.png").exists()
     assert "calibrated at 1280x480" in refused(capsys, "handeye", drawn / "hand", "--serial", SERIAL)
+
+
+def test_a_hand_eye_of_before_the_camera_was_moved_counts_nowhere(drawn: Path, tmp_path: Path, capsys: Capture) -> None:
+    home = np.asarray(cv2.imread(str(drawn / "home.png"))[:, :, ::-1])
+    folder = tmp_path / "calibrations"
+    kept_eye(folder, home, SERIAL)
+    results = Results(folder)
+    results.keep(lens_record(SERIAL))
+    results.keep(hand_eye_record(np.load(drawn / "truth.npy"), SERIAL))
+    camera = ("--serial", SERIAL)
+    assert rig("settings", *camera, "--out", "before.yaml") == 0
+    assert "sim:" in (tmp_path / "before.yaml").read_text()
+    assert rig("workspace", drawn / "home.png", *camera, "--out", "before.png") in (0, 1)
+    moved = np.roll(home, 12, axis=1).copy()
+    save_picture(tmp_path / "moved.png", moved)
+    kept_eye(folder, moved, SERIAL, LATER)
+    capsys.readouterr()
+    assert rig("settings", *camera) == 0
+    said = capsys.readouterr().out
+    assert "out of date" in said
+    assert "left out" in said
+    assert "sim:" not in (tmp_path / "camera.yaml").read_text()
+    assert "is out of date" in refused(capsys, "workspace", drawn / "home.png", *camera)
+    assert rig("check", tmp_path / "moved.png", *camera) == 0
+    assert "is out of date" in capsys.readouterr().out
 
 
 def test_the_arms_own_description_counts_where_it_was_kept(drawn: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -25,7 +25,8 @@ from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import ros_time, state_message
 from robot_rig.ros.images import image
 from robot_rig.ros.stamps import HostStamps
-from robot_rig.ros.topics import ARM_STATE, CAMERA_FRAME
+from robot_rig.ros.topics import ARM_STATE, CAMERA_FRAME, CAMERA_STATUS
+from robot_rig.ros.visitor import hear
 from tests.calibration.results_made import SERIAL, kept_eye
 from tests.calibration.test_check import SCENE, moved_by
 from tests.live_robot import process_in_graph
@@ -124,6 +125,20 @@ def test_the_doctor_says_the_same(camera: Camera, tmp_path: Path) -> None:
         return False
 
     assert eventually(refused, 10.0)
+
+
+def test_the_doctor_holds_no_camera_against_a_calibration_that_its_node_does_not_ask_for(
+    camera: Camera, ros_master: Master, tmp_path: Path
+) -> None:
+    """As under sim.launch, whose camera stands where the settings say, and with calibration:=none."""
+    kept_eye(tmp_path, moved_by(SCENE, 8.0))
+    with pytest.raises(UserError, match="the camera has moved"):
+        check_calibration(tmp_path, "", CONFIG)
+    with process_in_graph(ros_master, "drivers.camera_node", "--priority", "0"):
+        assert eventually(lambda: hear(CAMERA_STATUS, 0.5))
+        (finding,) = check_calibration(tmp_path, "", CONFIG)
+    assert finding.level is Level.YELLOW
+    assert "started without one" in finding.what
 
 
 class Arm:

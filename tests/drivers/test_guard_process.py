@@ -13,6 +13,7 @@ from drivers.action_choice import MACHINES, PEOPLE, ActionChoice
 from drivers.commander_watch import CommanderWatch
 from drivers.fake import FakeArm
 from drivers.guard_process import GuardProcess
+from drivers.posture_visits import PostureVisits
 from drivers.senders import Senders
 from drivers.tick_report import TickReport
 from robot_rig.clock import Clock, ManualClock, WallClock
@@ -93,12 +94,14 @@ class Bench:
         self.choice = ActionChoice(CONFIG.guard.action_age_limit_s)
         self.reports: list[TickReport] = []
         self.links = Wires()
+        self.visits = PostureVisits(self.links)
         self.process = GuardProcess(
             arm=self.arm,
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=self.choice,
             commanders=CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command", lambda: 0.0),
             senders=Senders(self.links),
+            visits=self.visits,
             clock=clock,
             home_poses=[HOME],
             period_s=period,

@@ -15,6 +15,7 @@ from drivers.commander_watch import SIGHT_S, CommanderWatch
 from drivers.fake import FakeArm
 from drivers.guard_process import GuardProcess
 from drivers.look_around import LookAround
+from drivers.posture_visits import PostureVisits
 from drivers.senders import Senders
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config
@@ -67,6 +68,7 @@ class Bench:
             choice=ActionChoice(CONFIG.guard.action_age_limit_s),
             commanders=self.commanders,
             senders=Senders(Links()),
+            visits=PostureVisits(Links()),
             clock=clock,
             home_poses=[home],
             period_s=0.01,

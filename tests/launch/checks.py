@@ -8,15 +8,18 @@ import sys
 import unittest
 from pathlib import Path
 
+import numpy as np
 import rospy
 import rostest
 from std_msgs.msg import Empty
 
+from calibration.tour import read_plan
 from robot_rig.config import Config
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Mode, Source
 from robot_rig.loops.collect_watch import CollectWatch
 from robot_rig.loops.episode_state import Stand
+from robot_rig.ros.orders import give_order
 from robot_rig.ros.topics import GOAL_DECODED, GOAL_DISTANCE, arm_service
 from tests.launch.witness import Witness
 
@@ -97,6 +100,34 @@ class Practice(unittest.TestCase):
         assert rospy.wait_for_message(GOAL_DISTANCE.name, GOAL_DISTANCE.message, 60).data > 0.0
         store = EpisodeStore(run / "played" / "episodes")
         witness.wait_until(lambda: any(one.goal is not None for one in store.read_new((), "practice")))
+
+
+class Calibrate(unittest.TestCase):
+    def test_an_enabled_arm_is_led_from_pose_to_pose_inside_its_box(self) -> None:
+        witness = Witness()
+        plan = read_plan(Path(os.environ["LAUNCH_TEST_VIEWS"]))
+        assert plan is not None
+        witness.wait_until(lambda: len(witness.reports) >= MANY and witness.tools)
+        assert witness.modes == {Mode.DISABLED}
+        assert witness.commands == 0
+
+        visited: set[int] = set()
+
+        def seen() -> int:
+            # Another enable while it is led would end that.
+            if witness.mode in (Mode.DISABLED, Mode.HOLD):
+                give_order("enable")
+                witness.wait_until(lambda: witness.mode not in (Mode.DISABLED, Mode.HOLD))
+            for number, pose in enumerate(plan.poses):
+                if any(np.abs(rest - pose).max() < 0.01 for rest in witness.rests[-20:]):
+                    visited.add(number)
+            return len(visited)
+
+        witness.wait_until(lambda: seen() >= 2)
+        assert Mode.HOMING in witness.modes
+        assert {report.source for report in witness.reports} <= {None, Source.HOMING}
+        low, high = np.array(Config().guard.box_low_m), np.array(Config().guard.box_high_m)
+        assert all((tool > low - 0.005).all() and (tool < high + 0.005).all() for tool in witness.tools)
 
 
 class Teleop(unittest.TestCase):

@@ -21,17 +21,23 @@ import tyro
 from roslaunch.config import load_config_default
 from roslaunch.core import Node
 
+from calibration.poses import Room, plan_poses
+from calibration.results import Results
+from calibration.tour import Plan, keep_plan
 from drivers.arm_node import ArmNodeOptions
 from drivers.camera_node import CameraNodeOptions
 from drivers.teleop_node import TeleopOptions
+from robot_rig.cli.dispatch import GROUPS, bound
 from robot_rig.config_files import load_config
 from robot_rig.goal_library import GoalLibrary
+from robot_rig.kinematics import Kinematics
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import collect
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.shipping import ship
 from robot_rig.vision import save_picture
 from sim.rig import SimRig
+from tests.calibration.results_made import lens_record
 from tests.house import ROOT
 from tests.launch.launching import launched, rostest, type_into
 from tests.live_robot import live_robot
@@ -94,6 +100,19 @@ def test_play_becomes_practice_without_a_person(tmp_path: Path, tiny_run: Path) 
     rostest(
         "practice", tmp_path, LIMIT_S, LAUNCH_TEST_PRACTICE=str(tmp_path / "a run"), LAUNCH_TEST_CHECKPOINT=str(shipped)
     )
+
+
+def test_an_arm_that_a_person_has_enabled_visits_planned_poses(tmp_path: Path) -> None:
+    calibrations, views = tmp_path / "calibrations", tmp_path / "hand"
+    Results(calibrations).keep(lens_record())
+    config = load_config([], [])
+    room = Room(config, 0.1, Kinematics(config.control.tool_offset_m))
+    keep_plan(views, Plan(tuple(plan_poses(room, 8, lambda _: True, 0)), 0.1))
+    launch = rostest(
+        "calibrate", tmp_path, LIMIT_S, LAUNCH_TEST_CALIBRATIONS=str(calibrations), LAUNCH_TEST_VIEWS=str(views)
+    )
+    # The simulated gripper holds no board.
+    assert "not kept: the board was not found" in launch.output
 
 
 def test_the_stack_on_a_robot_waits_for_a_person(robot: Master, tmp_path: Path) -> None:
@@ -163,6 +182,7 @@ def test_without_a_robot_the_launch_ends_with_a_sentence(tmp_path: Path) -> None
         (["capture_goal.launch"], "requires the 'goal' arg to be set"),
         (["teleop.launch", "robot:=yes"], "robot:=yes is none of sim, real, running"),
         (["practice.launch", "trainer:=yes"], "trainer:=yes is none of here, elsewhere"),
+        (["calibrate.launch", "what:=lens"], "what:=lens is none of poses, wiggle"),
         (["reach.launch", "robot:=running", "goal:=no.png", "run:=nowhere"], "nowhere"),
     ],
 )
@@ -196,7 +216,9 @@ def nodes_of(name: str, robot_is: str, *more: str) -> dict[str, Node]:
     return {node.name: node for node in load_config_default(files, None).nodes}
 
 
-ALL_FILES = pytest.mark.parametrize("name", ["sim", "robot", "reach", "collect", "practice", "teleop", "capture_goal"])
+ALL_FILES = pytest.mark.parametrize(
+    "name", ["sim", "robot", "reach", "collect", "practice", "teleop", "capture_goal", "calibrate"]
+)
 BOTH_ROBOTS = pytest.mark.parametrize("robot_is", ["sim", "real"])
 
 
@@ -252,7 +274,8 @@ def test_only_a_real_robots_camera_is_held_against_its_calibration(
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
     camera = nodes_of(name, robot_is)["rig_camera"]
     is_real = name == "robot" or (name != "sim" and robot_is == "real")
-    assert words_after("--calibration", camera) == (["calibrations"] if is_real else [])
+    # What calibrates must be able to start before anything is calibrated.
+    assert words_after("--calibration", camera) == (["calibrations"] if is_real and name != "calibrate" else [])
 
 
 REAL_FILES = pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "teleop", "capture_goal"])
@@ -278,7 +301,7 @@ def test_a_calibration_is_named_or_left_out_by_a_person_and_a_serial_number_stay
     assert (options.calibration, options.serial) == (calibration, serial)
 
 
-@pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "capture_goal"])
+@pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "capture_goal", "calibrate"])
 def test_the_camera_that_is_asked_for_is_the_one_of_the_camera_s_node(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +320,32 @@ def test_collection_is_told_what_the_play_is_for(stage: str, monkeypatch: pytest
     monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
     given = ["stage:=heldout"] if stage == "heldout" else []
     assert words_after("--stage", nodes_of("collect", "sim", *given)["rig_collect"]) == [stage]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["serial:=0012", "views:=my hand", "count:=20"], ["poses", "--serial", "0012", "--count", "20"]),
+        (["serial:=42", "board:=--square-mm 33.5"], ["poses", "--square-mm", "33.5", "--views", "hand"]),
+        (["what:=wiggle", "bag:=a b.bag"], ["wiggle", "--bag", "a b.bag", "--topic", "/camera/color/image_raw"]),
+        (["what:=wiggle", "driver:=realsense", "device:=0123"], ["wiggle", "--topic", "/rig/camera/raw"]),
+        (["what:=wiggle", "device:=/eye/image"], ["wiggle", "--topic", "/eye/image"]),
+    ],
+)
+def test_a_calibration_s_word_is_one_that_rig_understands(
+    given: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    node = nodes_of("calibrate", "real", *given)["rig_calibrate"]
+    head, word, *options = shlex.split(node.args)
+    assert (head, word) == ("calibrate", words[0])
+    bound(GROUPS[head][word], "rig", options)
+    assert all(
+        any(pair == asked for pair in itertools.pairwise(options))
+        for asked in itertools.pairwise(words[1:])
+        if asked[0].startswith("--")
+    )
+    assert "rig_arm:/rig_arm/visit" in node.launch_prefix
 
 
 def test_a_trainer_elsewhere_is_not_started_here(monkeypatch: pytest.MonkeyPatch) -> None:

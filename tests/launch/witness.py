@@ -14,14 +14,15 @@ import rospy
 from geometry_msgs.msg import PointStamped
 
 from drivers.sawyer import JOINT_COMMAND
-from robot_rig.datatypes import Mode
+from robot_rig.datatypes import ArmState, Mode
 from robot_rig.loops.episode_state import EpisodeState
 from robot_rig.ros.arm_report import ArmReport, read_report
 from robot_rig.ros.connect import advertise, subscribe
+from robot_rig.ros.convert import read_state
 from robot_rig.ros.episode_reports import read_episode_message
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps
-from robot_rig.ros.topics import ARM_STATUS, CAMERA_FRAME, EPISODE, GOAL
+from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, EPISODE, GOAL
 
 LIMIT_S = 150.0
 """Nothing takes so long; a machine that is ten times too busy may."""
@@ -36,6 +37,8 @@ class Witness:
         self.reports: list[ArmReport] = []
         self.episodes: list[EpisodeState] = []
         self.tools: list[np.ndarray] = []
+        self.rests: list[np.ndarray] = []
+        """Joint positions at which the arm reported to stand still."""
         self.commands = 0
         self.frames = 0
         self.enables = 0
@@ -46,6 +49,7 @@ class Witness:
             subscribe(ARM_STATUS, lambda message: self._keep(read_report(message, self._stamps), self.reports)),
             subscribe(EPISODE, lambda message: self._keep(read_episode_message(message, self._stamps), self.episodes)),
             subscribe(CAMERA_FRAME, self._count_frame),
+            subscribe(ARM_STATE, self._see_joints),
             subscribe(GOAL, self._keep_goal),
             rospy.Subscriber("/sim/tool", PointStamped, self._see_tool, queue_size=100),
             rospy.Subscriber(JOINT_COMMAND, rospy.AnyMsg, self._count_command, queue_size=100),
@@ -54,6 +58,11 @@ class Witness:
     def _keep(self, record: Any, records: list[Any]) -> None:
         if isinstance(record, ArmReport | EpisodeState):
             records.append(record)
+
+    def _see_joints(self, message: Any) -> None:
+        state = read_state(message, self._stamps)
+        if isinstance(state, ArmState) and np.abs(state.velocity).max() < 0.01:
+            self.rests.append(state.position)
 
     def _count_frame(self, _: Any) -> None:
         self.frames += 1

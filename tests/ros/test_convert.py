@@ -224,12 +224,46 @@ def test_only_pictures_go_out(shape: tuple[int, ...]) -> None:
         image(np.zeros((84, 84, 3), np.float32))  # type: ignore[arg-type]
 
 
+@given(numbers, past, arrays.arrays(np.float64, 7))
+def test_a_posture_that_is_asked_for_whatever_numbers_it_has(number: int, stamp: float, position: Any) -> None:
+    asked = convert.AskedPosture(number, stamp, position)
+    back = convert.read_posture(crossed(convert.posture_message(asked, STAMPS)), STAMPS)
+    assert isinstance(back, convert.AskedPosture)
+    assert back.number == number
+    assert back.stamp == pytest.approx(stamp, abs=CLOCK)
+    assert np.array_equal(back.position, position, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        ("name", ["right_j0"] * 7),
+        ("position", [0.0] * 6),
+        ("frame", "-1"),
+        ("frame", ""),
+        ("frame", "x"),
+        ("frame", "9" * 11),
+    ],
+)
+def test_a_posture_that_is_none_is_refused(change: str, value: Any) -> None:
+    message = convert.posture_message(convert.AskedPosture(3, NOW - 0.1, np.zeros(7)), STAMPS)
+    if change == "frame":
+        message.header.frame_id = value
+    else:
+        setattr(message, change, value)
+    assert isinstance(convert.read_posture(message, STAMPS), Refused)
+
+
 # --- what else comes in -----------------------------------------------------------------------------------------------
 
 READERS: dict[type, Callable[[Any], object]] = {
     Image: lambda message: [convert.read_frame(message, STAMPS), convert.read_goal(message, NOW)],
     Joy: lambda message: [convert.read_action(message, STAMPS)],
-    JointState: lambda message: [convert.read_state(message, STAMPS), convert.read_sent(message, STAMPS)],
+    JointState: lambda message: [
+        convert.read_state(message, STAMPS),
+        convert.read_sent(message, STAMPS),
+        convert.read_posture(message, STAMPS),
+    ],
     DiagnosticArray: lambda message: [arm_report.read_report(message, STAMPS)],
 }
 

@@ -13,7 +13,7 @@ CONFIG = Config()
 
 def test_names_are_unique_and_ours() -> None:
     named = [value for value in vars(topics).values() if isinstance(value, topics.Topic)]
-    assert len(named) == len(TOPICS) == 16
+    assert len(named) == len(TOPICS) == 17
     assert all(name == topic.name and name.startswith("/rig/") for name, topic in TOPICS.items())
 
 

@@ -23,6 +23,7 @@ from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, Mode
 from robot_rig.errors import UserError
 from robot_rig.ros.arm_report import read_report
+from robot_rig.ros.camera_report import NOT_ASKED
 from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
 from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS
@@ -149,6 +150,16 @@ def check_calibration(folder: Path, serial: str, config: Config) -> list[Finding
                 "calibration",
                 f"no camera is calibrated in {folder}",
                 "for a real arm `rig calibrate crop`, see docs/calibration.md; a simulated one needs none",
+            )
+        ]
+    told = hear(CAMERA_STATUS, SEEN_S)
+    said = {} if told is None else {pair.key: json.loads(pair.value) for pair in told.status[0].values}
+    if said.get("calibration") == NOT_ASKED:
+        return [
+            yellow(
+                "calibration",
+                "the camera's node was started without one",
+                f"for a real arm start it with calibration:={folder}; a simulated one needs none",
             )
         ]
     # Whole pictures: those of a camera that camera_node reads itself, else those of the camera's own node.

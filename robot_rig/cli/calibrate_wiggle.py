@@ -1,0 +1,149 @@
+"""`rig calibrate wiggle`: the tool wiggles before the camera while a rosbag is recorded, for `rig calibrate latency`.
+
+Imports ROS, so it is itself imported only once that word is said. It moves the arm as a policy does, by actions that
+answer fresh pictures through the guard, after a person's `rig enable`; a person takes it at any time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from calibration.latency import wiggle_action
+from calibration.recording import SENT_TOPIC, STATE_TOPIC
+from robot_rig.cli.calibrate import say
+from robot_rig.cli.orders import standing
+from robot_rig.cli.progress import Advance, stage_bar
+from robot_rig.config import Config
+from robot_rig.datatypes import Action, Frame, Mode, Source
+from robot_rig.errors import UserError
+from robot_rig.ros.arm_report import ArmReport, read_report
+from robot_rig.ros.connect import advertise, subscribe
+from robot_rig.ros.convert import action_message, read_frame
+from robot_rig.ros.mailbox import Mailbox
+from robot_rig.ros.orders import give_order
+from robot_rig.ros.stamps import HostStamps, Refused
+from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME
+from robot_rig.ros.visitor import visit
+
+NODE = "rig_wiggle"
+LOOK_S, TELL_S = 0.1, 10.0
+RECORDER_STARTS_S, RECORDER_ENDS_S = 2.0, 20.0
+TAKEN_S = 0.5
+"""After so long without being followed it is somebody else who has the arm, or it is held."""
+
+
+def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, console: Console) -> int:
+    """Wiggle for `seconds` along the axis `along`, and record it into `bag`."""
+    if along not in config.control.axes:
+        raise UserError(
+            f"actions do not move the tool along {along}", choices=config.control.axes, next_step="name another --along"
+        )
+    if bag.exists():
+        raise UserError(f"{bag} exists already", next_step="move it away, or name another --bag")
+    with visit(NODE):
+        hand = _Hand(config, along)
+        say(
+            console, "The tool will wiggle by up to 5 cm. Nobody in its reach, the red button at hand; Ctrl-C holds it."
+        )
+        _await_enable(hand, console)
+        try:
+            with _recorded(bag, topic), stage_bar(console, "wiggling", round(seconds)) as advance:
+                hand.play(seconds, advance)
+        finally:
+            say(console, give_order("hold"))
+    if not bag.exists():
+        raise UserError(f"rosbag has left no {bag}", next_step="see what it says above")
+    say(console, f"{bag}: next, rig calibrate latency {bag} --serial SERIAL")
+    return 0
+
+
+def _await_enable(hand: _Hand, console: Console) -> None:
+    told = -TELL_S
+    while hand.mode is not Mode.ACTIVE:
+        if time.monotonic() - told > TELL_S:
+            told = time.monotonic()
+            say(console, "waiting for a person to enable the arm: rig enable, in another terminal")
+        hand.pause.wait(LOOK_S)
+
+
+class _Hand:
+    """What sends the actions. Be a node already."""
+
+    def __init__(self, config: Config, along: str) -> None:
+        self._config, self._along, self._stamps = config, along, HostStamps()
+        self._frames: Mailbox[Frame] = Mailbox()
+        self._reports: Mailbox[ArmReport] = Mailbox()
+        self._publisher = advertise(ACTION)
+        self.pause = threading.Event()
+        subscribe(CAMERA_FRAME, self._take_frame)
+        subscribe(ARM_STATUS, self._take_report)
+
+    def _take_frame(self, message: Any) -> None:
+        if not isinstance(frame := read_frame(message, self._stamps), Refused):
+            self._frames.put(frame)
+
+    def _take_report(self, message: Any) -> None:
+        if not isinstance(report := read_report(message, self._stamps), Refused):
+            self._reports.put(report)
+
+    @property
+    def mode(self) -> Mode | None:
+        newest = self._reports.newest()
+        return None if newest is None else newest.value.mode
+
+    def play(self, seconds: float, advance: Advance) -> None:
+        """Send the wiggle for `seconds`. Raises UserError where the arm does not follow it."""
+        period, begin = 1.0 / self._config.control.policy_rate_hz, time.monotonic()
+        followed = begin
+        for number in range(round(seconds / period)):
+            self.pause.wait(max(0.0, begin + number * period - time.monotonic()))
+            now = time.monotonic()
+            self._send(number + 1, now, now - begin)
+            report = self._reports.newest()
+            if report is not None and report.value.source is Source.RANDOM and report.value.mode is Mode.ACTIVE:
+                followed = now
+            if now - followed > TAKEN_S:
+                why = " ".join(line.strip() for line in standing(None if report is None else report.value))
+                raise UserError(f"the arm does not follow the wiggle: {why}", next_step="see to it, then try again")
+            advance(int(now - begin), "")
+
+    def _send(self, number: int, now: float, since: float) -> None:
+        frame = self._frames.newest()
+        if frame is None:
+            raise UserError(
+                f"no picture on {CAMERA_FRAME.name}", next_step="start the camera's node with a launch file"
+            )
+        value = wiggle_action(self._config.control, self._along, since)
+        action = Action(number, now, value, Source.RANDOM, frame.value.seq, frame.value.stamp)
+        self._publisher.publish(action_message(action, self._stamps))
+
+
+@contextmanager
+def _recorded(bag: Path, topic: str) -> Iterator[None]:
+    """`rosbag record` into `bag` until the block ends."""
+    if shutil.which("rosbag") is None:
+        raise UserError("rosbag is not installed here", next_step="apt-get install python3-rosbag rosbag")
+    command = ["rosbag", "record", "--quiet", "-O", str(bag), topic, STATE_TOPIC, SENT_TOPIC]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        threading.Event().wait(RECORDER_STARTS_S)
+        if process.poll() is not None:
+            raise UserError(f"rosbag record has ended with {process.returncode}", next_step="see what it says above")
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(RECORDER_ENDS_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

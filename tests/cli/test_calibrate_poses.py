@@ -1,0 +1,187 @@
+"""`rig calibrate poses` and `wiggle` as a person types them, in a graph with a guard around an arm of arithmetic."""
+
+from __future__ import annotations
+
+import _thread
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import drivers.posture_visits as posture_visits
+from calibration.board import Board
+from calibration.lens import Lens
+from calibration.poses import Room, RoughView, hangs_below, plan_poses, upright_camera
+from calibration.recording import SENT_TOPIC, STATE_TOPIC
+from calibration.results import Results
+from calibration.tour import Plan, keep_plan, read_plan, unseen
+from calibration.views import view_names
+from robot_rig.cli import led_arm
+from robot_rig.cli.calibrate_poses import Poses
+from robot_rig.cli.calibrate_wiggle import wiggle
+from robot_rig.cli.main import main
+from robot_rig.data.bag import open_bag
+from robot_rig.datatypes import Bytes, Floats, Mode, Source
+from robot_rig.errors import UserError
+from robot_rig.ros.visitor import visit
+from tests.calibration.results_made import SERIAL, lens_record
+from tests.calibration.twin import Twin, held_board
+from tests.cli.arm_in_node import ARM, CONFIG, TOPIC, Person, Robot
+from tests.ros_graph import eventually
+
+BOARD = Board()
+ROOM = Room(CONFIG, 0.10, ARM)
+ROUGH = RoughView(
+    Lens.configured(CONFIG.camera),
+    upright_camera(np.array(CONFIG.sim.camera_position_m), np.array(CONFIG.sim.camera_target_m)),
+    held_board(BOARD),
+    BOARD,
+)
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def poses() -> list[Floats]:
+    return plan_poses(ROOM, 8, lambda joints: ROUGH.sees(ARM, joints), 0)
+
+
+@pytest.fixture(scope="module")
+def drawn(poses: list[Floats]) -> Bytes:
+    """The twin with its board, at the first pose."""
+    twin = Twin(CONFIG, BOARD, held_board(BOARD))
+    twin.pose_arm(poses[0])
+    rgb = twin.draw()
+    twin.close()
+    return rgb
+
+
+@pytest.fixture
+def robot(
+    ros_node: str, poses: list[Floats], drawn: Bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Robot]:
+    # How soon silence ends it is tested on a manual clock; a test machine may be busy.
+    monkeypatch.setattr(posture_visits, "SILENT_S", 10.0)
+    monkeypatch.setattr(led_arm, "SILENT_S", 10.0)
+    monkeypatch.chdir(tmp_path)
+    Results(tmp_path / "calibrations").keep(lens_record(SERIAL))
+    made = Robot(poses[0], drawn)
+    yield made
+    made.close()
+
+
+WORDS = ["calibrate", "poses", "--serial", SERIAL]
+
+
+def test_a_tour_is_interrupted_by_a_person_and_the_same_word_goes_on(
+    robot: Robot, poses: list[Floats], tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "hand"
+    plan = Plan((poses[0], poses[1]), 0.10)
+    keep_plan(folder, plan)
+    with Person(robot, folder, 1, robot.process.hold):
+        assert main(WORDS) == 2
+    told = capsys.readouterr()
+    assert "hand: 2 poses, 2 of them without a view" in told.out
+    assert "waiting for a person to enable the arm: rig enable" in told.out
+    assert re.search(r"hand/view-000.png: \d+ of 24 corners of the board", told.out)
+    assert "the arm is led no more: mode hold" in told.err
+    assert robot.process.mode is Mode.HOLD
+    assert len(unseen(plan, folder)) == 1
+    with Person(robot, folder, 2, lambda: None):
+        assert main(WORDS) == 0
+    told = capsys.readouterr()
+    assert "hand: 2 poses, 1 of them without a view" in told.out
+    assert f"next: rig calibrate handeye hand --serial {SERIAL}" in told.out
+    assert view_names(folder) == ["view-000.png", "view-001.png"]
+    assert unseen(plan, folder) == []
+    assert robot.process.mode is Mode.HOLD
+    assert set(robot.modes) == {Mode.DISABLED, Mode.ACTIVE, Mode.HOMING, Mode.HOLD}
+    assert main(WORDS) == 0
+    assert "0 of them without a view" in capsys.readouterr().out
+
+
+def test_ctrl_c_holds_the_arm_and_keeps_the_views(
+    robot: Robot, poses: list[Floats], tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "hand"
+    keep_plan(folder, Plan((poses[0], poses[1]), 0.10))
+    with Person(robot, folder, 1, _thread.interrupt_main):
+        assert main(WORDS) == 130
+    # Not by silence, which is ten seconds long here, but by its last word.
+    assert robot.process.mode is Mode.HOLD
+    assert view_names(folder) == ["view-000.png"]
+    assert "To go on: the same command" in capsys.readouterr().err
+
+
+def test_the_plan_follows_from_how_the_board_is_seen_to_hang(robot: Robot, tmp_path: Path) -> None:
+    with visit("rig_test"):
+        work = Poses(tmp_path / "hand", TOPIC, BOARD, Lens.configured(CONFIG.camera), CONFIG)
+        plan = work.plan(8, ARM)
+        assert read_plan(tmp_path / "hand") is not None
+        assert len(plan.poses) == 8
+        assert all(ROUGH.sees(ARM, pose) for pose in plan.poses)
+        assert plan.below_m == pytest.approx(
+            hangs_below(held_board(BOARD), BOARD, CONFIG.control.tool_offset_m), abs=0.01
+        )
+        robot.rgb = np.full_like(robot.rgb, 90)
+        blind = Poses(tmp_path / "other", TOPIC, BOARD, Lens.configured(CONFIG.camera), CONFIG)
+
+        def unseen_now() -> bool:
+            # What was published before may still be on its way.
+            try:
+                blind.plan(8, ARM)
+            except UserError as error:
+                return "the board is not seen from here" in error.problem
+            return (tmp_path / "other" / "plan.yaml").unlink() is not None
+
+        assert eventually(unseen_now, 20.0)
+
+
+def test_what_is_missing_is_said_before_anything_moves(robot: Robot, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["calibrate", "poses", "--serial", "1"]) == 2
+    assert "`rig calibrate intrinsics` first" in capsys.readouterr().err
+    assert main([*WORDS, "--count", "3"]) == 2
+    assert "--count 3 is not from 8 to 100" in capsys.readouterr().err
+    assert robot.process.mode is Mode.DISABLED
+
+
+def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path, capsys: Capture) -> None:
+    bag = tmp_path / "wiggle.bag"
+    console = Console(width=200)
+    with Person(robot, tmp_path, 1, lambda: None):
+        assert wiggle(bag, TOPIC, "y", 2.0, CONFIG, console) == 0
+    assert f"next, rig calibrate latency {bag}" in capsys.readouterr().out
+    assert robot.process.mode is Mode.HOLD
+    assert Source.RANDOM in robot.sources
+    places = np.array(robot.tools)
+    assert 0.003 < np.ptp(places[:, 1]) < 0.1
+    # The hand, tilted at first, is turned down meanwhile.
+    assert np.ptp(places[:, 0]) < 0.02
+    with open_bag(bag) as opened:
+        assert {TOPIC, STATE_TOPIC, SENT_TOPIC} <= set(opened.topics)
+        assert len(list(opened.messages([STATE_TOPIC]))) > 20
+    with pytest.raises(UserError, match="exists already"):
+        wiggle(bag, TOPIC, "y", 2.0, CONFIG, console)
+    with pytest.raises(UserError, match="do not move the tool along z"):
+        wiggle(tmp_path / "other.bag", TOPIC, "z", 2.0, CONFIG, console)
+
+
+@pytest.mark.proof
+def test_a_wiggle_that_is_not_followed_says_why_and_ends(robot: Robot, tmp_path: Path) -> None:
+    def hold_soon() -> None:
+        assert eventually(lambda: Source.RANDOM in robot.sources)
+        robot.process.hold()
+
+    holding = threading.Thread(target=hold_soon)
+    holding.start()
+    with (
+        Person(robot, tmp_path, 1, lambda: None),
+        pytest.raises(UserError, match="does not follow the wiggle: mode hold"),
+    ):
+        wiggle(tmp_path / "wiggle.bag", TOPIC, "y", 6.0, CONFIG, Console(width=200))
+    holding.join()
+    assert robot.process.mode is Mode.HOLD
