@@ -73,6 +73,9 @@ class Failure:
     next_step: str
     lasting: bool
 
+    order: int = 0
+    """The number of the order that failed; 0: the start of the process, or the process as a whole."""
+
 
 Message = Shot | Facts | Word | Failure
 KINDS: dict[bytes, type[Facts] | type[Word] | type[Failure]] = {FACTS: Facts, WORD: Word, FAILURE: Failure}

@@ -21,6 +21,7 @@ from dataclasses import asdict, replace
 
 from drivers.camera_device import Source
 from drivers.camera_ladder import Ladder, Patience, Rung
+from drivers.camera_orders import Order
 from drivers.camera_pipe import Facts, Failure, Message, Reader, Shot, Word
 from drivers.usb_power import cycle_power
 from robot_rig.config import CameraConfig
@@ -34,6 +35,9 @@ LOOK_S = 0.02
 PIPE_BYTES = 2**20
 END_S = 1.0
 """How long a process that was asked to end is waited for before it is killed."""
+
+PROCESS = (sys.executable, "-m", "drivers.camera_process")
+"""How the camera's process is started, before the pipe and the source."""
 
 FOCAL_TOLERANCE = 0.03
 SAID = {
@@ -146,9 +150,10 @@ class HeldCamera:
                 self._look()
                 # Until the first picture the one who opens the camera has the patience, and is told why at once.
                 if self._frame is not None and self._failure is None:
-                    rung = ladder.tick(time.monotonic(), self._frame.stamp, self._failed)
+                    now = time.monotonic()
+                    rung = ladder.tick(now, self._frame.stamp, self._failed)
                     self._climbed = ladder.counts.copy()
-                    self._climb(rung)
+                    self._climb(rung, now)
         finally:
             # Also after what nobody foresaw: who looks must not look at the last picture for ever.
             if not self._closed and self._failure is None:
@@ -184,7 +189,8 @@ class HeldCamera:
             self._fail(message)
         else:
             log.error("%s", message.problem)
-            self._failed = True
+            # What an earlier order came to, late, says nothing of the one that is being carried out.
+            self._failed = self._failed or message.order == self._ordered
 
     def _fail(self, failure: Failure) -> None:
         with self._arrival:
@@ -211,24 +217,25 @@ class HeldCamera:
 
     # The rungs.
 
-    def _climb(self, rung: Rung) -> None:
+    def _climb(self, rung: Rung, now: float) -> None:
         if rung is Rung.NONE:
             return
         if rung is not self._said:
             log.error("%s", SAID[rung].format(self._source.title))
         self._said, self._failed = rung, False
         if rung in (Rung.RESTART, Rung.RESET):
-            self._order(rung.value)
+            self._ordered += 1
+            self._order(Order(self._ordered, rung.value, now))
             return
         self._end(0.0)
         if rung is Rung.POWER and (problem := cycle_power(self.facts.port)):
             log.error("%s", problem)
         self._start()
 
-    def _order(self, word: str) -> None:
+    def _order(self, order: Order) -> None:
         try:
             assert self._child.stdin is not None
-            self._child.stdin.write(f"{word}\n".encode())
+            self._child.stdin.write(order.line)
             self._child.stdin.flush()
         except OSError:
             self._failed = True
@@ -239,10 +246,10 @@ class HeldCamera:
         # Room for a whole picture, where permitted: one change of process for each instead of fifteen.
         with contextlib.suppress(OSError):
             fcntl.fcntl(inward, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        command = [sys.executable, "-m", "drivers.camera_process", str(outward), json.dumps(asdict(self._source))]
+        command = [*PROCESS, str(outward), json.dumps(asdict(self._source))]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[outward])
         os.close(outward)
-        self._pipe, self._reader = inward, Reader(inward)
+        self._pipe, self._reader, self._ordered = inward, Reader(inward), 0
 
     def _end(self, patience: float) -> None:
         """Let the process end in peace within `patience`, so that the device is not left streaming, else kill it."""
