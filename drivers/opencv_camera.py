@@ -22,6 +22,9 @@ os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 
 import cv2
 
+BUFFERS = 2
+"""Pictures that the kernel has room for: with one, none is taken while that one is looked at, and every other is lost."""
+
 SANE_AGE_S = 1.0
 """A camera's first picture is no older than this when it arrives, by a clock that is this machine's monotonic one."""
 
@@ -94,7 +97,7 @@ class OpenCvDevice:
                 (cv2.CAP_PROP_FRAME_WIDTH, source.width_px),
                 (cv2.CAP_PROP_FRAME_HEIGHT, source.height_px),
                 (cv2.CAP_PROP_FPS, source.rate_hz),
-                (cv2.CAP_PROP_BUFFERSIZE, 1),
+                (cv2.CAP_PROP_BUFFERSIZE, BUFFERS),
             ):
                 capture.set(field, value)
         got = tuple(round(capture.get(one)) for one in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
