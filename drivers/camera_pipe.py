@@ -134,7 +134,11 @@ class Reader:
                 return
             body = bytes(memoryview(self._kept)[HEAD.size : HEAD.size + length])
             del self._kept[: HEAD.size + length]
-            yield _picture(body) if kind == SHOT else KINDS[kind](**json.loads(body))
+            try:
+                message = _picture(body) if kind == SHOT else KINDS[kind](**json.loads(body))
+            except (struct.error, TypeError) as error:
+                raise ValueError(f"a camera's process sent {length} bytes that are no {kind.decode()}: {error}") from None
+            yield message
 
 
 def _picture(body: bytes) -> Shot:
