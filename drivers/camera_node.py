@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ import tyro
 
 from calibration.check import check_camera
 from calibration.results import Results
+from drivers.camera_again import CheckedAgain
 from drivers.camera_choice import LookedThrough, opened
 from drivers.picture_watch import SILENT_S, PictureWatch
 from robot_rig.config import CameraConfig, Config
@@ -165,7 +166,17 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
     except UserError:
         eye.camera.close()
         raise
-    CameraNode(eye, config, node)
+    CameraNode(eye if options.calibration is None else checked_again(eye, options, config.camera), config, node)
+
+
+def checked_again(eye: LookedThrough, options: CameraNodeOptions, config: CameraConfig) -> LookedThrough:
+    """`eye`, whose place is checked again whenever it was opened anew: somebody may have pushed it."""
+
+    def check() -> None:
+        assert options.calibration is not None
+        log.info(standing(options.calibration, eye.serial or options.serial, eye.camera, config))
+
+    return replace(eye, camera=CheckedAgain(eye.camera, eye.counts, check))
 
 
 def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:
