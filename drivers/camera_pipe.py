@@ -137,7 +137,9 @@ class Reader:
             try:
                 message = _picture(body) if kind == SHOT else KINDS[kind](**json.loads(body))
             except (struct.error, TypeError) as error:
-                raise ValueError(f"a camera's process sent {length} bytes that are no {kind.decode()}: {error}") from None
+                raise ValueError(
+                    f"a camera's process sent {length} bytes that are no {kind.decode()}: {error}"
+                ) from None
             yield message
 
 

@@ -23,7 +23,7 @@ os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 import cv2
 
 BUFFERS = 2
-"""Pictures that the kernel has room for: with one, none is taken while that one is looked at, and every other is lost."""
+"""Room for pictures in the kernel: with one, none is taken while that one is looked at, and every other is lost."""
 
 SANE_AGE_S = 1.0
 """A camera's first picture is no older than this when it arrives, by a clock that is this machine's monotonic one."""

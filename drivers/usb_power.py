@@ -9,7 +9,7 @@ from pathlib import Path
 OFF_S = 0.5
 SYSTEM = Path("/sys")
 DEVICE = re.compile(r"\d+-\d+(\.\d+)*")
-"""How the kernel calls a device by its bus and its ports. A root hub (usb2) and an interface (2-1:1.0) are called else."""
+"""How the kernel calls a device by its bus and ports. A root hub (usb2) and an interface (2-1:1.0) are called else."""
 
 
 def cycle_power(port: str, system: Path = SYSTEM) -> str:

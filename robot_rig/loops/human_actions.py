@@ -38,7 +38,7 @@ class HumanActions:
 
     @property
     def silent(self) -> bool:
-        """Whether the goodbyes are out: true once `at` was asked again, since who asks sends what it got before that."""
+        """Whether the goodbyes are out: true once `at` is asked again, by when who asks has sent what it got before."""
         return self._silent
 
     def faster(self, steps: int) -> None:

@@ -19,10 +19,11 @@ from drivers.camera_device import Source
 from drivers.camera_ladder import Patience
 from drivers.held_camera import HeldCamera
 from robot_rig.config import CameraConfig
+from robot_rig.errors import UserError
 from tests.ros_graph import eventually
 
 CONFIG = CameraConfig(width_px=160, height_px=120, crop_px=84, crop_left_px=10, crop_top_px=3)
-PATIENCE = Patience(silence=0.4, restart=0.8, reset=6.0, start=20.0)
+PATIENCE = Patience(silence=0.4, restart=0.8, reset=6.0, start=20.0, again=0.2)
 SLOW_S = 0.7
 """Longer than a silence that is complained of, as a RealSense's start is."""
 
@@ -65,19 +66,23 @@ def silences(camera: HeldCamera, seconds: float) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("hang_s", [0.6, 1.5])
-def test_a_hang_that_ends_is_over_with_the_next_picture(make: Make, tmp_path: Path, hang_s: float) -> None:
+@pytest.mark.parametrize(("ordered", "outages"), [("restart", 2), ("reset", 1)])
+def test_a_hang_that_ends_is_over_with_the_next_picture(
+    make: Make, tmp_path: Path, ordered: str, outages: int, caplog: pytest.LogCaptureFixture
+) -> None:
     camera = make({"start": SLOW_S})
-    assert silences(camera, 0.5) == []
+    assert silences(camera, 0.3) == []
     process = camera.process
-    os.kill(process, signal.SIGSTOP)
-    assert soon(lambda: camera.counts.get("reset" if hang_s > 1 else "restart", 0) == 1)
-    os.kill(process, signal.SIGCONT)
-    assert soon(lambda: any(count.startswith("recovered") for count in camera.counts))
-    assert silences(camera, 1.5) == []
+    for outage in range(1, outages + 1):
+        os.kill(process, signal.SIGSTOP)
+        assert soon(lambda outage=outage: camera.counts.get(ordered, 0) == outage)
+        os.kill(process, signal.SIGCONT)
+        assert soon(lambda outage=outage: camera.counts.get(f"recovered by {ordered}") == outage)
+        assert silences(camera, 1.2) == []
     assert camera.process == process
     # What was ordered while it hung is not done to a camera that shows pictures again.
     assert done(tmp_path) == ["start"]
+    assert caplog.text.count("its sensor is stopped and started") == outages, "each outage is in the log"
 
 
 def test_a_restart_that_works_too_late_is_not_followed_by_the_reset_ordered_meanwhile(
@@ -101,3 +106,19 @@ def test_the_late_failure_of_a_restart_is_not_the_reset_s(make: Make, tmp_path: 
     assert "kill" not in camera.counts
     assert camera.process == process
     assert done(tmp_path) == ["start", "stop", "start", "reset"]
+
+
+def test_a_process_that_cannot_be_started_is_tried_again_and_at_first_named(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera = make({})
+    there = held_camera.PROCESS
+    monkeypatch.setattr(held_camera, "PROCESS", (str(tmp_path / "nowhere"),))
+    os.kill(camera.process, signal.SIGKILL)
+    assert soon(lambda: camera.counts.get("person", 0) >= 1)
+    assert "cannot be started" in caplog.text
+    with pytest.raises(UserError, match="the camera's process has died"):
+        HeldCamera(Source("opencv", CONFIG.width_px, CONFIG.height_px, str(tmp_path)), CONFIG)
+    monkeypatch.setattr(held_camera, "PROCESS", there)
+    before = camera.read().seq
+    assert soon(lambda: camera.read().seq > before)

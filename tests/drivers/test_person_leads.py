@@ -18,8 +18,8 @@ from drivers.action_choice import PEOPLE
 from robot_rig.clock import ManualClock
 from robot_rig.datatypes import Mode, Outcome, Source
 from robot_rig.errors import UserError
-from robot_rig.loops.human_actions import GOODBYES
 from robot_rig.loops.hand_loop import RATE_HZ, STILL_S, STUCK_S, HandLoop, HandReport
+from robot_rig.loops.human_actions import GOODBYES
 from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.safety.modes import HELD_LIMIT_S

@@ -120,7 +120,9 @@ def test_no_bytes_are_a_direction_but_those_of_its_keys(data: bytes) -> None:
     assert sum(stroke in DIRECTIONS for stroke in strokes) <= wanted
 
 
-@pytest.mark.parametrize("typed", [[b"\x1b", b"x"], [b"\x1b", b"[", b"x"], [b"\x1bO", b"x"], [b"\x1b[1", b"x"], [b"\x1b[11", b"x"]])
+@pytest.mark.parametrize(
+    "typed", [[b"\x1b", b"x"], [b"\x1b", b"[", b"x"], [b"\x1bO", b"x"], [b"\x1b[1", b"x"], [b"\x1b[11", b"x"]]
+)
 @pytest.mark.parametrize("pause", [[], [b""]])
 def test_an_escape_before_it_does_not_swallow_a_stop(typed: list[bytes], pause: list[bytes]) -> None:
     reader = StrokeReader()
