@@ -45,7 +45,7 @@ def read_order(line: str) -> Order:
 
 
 class OrderBook:
-    """The order that waits, if any: a later one is harsher and takes its place. `arriving` brings them, None the end."""
+    """The order that waits, if any: a later one is harsher and takes its place. `arriving` brings them; None ends."""
 
     def __init__(self, arriving: queue.Queue[Order | None]) -> None:
         self._arriving = arriving
