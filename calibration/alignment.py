@@ -25,11 +25,15 @@ APART_S = 0.08
 
 
 class Delay(NamedTuple):
-    """`seconds` that a signal is late, its `match` (absolute correlation, 0 to 1), and that of the `rival` delay."""
+    """`seconds` that a signal is late, its `match` (absolute correlation, 0 to 1), and that of the `rival` delay.
+
+    `at_edge`: it is the last one that was sought, so that the true one may well lie beyond it.
+    """
 
     seconds: float
     match: float
     rival: float
+    at_edge: bool
 
     @property
     def is_ambiguous(self) -> bool:
@@ -75,4 +79,4 @@ def delay_between(
         for i in range(1, len(grid) - 1)
         if abs(grid[i] - grid[best]) > APART_S and matches[i] >= max(matches[i - 1], matches[i + 1])
     ]
-    return Delay(float(found.x), float(-found.fun), max(peaks, default=0.0))
+    return Delay(float(found.x), float(-found.fun), max(peaks, default=0.0), best in (0, len(grid) - 1))

@@ -120,9 +120,10 @@ def _refuse_moved(shift: Shift | None, eye: EyeRecord) -> Shift:
     again = "put it back by its marks, or calibrate anew: `rig calibrate crop`, then goals and hand-eye"
     if shift is None:
         raise UserError(
-            f"the picture has too little in common with the reference picture of {eye.taken} to see whether the camera "
-            "has moved",
-            next_step=f"light the scene as then and bring the arm to where it was; if the camera has moved, {again}",
+            f"the picture has too little in common with the reference picture of {eye.taken}, or repeats itself too "
+            "regularly (holes, tiles), to see whether the camera has moved",
+            next_step=f"light the scene as then, and bring the arm to where it was; if the camera has moved, {again}; "
+            "on a table full of holes lay out something that stays, then `rig calibrate crop`",
         )
     if shift.pixels >= MOST_MOVED_PX:
         raise UserError(

@@ -19,6 +19,10 @@ from robot_rig.datatypes import Bytes, Float32s, Floats
 from robot_rig.errors import UserError
 
 LONGEST_S = 0.5
+MOST_AGE_S, LEAST_AGE_S = 1.0, -0.01
+"""A picture that arrives later after its exposure, or before it by more than this is accurate, is stamped by a clock
+that does not go with the bag's."""
+
 LEAST_MATCH = 0.7
 FEWEST_PICTURES = 45
 HALVED = 2
@@ -111,13 +115,19 @@ def camera_latency(arm_at: Floats, tool: Floats, arrived_at: Floats, stamped_at:
     """The age of pictures that arrived at `arrived_at` (N,) s, stamped `stamped_at` (N,) s, and show `motion` (N,) px.
 
     The arm reports its tool at `tool` (M, 3) m at `arm_at` (M,) s: when that was so, on the same clock. It goes along
-    one line. Raises UserError when the two do not show the same motion, or a swing that repeats itself.
+    one line. Raises UserError when the two do not show the same motion, or a swing that repeats itself; when stamps are
+    further off than `LONGEST_S`; and when pictures arrive before they were exposed, or `MOST_AGE_S` after.
     """
     moved = tool - tool.mean(axis=0)
     line = moved @ np.linalg.svd(moved, full_matrices=False)[2][0]
     stamp = _checked_delay(arm_at, line, stamped_at, motion, (-LONGEST_S / 2, LONGEST_S))
     ages = arrived_at - stamped_at + stamp.seconds
     low, high = np.quantile(ages, [0.1, 0.9])
+    if not LEAST_AGE_S <= low <= high <= MOST_AGE_S:
+        raise UserError(
+            f"pictures seem to arrive {np.median(ages):.3g} s after their exposure, and 0 to {MOST_AGE_S:g} s can be",
+            next_step="record on the machine that the camera is plugged into, whose clock stamps both",
+        )
     return Latency(float(np.median(ages)), float(low), float(high), stamp.seconds, stamp.match)
 
 
@@ -132,6 +142,11 @@ def _checked_delay(
         raise UserError(
             f"pictures and arm do not show the same motion (they agree by {delay.match:.0%})",
             next_step="let nothing else move in the picture, wiggle further, in better light",
+        )
+    if delay.at_edge:
+        raise UserError(
+            f"pictures are stamped more than {-within[0]:g} s before or {within[1]:g} s after their exposure",
+            next_step="see whose clock stamps them: the camera's driver must run on this machine",
         )
     if delay.is_ambiguous:
         raise UserError(

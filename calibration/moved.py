@@ -2,7 +2,8 @@
 
 Called by the check at every start, and before a reference picture is kept. Corners of the reference are followed
 into the picture of now; what most of them agree on is the camera's doing, and the arm, a hand or a cup that stands
-elsewhere are outvoted.
+elsewhere are outvoted. In a regular pattern, as of holes in a table, a corner is found again one pitch further too; so
+they are followed from every shift at which the two pictures look alike, and where two shifts explain it, none is told.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ AGREE_PX = 1.0
 FEWEST, LEAST_AGREEING = 10, 0.35
 """Corners that must agree, and the share of those that were followed; fewer could be the arm."""
 
+SOUGHT_PX, MOST_STARTS = 50, 5
+"""How far away shifts are sought at which the pictures look alike, and how many of them are tried."""
+
+APART_SHIFTS_PX, RIVAL = 3.0, 0.8
+"""Shifts that differ by more are two; and the share of the best one's corners from which a second one is a rival."""
+
 AROUND_PX, LEAST_CONTRAST = 12.0, 0.5
 """Deviation of the surroundings in which contrast is evened out, and the least, as a share of the whole picture's."""
 
@@ -35,6 +42,9 @@ AROUND_PX, LEAST_CONTRAST = 12.0, 0.5
 COLOUR_CELLS, LEAST_COLOUR, SWAPPED = 32, 1.5, -0.5
 """Cells along a side in which colours are averaged, the least deviation of red against blue over them, grey levels, and
 the correlation of two pictures below which they are swapped."""
+
+
+STILL = np.eye(2, 3)
 
 
 class Shift(NamedTuple):
@@ -48,22 +58,23 @@ class Shift(NamedTuple):
 def picture_shift(reference: Bytes, now: Bytes) -> Shift | None:
     """How far `now` uint8 (H, W, 3) is shifted, turned or scaled against `reference`, of the same size.
 
-    None when they have too little in common to say: another scene, darkness, a camera that was turned away.
+    None when they have too little in common to say: another scene, darkness, a camera that was turned away. None, too,
+    when another shift explains them nearly as well: a pattern that repeats itself.
     """
     before, after = _evened(reference), _evened(now)
     corners = cv2.goodFeaturesToTrack(before, FEATURES, QUALITY, APART_PX)
     if corners is None or len(corners) < FEWEST:
         return None
-    begin, end = _followed(before, after, np.asarray(corners, np.float32))
-    if len(begin) < FEWEST:
+    height, width = before.shape
+    found = [_agreed(before, after, np.asarray(corners, np.float32), start) for start in _starts(before, after)]
+    told = sorted((one for one in found if one is not None), key=lambda one: -one.agreeing)
+    if not told or any(
+        one.agreeing >= RIVAL * told[0].agreeing
+        and _mean_shift(one.motion - told[0].motion + STILL, width, height) > APART_SHIFTS_PX
+        for one in told[1:]
+    ):
         return None
-    found, voted = cv2.estimateAffinePartial2D(begin, end, method=cv2.RANSAC, ransacReprojThreshold=AGREE_PX)
-    agreeing = 0 if voted is None else int(voted.sum())
-    if found is None or agreeing < max(FEWEST, LEAST_AGREEING * len(begin)):
-        return None
-    return Shift(
-        _mean_shift(np.asarray(found, np.float64), reference.shape[1], reference.shape[0]), agreeing, len(begin)
-    )
+    return Shift(_mean_shift(told[0].motion, width, height), told[0].agreeing, told[0].followed)
 
 
 def can_be_compared(reference: Bytes) -> bool:
@@ -94,20 +105,62 @@ def _evened(rgb: Bytes) -> Bytes:
     return np.asarray(np.clip(128.0 + 40.0 * deviation / np.maximum(contrast, 1e-3), 0, 255), np.uint8)
 
 
-def _followed(before: Bytes, after: Bytes, corners: Float32s) -> tuple[Float32s, Float32s]:
-    """Those of `corners` (N, 1, 2) that are found again, before and after: (M, 2) px each."""
-    there, found, unlike = _flow(before, after, corners)
-    back, found_back, _ = _flow(after, before, there)
+class _Agreed(NamedTuple):
+    """What `agreeing` of `followed` corners have done: `motion` (2, 3)."""
+
+    motion: Floats
+    agreeing: int
+    followed: int
+
+
+class _Start(NamedTuple):
+    """Where corners are looked for first: (2,) px further, in a picture that is halved `levels` times."""
+
+    further: Float32s
+    levels: int
+
+
+def _starts(before: Bytes, after: Bytes) -> list[_Start]:
+    """From where they stood, as far as can be; and from each shift at which the pictures look alike, not leaving it."""
+    height, width = before.shape
+    far = min(SOUGHT_PX, height // 4, width // 4)
+    alike = cv2.matchTemplate(after, before[far : height - far, far : width - far], cv2.TM_CCOEFF_NORMED)
+    peaks = np.argwhere((alike == cv2.dilate(alike, np.ones((5, 5), np.uint8))) & (alike > 0))
+    best = peaks[np.argsort(-alike[tuple(peaks.T)], kind="stable")][:MOST_STARTS]
+    shifts = (best[:, ::-1] - far).astype(np.float32)
+    return [_Start(np.zeros(2, np.float32), LEVELS), *(_Start(shift, 1) for shift in shifts)]
+
+
+def _agreed(before: Bytes, after: Bytes, corners: Float32s, start: _Start) -> _Agreed | None:
+    begin, end = _followed(before, after, corners, start)
+    if len(begin) < FEWEST:
+        return None
+    found, voted = cv2.estimateAffinePartial2D(begin, end, method=cv2.RANSAC, ransacReprojThreshold=AGREE_PX)
+    agreeing = 0 if voted is None else int(voted.sum())
+    if found is None or agreeing < max(FEWEST, LEAST_AGREEING * len(begin)):
+        return None
+    return _Agreed(np.asarray(found, np.float64), agreeing, len(begin))
+
+
+def _followed(before: Bytes, after: Bytes, corners: Float32s, start: _Start) -> tuple[Float32s, Float32s]:
+    """Those of `corners` (N, 1, 2) that are found again from `start`, before and after: (M, 2) px each."""
+    there, found, unlike = _flow(before, after, corners, start)
+    back, found_back, _ = _flow(after, before, there, _Start(-start.further, start.levels))
     missed = np.linalg.norm(back - corners, axis=2).ravel()
     kept = (found.ravel() == 1) & (found_back.ravel() == 1) & (missed < THERE_AND_BACK_PX) & (unlike.ravel() < UNLIKE)
     return corners[kept, 0], there[kept, 0]
 
 
-def _flow(before: Bytes, after: Bytes, corners: Float32s) -> tuple[Float32s, Bytes, Float32s]:
+def _flow(before: Bytes, after: Bytes, corners: Float32s, start: _Start) -> tuple[Float32s, Bytes, Float32s]:
     """Where `corners` (N, 1, 2) are after, whether they were found (N, 1), and how unlike they look (N, 1)."""
-    start = corners.copy()
     there, found, unlike = cv2.calcOpticalFlowPyrLK(
-        before, after, corners, start, winSize=(WINDOW_PX, WINDOW_PX), maxLevel=LEVELS
+        before,
+        after,
+        corners,
+        corners + start.further,
+        winSize=(WINDOW_PX, WINDOW_PX),
+        maxLevel=start.levels,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     return np.asarray(there, np.float32), np.asarray(found, np.uint8), np.asarray(unlike, np.float32)
 

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibration.alignment import delay_between
+from calibration.alignment import Delay, delay_between
 from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
 
-LONGEST_S = 0.3
+SOUGHT_S = (-0.02, 0.3)
+"""Between these a trail is sought."""
+
 LEAST_MATCH = 0.8
 STILL_RAD, STILL = 0.005, 0.3
 """A joint that was sent less far than this, or than this share of what the widest one was, says nothing."""
@@ -35,28 +37,32 @@ def identify_trail(commanded_at: Floats, commanded: Floats, reported_at: Floats,
     """How far the joints trail: their `position` (M, 7) rad at `reported_at` (M,) s against the path of the commands.
 
     `commanded` (N, 7) rad/s is sent at `commanded_at` (N,) s and lasts until the next. Times rise. Joints count by how
-    far they went. Raises UserError when none of them moved, or not as commanded.
+    far they went. Raises UserError when none of them moved, or not as commanded, or one so late that it cannot be told.
     """
     steps = np.diff(commanded_at)[:, None] * commanded[:-1]
     path = np.concatenate([np.zeros((1, commanded.shape[1])), np.cumsum(steps, axis=0)])
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, Delay] = {}
     weights, reach = path.var(axis=0), np.ptp(path, axis=0)
     for joint in np.flatnonzero(reach > max(STILL_RAD, STILL * float(reach.max()))).tolist():
         try:
-            delay = delay_between(commanded_at, path[:, joint], reported_at, position[:, joint], (-0.02, LONGEST_S))
+            found[joint] = delay_between(commanded_at, path[:, joint], reported_at, position[:, joint], SOUGHT_S)
         except ValueError:
             continue
-        found[joint] = (delay.seconds, delay.match)
-    good = {joint: one for joint, one in found.items() if one[1] >= LEAST_MATCH}
+    good = {joint: one for joint, one in found.items() if one.match >= LEAST_MATCH}
     if not good:
-        best = max((match for _, match in found.values()), default=0.0)
+        best = max((one.match for one in found.values()), default=0.0)
         raise UserError(
             f"the joints do not move as they were commanded (they agree by {best:.0%})" if found else "no joint moved",
             next_step="record while the arm wiggles under `rig teleop`, away from walls, the command topic with it",
         )
+    if late := [f"j{joint}" for joint, one in good.items() if one.at_edge]:
+        raise UserError(
+            f"{', '.join(late)} trails its path by more than {SOUGHT_S[1]:g} s, or is ahead of it",
+            next_step="record reports and commands on this machine, with the arm process running on it",
+        )
     share = np.array([weights[joint] for joint in good])
-    seconds = float(np.average([good[joint][0] for joint in good], weights=share))
-    return Trail(seconds, min(match for _, match in good.values()), {joint: one[0] for joint, one in good.items()})
+    seconds = float(np.average([one.seconds for one in good.values()], weights=share))
+    return Trail(seconds, min(one.match for one in good.values()), {joint: one.seconds for joint, one in good.items()})
 
 
 def simulated_lag(trail_s: float) -> float:

@@ -70,7 +70,9 @@ def read_joints(picture: Path) -> Floats:
 def keep_view(folder: Path, rgb: Bytes, joints: Floats | None) -> Path:
     """Write `rgb` uint8 (H, W, 3), and `joints` (7,) rad where an arm tells them, under the next free number."""
     folder.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.stem[5:]) for path in folder.glob("view-[0-9]*.png") if path.stem[5:].isdigit()]
+    # Also a note whose picture is gone: this picture would come by its joints.
+    there = [path for path in folder.glob("view-[0-9]*") if path.suffix in (".png", ".yaml")]
+    taken = [int(path.stem[5:]) for path in there if path.stem[5:].isdigit()]
     picture = folder / f"view-{max(taken, default=-1) + 1:03d}.png"
     if joints is not None:
         # The note first: a picture without one would be a view from nowhere.

@@ -6,6 +6,7 @@ keeps the holder's actions in front of it, so that a second sender cannot make t
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Collection
 
@@ -21,6 +22,7 @@ class ActionChoice:
     def __init__(self, fresh_s: float) -> None:
         self._fresh_s = fresh_s
         self._newest: dict[Source, Action] = {}
+        self._forgotten: dict[Source, float] = {}
         self._lock = threading.Lock()
 
     def offer(self, action: Action, allowed: Collection[Source]) -> bool:
@@ -28,14 +30,16 @@ class ActionChoice:
         if action.source not in allowed:
             return False
         with self._lock:
-            self._newest[action.source] = action
+            if action.stamp > self._forgotten.get(action.source, -math.inf):
+                self._newest[action.source] = action
         return True
 
-    def forget(self, sources: Collection[Source]) -> None:
-        """What came of `sources` counts no more: only their next actions do."""
+    def forget(self, sources: Collection[Source], until: float) -> None:
+        """What `sources` sent up to `until` (s) counts no more, nor does what of it is still on its way."""
         with self._lock:
             for source in sources:
                 self._newest.pop(source, None)
+                self._forgotten[source] = until
 
     def choose(self, now: float, holder: Source | None) -> Action | None:
         """The action to show the arm loop at `now` (s) while `holder` has the lease; None before the first.

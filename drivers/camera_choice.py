@@ -24,13 +24,14 @@ log = logging.getLogger(__name__)
 class LookedThrough:
     """An open camera, what its pictures must do to count as frozen (see `picture_watch`), and what is told of it.
 
-    `serial` is empty where the driver cannot tell.
+    `serial` is empty where the driver cannot tell; `counts` how often each rung was taken to bring it back.
     """
 
     camera: Camera
     serial: str
     repeats_after_rad: float
     told: Callable[[], Mapping[str, object]]
+    counts: Callable[[], Mapping[str, int]] = dict
 
 
 def opened(driver: Driver, device: str, rate_hz: int, config: CameraConfig) -> LookedThrough:
@@ -51,4 +52,5 @@ def opened(driver: Driver, device: str, rate_hz: int, config: CameraConfig) -> L
         # A RealSense sends what its sensor saw, noise and all; other cameras smooth and squeeze until pictures repeat.
         NOT_MOVED_RAD if driver == "realsense" and not recording else MOVED_RAD,
         lambda: {"driver": driver, "device": camera.facts.device, "name": camera.facts.name, "counts": camera.counts},
+        lambda: camera.counts,
     )

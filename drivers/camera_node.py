@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ import tyro
 
 from calibration.check import check_camera
 from calibration.results import Results
+from drivers.camera_again import CheckedAgain
 from drivers.camera_choice import LookedThrough, opened
 from drivers.looking import Looking
 from drivers.picture_watch import PictureWatch
@@ -137,7 +138,18 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
     except UserError:
         eye.camera.close()
         raise
-    CameraNode(eye, config, node, said)
+    looking = eye if options.calibration is None else checked_again(eye, options, config.camera)
+    CameraNode(looking, config, node, said)
+
+
+def checked_again(eye: LookedThrough, options: CameraNodeOptions, config: CameraConfig) -> LookedThrough:
+    """`eye`, whose place is checked again whenever it was opened anew: somebody may have pushed it."""
+
+    def check() -> None:
+        assert options.calibration is not None
+        log.info(standing(options.calibration, eye.serial or options.serial, eye.camera, config))
+
+    return replace(eye, camera=CheckedAgain(eye.camera, eye.counts, check))
 
 
 def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:

@@ -73,6 +73,9 @@ class Failure:
     next_step: str
     lasting: bool
 
+    order: int = 0
+    """The number of the order that failed; 0: the start of the process, or the process as a whole."""
+
 
 Message = Shot | Facts | Word | Failure
 KINDS: dict[bytes, type[Facts] | type[Word] | type[Failure]] = {FACTS: Facts, WORD: Word, FAILURE: Failure}
@@ -131,7 +134,13 @@ class Reader:
                 return
             body = bytes(memoryview(self._kept)[HEAD.size : HEAD.size + length])
             del self._kept[: HEAD.size + length]
-            yield _picture(body) if kind == SHOT else KINDS[kind](**json.loads(body))
+            try:
+                message = _picture(body) if kind == SHOT else KINDS[kind](**json.loads(body))
+            except (struct.error, TypeError) as error:
+                raise ValueError(
+                    f"a camera's process sent {length} bytes that are no {kind.decode()}: {error}"
+                ) from None
+            yield message
 
 
 def _picture(body: bytes) -> Shot:

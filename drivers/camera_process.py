@@ -8,7 +8,6 @@ Started by `held_camera` and, for the list, by `rig doctor`.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -19,6 +18,7 @@ import threading
 import time
 
 from drivers.camera_device import Device, Source
+from drivers.camera_orders import START, Order, OrderBook, read_order
 from drivers.camera_pipe import Failure, Writer
 from robot_rig.errors import UserError
 
@@ -41,16 +41,13 @@ def device_of(source: Source) -> Device:
     return OpenCvDevice(source)
 
 
-def serve(device: Device, writer: Writer, orders: queue.Queue[str]) -> None:
-    """Send pictures and carry out orders until "end" is ordered or nobody reads any more."""
+def serve(device: Device, writer: Writer, orders: OrderBook) -> None:
+    """Send pictures and carry out orders until the end is ordered or nobody reads any more."""
+    order: Order | None = START
     try:
-        _carry_out("start", device, writer)
-        while True:
-            with contextlib.suppress(queue.Empty):
-                order = orders.get_nowait()
-                if order == "end":
-                    break
-                _carry_out(order, device, writer)
+        while not orders.ended:
+            if order is not None and _carry_out(order, device, writer):
+                orders.started(time.monotonic())
             try:
                 shot = device.wait(WAIT_S)
             except UserError as error:
@@ -58,6 +55,8 @@ def serve(device: Device, writer: Writer, orders: queue.Queue[str]) -> None:
                 return
             if shot is not None:
                 writer.send(shot)
+                orders.shown(shot)
+            order = orders.due(time.monotonic())
         device.stop()
     except BrokenPipeError:
         # Whoever looked has gone; there is nobody to tell.
@@ -67,23 +66,25 @@ def serve(device: Device, writer: Writer, orders: queue.Queue[str]) -> None:
         writer.send(Failure(f"the camera's library gave up ({error})", "replug it", lasting=False))
 
 
-def _carry_out(order: str, device: Device, writer: Writer) -> None:
-    """Start, restart or reset the device, and say how that went."""
+def _carry_out(order: Order, device: Device, writer: Writer) -> bool:
+    """Start, restart or reset the device, and say how that went. Whether it has started."""
     try:
-        if order == "restart":
+        if order.word == "restart":
             device.stop()
-        writer.send(device.reset() if order == "reset" else device.start())
+        writer.send(device.reset() if order.word == "reset" else device.start())
     except UserError as error:
         # Never lasting: who has seen pictures tries again whatever it was. A device that comes back from a reset may
         # be there by half, or as USB 2, before it is there as it was.
-        writer.send(Failure(error.problem, error.next_step, lasting=False))
+        writer.send(Failure(error.problem, error.next_step, lasting=False, order=order.number))
+        return False
+    return True
 
 
-def listen(orders: queue.Queue[str]) -> None:
+def listen(orders: queue.Queue[Order | None]) -> None:
     """Pass each line of stdin on; at its end, end this process, in peace or else by force."""
     for line in sys.stdin:
-        orders.put(line.strip())
-    orders.put("end")
+        orders.put(read_order(line))
+    orders.put(None)
     time.sleep(GRACE_S)
     os._exit(1)
 
@@ -110,7 +111,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Whatever the library has to say, it does not say it among the words of a command.
     os.dup2(2, 1)
-    orders: queue.Queue[str] = queue.Queue()
+    orders: queue.Queue[Order | None] = queue.Queue()
     threading.Thread(target=listen, args=(orders,), daemon=True).start()
     writer = Writer(pipe)
     try:
@@ -118,7 +119,7 @@ def main() -> int:
     except UserError as error:
         writer.send(Failure(error.problem, error.next_step, lasting=False))
         return 2
-    serve(device, writer, orders)
+    serve(device, writer, OrderBook(orders))
     return 0
 
 

@@ -203,7 +203,7 @@ class GuardProcess:
                 raise UserError(f"no person leads an arm in mode {self._loop.mode.value}", next_step="`rig enable`")
             if (lost := self._senders.lost) is not None:
                 raise UserError(f"the program that led the arm ({lost.value}) has ended", next_step="`rig enable`")
-            self._choice.forget(PEOPLE)
+            self._choice.forget(PEOPLE, self._clock.now())
             self._loop.hand_over(None)
 
     def standing(self) -> AbstractContextManager[None]:

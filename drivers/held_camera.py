@@ -21,6 +21,7 @@ from dataclasses import asdict, replace
 
 from drivers.camera_device import Source
 from drivers.camera_ladder import Ladder, Patience, Rung
+from drivers.camera_orders import Order
 from drivers.camera_pipe import Facts, Failure, Message, Reader, Shot, Word
 from drivers.usb_power import cycle_power
 from robot_rig.config import CameraConfig
@@ -34,6 +35,9 @@ LOOK_S = 0.02
 PIPE_BYTES = 2**20
 END_S = 1.0
 """How long a process that was asked to end is waited for before it is killed."""
+
+PROCESS = (sys.executable, "-m", "drivers.camera_process")
+"""How the camera's process is started, before the pipe and the source."""
 
 FOCAL_TOLERANCE = 0.03
 SAID = {
@@ -65,6 +69,8 @@ class HeldCamera:
         self._number = -1
         self._said = Rung.NONE
         self._failed = self._closed = False
+        self._child: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
         self._thread = threading.Thread(target=self._hold, name="held camera", daemon=True)
         self._thread.start()
         try:
@@ -87,8 +93,8 @@ class HeldCamera:
 
     @property
     def process(self) -> int:
-        """The process id of the camera's process of now."""
-        return self._child.pid
+        """The process id of the camera's process of now; 0 while none could be started."""
+        return 0 if (child := self._child) is None else child.pid
 
     def read(self) -> RawFrame:
         """The next picture if it comes within a frame period, else the newest again.
@@ -139,16 +145,19 @@ class HeldCamera:
     # The thread: the only one that starts and ends processes, for the kernel ends a child with the thread behind it.
 
     def _hold(self) -> None:
-        self._start()
         try:
+            self._start()
             ladder = Ladder(time.monotonic(), self._patience)
             while not self._closed and self._failure is None:
                 self._look()
                 # Until the first picture the one who opens the camera has the patience, and is told why at once.
                 if self._frame is not None and self._failure is None:
-                    rung = ladder.tick(time.monotonic(), self._frame.stamp, self._failed)
+                    now = time.monotonic()
+                    rung = ladder.tick(now, self._frame.stamp, self._failed)
                     self._climbed = ladder.counts.copy()
-                    self._climb(rung)
+                    self._climb(rung, now)
+                    if ladder.rung is Rung.NONE:
+                        self._said = Rung.NONE
         finally:
             # Also after what nobody foresaw: who looks must not look at the last picture for ever.
             if not self._closed and self._failure is None:
@@ -184,7 +193,8 @@ class HeldCamera:
             self._fail(message)
         else:
             log.error("%s", message.problem)
-            self._failed = True
+            # What an earlier order came to, late, says nothing of the one that is being carried out.
+            self._failed = self._failed or message.order == self._ordered
 
     def _fail(self, failure: Failure) -> None:
         with self._arrival:
@@ -199,37 +209,42 @@ class HeldCamera:
             self._fail(Failure(problem, "set camera.width_px and camera.height_px and calibrate again", lasting=True))
             return
         if shot.number == self._number:
-            self._dropped["pictures with the number of the one before"] += 1
+            self._drop("pictures with the number of the one before")
             return
         self._number = shot.number
         with self._arrival:
             if self._frame is not None and shot.stamp <= self._frame.stamp:
-                self._dropped["pictures exposed before the one before"] += 1
+                self._drop("pictures exposed before the one before")
                 return
             self._frame = RawFrame(self._frame.seq + 1 if self._frame else 1, shot.stamp, shot.rgb)
             self._arrival.notify_all()
 
+    def _drop(self, why: str) -> None:
+        # A new counter each time: somebody may be reading the one before.
+        self._dropped = self._dropped + Counter([why])
+
     # The rungs.
 
-    def _climb(self, rung: Rung) -> None:
+    def _climb(self, rung: Rung, now: float) -> None:
         if rung is Rung.NONE:
             return
         if rung is not self._said:
             log.error("%s", SAID[rung].format(self._source.title))
         self._said, self._failed = rung, False
         if rung in (Rung.RESTART, Rung.RESET):
-            self._order(rung.value)
+            self._ordered += 1
+            self._order(Order(self._ordered, rung.value, now))
             return
         self._end(0.0)
         if rung is Rung.POWER and (problem := cycle_power(self.facts.port)):
             log.error("%s", problem)
         self._start()
 
-    def _order(self, word: str) -> None:
+    def _order(self, order: Order) -> None:
         try:
-            assert self._child.stdin is not None
-            self._child.stdin.write(f"{word}\n".encode())
-            self._child.stdin.flush()
+            if self._child is not None and self._child.stdin is not None:
+                self._child.stdin.write(order.line)
+                self._child.stdin.flush()
         except OSError:
             self._failed = True
 
@@ -239,22 +254,31 @@ class HeldCamera:
         # Room for a whole picture, where permitted: one change of process for each instead of fifteen.
         with contextlib.suppress(OSError):
             fcntl.fcntl(inward, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        command = [sys.executable, "-m", "drivers.camera_process", str(outward), json.dumps(asdict(self._source))]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[outward])
-        os.close(outward)
-        self._pipe, self._reader = inward, Reader(inward)
+        command = [*PROCESS, str(outward), json.dumps(asdict(self._source))]
+        self._pipe, self._reader, self._ordered = inward, Reader(inward), 0
+        try:
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[outward])
+        except OSError as error:
+            # With nobody who holds its other end the pipe has ended, as that of a process that died.
+            log.error("the camera's process cannot be started: %s", error)
+        finally:
+            os.close(outward)
 
     def _end(self, patience: float) -> None:
         """Let the process end in peace within `patience`, so that the device is not left streaming, else kill it."""
-        os.close(self._pipe)
-        assert self._child.stdin is not None
+        child, self._child = self._child, None
+        pipe, self._pipe = self._pipe, -1
+        if pipe >= 0:
+            os.close(pipe)
+        if child is None or child.stdin is None:
+            return
         # What was not flushed to a dead process is of no use to anybody.
         with contextlib.suppress(OSError):
-            self._child.stdin.close()
+            child.stdin.close()
         try:
-            self._child.wait(patience)
+            child.wait(patience)
         except subprocess.TimeoutExpired:
-            self._child.kill()
+            child.kill()
             # The kernel itself may hang over a USB device; then the process stays, and the next one has its chance.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(END_S)
+                child.wait(END_S)

@@ -22,14 +22,48 @@ os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 
 import cv2
 
-NEWEST = 1
-"""Pictures that the kernel keeps: one."""
+BUFFERS = 2
+"""Room for pictures in the kernel: with one, none is taken while that one is looked at, and every other is lost."""
 
 SANE_AGE_S = 1.0
-"""A stamp that is older than this at arrival is of another clock."""
+"""A camera's first picture is no older than this when it arrives, by a clock that is this machine's monotonic one."""
+
+FIRST_PICTURES = 5
+"""So many are looked at before a camera's stamps count as of another clock."""
 
 POLL_S = 0.25
 BACK_S = 10.0
+
+
+class CaptureClock:
+    """Whose stamps a camera's pictures bear: the kernel's of the capture, or, where those are of another clock, ours.
+
+    Decided once, by the first pictures, and never in the middle: an old stamp is that of an old picture then.
+    """
+
+    def __init__(self) -> None:
+        self.told = ""
+        """Whose, for people; empty while it is not decided."""
+        self._looked_at = 0
+        self._kernel = False
+
+    def stamp(self, captured: float, now: float) -> float | None:
+        """The stamp of a picture that arrives at `now` (monotonic s) and was `captured` then, as the kernel says.
+
+        None while nothing is decided: nobody knows how old that picture is.
+        """
+        if not self.told:
+            self._look(captured, now)
+        if not self.told:
+            return None
+        return captured if self._kernel else now
+
+    def _look(self, captured: float, now: float) -> None:
+        self._looked_at += 1
+        if 0.0 <= now - captured <= SANE_AGE_S:
+            self._kernel, self.told = True, "of the capture, by the kernel"
+        elif self._looked_at >= FIRST_PICTURES:
+            self.told = "of the arrival: those of the kernel are of another clock"
 
 
 class OpenCvDevice:
@@ -39,6 +73,7 @@ class OpenCvDevice:
         self._source = source
         self._capture: Any = None
         self._number = 0
+        self._clock = CaptureClock()
         self._began = 0.0
         self._file: Path | None = None
 
@@ -62,7 +97,7 @@ class OpenCvDevice:
                 (cv2.CAP_PROP_FRAME_WIDTH, source.width_px),
                 (cv2.CAP_PROP_FRAME_HEIGHT, source.height_px),
                 (cv2.CAP_PROP_FPS, source.rate_hz),
-                (cv2.CAP_PROP_BUFFERSIZE, NEWEST),
+                (cv2.CAP_PROP_BUFFERSIZE, BUFFERS),
             ):
                 capture.set(field, value)
         got = tuple(round(capture.get(one)) for one in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
@@ -75,6 +110,9 @@ class OpenCvDevice:
         self._capture, self._began = capture, time.monotonic()
         named = str(path) if self._file else source.device or path.name
         details = {"rate_hz": capture.get(cv2.CAP_PROP_FPS), "through": capture.getBackendName()}
+        if self._file is None:
+            self._decide(capture)
+            details["stamps"] = self._clock.told or "not known yet"
         return Facts(path.name, named, details, port=port_of(path))
 
     def wait(self, limit_s: float) -> Shot | None:
@@ -89,7 +127,8 @@ class OpenCvDevice:
             time.sleep(limit_s)
             return None
         self._number += 1
-        stamp = self._exposed()
+        if (stamp := self._exposed()) is None:
+            return None
         rgb = np.ascontiguousarray(bgr[:, :, ::-1])
         return Shot(self._number, stamp, rgb)
 
@@ -111,13 +150,16 @@ class OpenCvDevice:
                     raise
                 time.sleep(POLL_S)
 
-    def _exposed(self) -> float:
-        """When the picture was taken, in monotonic seconds."""
+    def _decide(self, capture: Any) -> None:
+        """Look at the first pictures; where none come, it is decided when they do."""
+        while not self._clock.told and capture.read()[0]:
+            self._clock.stamp(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, time.monotonic())
+
+    def _exposed(self) -> float | None:
+        """When the picture was taken, in monotonic seconds; None while the clock of its stamp is not known."""
         position = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if self._file:
             due = self._began + position
             time.sleep(max(0.0, due - time.monotonic()))
             return time.monotonic()
-        # The kernel's own stamp of the buffer, on the monotonic clock with every driver that is up to date.
-        now = time.monotonic()
-        return float(position) if 0.0 <= now - position <= SANE_AGE_S else now
+        return self._clock.stamp(float(position), time.monotonic())

@@ -26,6 +26,9 @@ BRIGHT_LEVEL, BURNT_LEVEL, BURNT_SHARE = 200.0, 250, 0.25
 SAME_PICTURES = 5
 """So many identical pictures are a frozen camera: a sensor's noise never repeats."""
 
+BUFFERS = 4
+"""A driver that shows its old buffers in turn is frozen too: a picture repeats that is one of so many before it."""
+
 MOVED_RAD = 0.01
 """But a picture that was computed has no noise, and an arm at rest looks the same; so some joint must have moved."""
 
@@ -51,7 +54,7 @@ class PictureWatch:
     def __init__(self, repeats_after_rad: float = MOVED_RAD, stale_s: float = STALE_S) -> None:
         self._repeats_after_rad, self._stale_s = repeats_after_rad, stale_s
         self._joints: deque[tuple[float, Floats]] = deque()
-        self._checksum = -1
+        self._shown: deque[int] = deque(maxlen=BUFFERS)
         self._same = 0
         self._since = 0.0
 
@@ -71,10 +74,11 @@ class PictureWatch:
         if sample.mean() > BRIGHT_LEVEL or (sample >= BURNT_LEVEL).mean() > BURNT_SHARE:
             return "image_bright"
         checksum = zlib.crc32(np.ascontiguousarray(raw.rgb))
-        if checksum != self._checksum:
-            self._checksum, self._same, self._since = checksum, 1, raw.stamp
-        else:
+        if checksum in self._shown:
             self._same += 1
+        else:
+            self._same, self._since = 1, raw.stamp
+        self._shown.append(checksum)
         frozen = self._same >= SAME_PICTURES and self._travel(self._since, raw.stamp) >= self._repeats_after_rad
         return "image_frozen" if frozen else ""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from drivers.camera_device import RECORDINGS, DeviceAway, Source
 from drivers.camera_pipe import Facts, Shot
-from drivers.realsense_exposure import Exposure, exposed_before_ms
+from drivers.realsense_exposure import Exposure, exposed_before_ms, stamped
 from robot_rig.errors import UserError
 from robot_rig.ros.stamps import HostStamps, Refused
 
@@ -111,7 +111,7 @@ class RealSense:
         self._locked = source.locked
         self._stamps = HostStamps()
         self._shift: float | None = None
-        self._refused = ""
+        self._refused = self._stamped = ""
 
     def start(self) -> Facts:
         """Open it, let the exposure settle where it has not before, and lock it."""
@@ -139,7 +139,11 @@ class RealSense:
         if self._recording:
             self.playback = profile.get_device().as_playback()
         self._exposure = Exposure(rs, profile.get_device(), self._locked)
-        self._locked = self._exposure.settle(self._levels)
+        try:
+            self._locked = self._exposure.settle(self._levels)
+        except UserError:
+            self.stop()
+            raise
         return self._facts(profile)
 
     def wait(self, limit_s: float) -> Shot | None:
@@ -213,7 +217,14 @@ class RealSense:
 
     def _next(self, limit_s: float) -> Any:
         arrived, frames = self._pipeline.try_wait_for_frames(int(1000 * limit_s))
-        return (frames.get_color_frame() or None) if arrived else None
+        frame = (frames.get_color_frame() or None) if arrived else None
+        if frame is not None and not self._stamped and not self._recording:
+            self._stamped = stamped(self._rs, frame)
+            if frame.get_frame_timestamp_domain() == self._rs.timestamp_domain.system_time:
+                log.warning(
+                    "the stamps of %s are %s; its pictures look younger than they are", self._title, self._stamped
+                )
+        return frame
 
     def _levels(self) -> tuple[Any, float] | None:
         """The next frame and its mean brightness, while the exposure settles."""
@@ -247,6 +258,7 @@ class RealSense:
                 "coefficients": list(seen.coeffs),
             },
             "exposure": self._locked,
+            "stamps": self._stamped or "not known yet",
         }
         named = str(self._recording) if self._recording else self._serial
         return Facts(

@@ -12,10 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from drivers.camera_device import DeviceAway
+from robot_rig.errors import UserError
+
 SETTLE_S = 3.0
 STEADY_FRAMES = 10
 STEADY_SHARE = 0.02
 """Settled: over so many pictures the brightness varies by no more than this share of its mean."""
+
+DARK, BURNT = 25.0, 230.0
+"""A mean brightness beyond these is no light to choose an exposure by: a lens is covered, or a lamp shines into it."""
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ class Exposure:
         """Wait until the exposure is steady, lock it, and return the values by the options' names.
 
         `look` gives the next frame and its mean brightness. Empty where the sensor lets nothing be set: a recording.
+        Raises DeviceAway when no frame comes, and UserError when it stays too dark or too bright to choose by.
         """
         if not self._may_set("enable_auto_exposure"):
             return {}
@@ -59,15 +66,16 @@ class Exposure:
         deadline = time.monotonic() + SETTLE_S
         while not settled(levels):
             if time.monotonic() > deadline:
+                _refuse_no_light(levels)
                 log.warning("the exposure has not settled within %.0f s; it is locked as it is", SETTLE_S)
                 break
             if (seen := look()) is None:
-                break
+                raise DeviceAway("no picture came to find the exposure by", next_step="replug the camera")
             frame, level = seen
             levels.append(level)
             chosen = self._chosen(frame) or chosen
-        # Without metadata (an unpatched kernel) the options are all that tells.
-        return chosen or {name: self._get(name) for name in LOCKED_BY if self._may_set(name)}
+        # What no metadata tells (of an unpatched kernel: all of it) the options do.
+        return {name: chosen.get(name, self._get(name)) for name in LOCKED_BY if self._may_set(name)}
 
     def _chosen(self, frame: Any) -> dict[str, float]:
         values = {}
@@ -92,9 +100,29 @@ class Exposure:
 
 
 def settled(levels: Sequence[float]) -> bool:
-    """Whether the brightness (0 to 255) of the last pictures is steady."""
+    """Whether the brightness (0 to 255) of the last pictures is steady, and light enough to go by."""
     last = np.array(levels[-STEADY_FRAMES:])
-    return len(last) == STEADY_FRAMES and bool(np.ptp(last) <= max(1.0, STEADY_SHARE * last.mean()))
+    if len(last) < STEADY_FRAMES or not DARK <= last.mean() <= BURNT:
+        return False
+    return bool(np.ptp(last) <= max(1.0, STEADY_SHARE * last.mean()))
+
+
+def _refuse_no_light(levels: Sequence[float]) -> None:
+    last = float(np.mean(levels[-STEADY_FRAMES:])) if levels else 0.0
+    if not DARK <= last <= BURNT:
+        raise UserError(
+            f"the picture is too {'dark' if last < DARK else 'bright'} to find the exposure by"
+            f" (mean {last:.0f} of 255)",
+            next_step="uncover the lens and light the scene as for the robot's work, then start again",
+        )
+
+
+def stamped(rs: Any, frame: Any) -> str:
+    """What the stamp of `frame` is of, for people; it must be of the exposure for a picture's age to be known."""
+    domain = frame.get_frame_timestamp_domain()
+    if domain == rs.timestamp_domain.system_time:
+        return "of the arrival: the kernel passes no metadata"
+    return "of the exposure" if domain == rs.timestamp_domain.global_time else "of the camera's own clock"
 
 
 def exposed_before_ms(rs: Any, frame: Any) -> float:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,7 +26,7 @@ from drivers.hand_watch import HandWatch
 from drivers.hands import Hand, open_hand
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
-from robot_rig.datatypes import Action, Mode, Source
+from robot_rig.datatypes import Action, Floats, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.loops.hand_loop import HandLoop
 from robot_rig.loops.human_actions import GOODBYES, PersonLoop
@@ -34,6 +35,7 @@ from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.nodes.corners import Corners
 from robot_rig.nodes.intake import listen
 from robot_rig.nodes.person_log import PersonLog
+from robot_rig.nodes.person_orders import PersonOrders
 from robot_rig.nodes.raw_terminal import RawTerminal
 from robot_rig.nodes.teleop_screen import Explained, Hands, codes_of, line
 from robot_rig.ros.arm_report import ArmReport, read_report
@@ -85,7 +87,8 @@ class TeleopOptions:
 
 
 class TeleopNode:
-    """Threads: one reads keys, one sends actions, one shows, one carries each order out, and one reads a device.
+    """Threads: one reads keys, one sends actions, one shows, one carries orders out (and one each STOP and HOLD), one
+    writes corners down, and one reads a device.
 
     `loop` makes actions of what moves the arm. `lock` is its lock.
     """
@@ -94,6 +97,8 @@ class TeleopNode:
         self._node, self._terminal, self._loop = node, terminal, loop
         self._control = config.control
         self._corners = Corners(config, box)
+        self._orders = PersonOrders(self._order)
+        self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="corners")
         self._publisher = advertise(TELEOP)
         self._report: Mailbox[ArmReport] = Mailbox()
         self.lock = threading.Lock()
@@ -150,11 +155,15 @@ class TeleopNode:
 
     def _obey(self, stroke: Stroke) -> None:
         if stroke in ORDERS:
-            threading.Thread(target=self._order, args=[stroke], daemon=True, name=stroke.value).start()
+            self._orders.give(stroke)
         elif stroke is Stroke.CORNER:
             report = self._fresh_report()
             tool = None if report is None else report.tool
-            self._terminal.say("no corner: the arm does not report" if tool is None else self._corners.mark(tool))
+            # A disk may take its time, and the next key may be STOP.
+            self._writing.submit(self._mark, tool)
+
+    def _mark(self, tool: Floats | None) -> None:
+        self._terminal.say("no corner: the arm does not report" if tool is None else self._corners.mark(tool))
 
     def _order(self, stroke: Stroke) -> None:
         if stroke is Stroke.HAND_BACK and not self._silent_soon():
@@ -225,9 +234,14 @@ class TeleopNode:
         return self._newest_report() if self._report.age() <= STALE_S else None
 
     def _misunderstood(self) -> str:
-        """How the arm process takes an action, where that is not how a person gives it here; else empty."""
+        """Why no action is sent: who takes it may take it for another motion; empty where it is understood."""
         report = self._newest_report()
-        return "" if report is None or report.meaning in ("", self._control.meaning) else report.meaning
+        if report is None:
+            return "no arm process"
+        if report.meaning == self._control.meaning:
+            return ""
+        taken = f"takes it as {report.meaning}" if report.meaning else "does not say how it takes it"
+        return f"NOT SENT: the arm {taken}, this as {self._control.meaning}: use one config"
 
     def _show(self) -> None:
         explained, advised = Explained(), ""
@@ -247,9 +261,9 @@ class TeleopNode:
         return Hands(self._loop.speed * scale, self._loop.moving(now), self._log.logging)
 
     def _line(self, report: ArmReport | None, hands: Hands) -> str:
-        if meaning := self._misunderstood():
-            return f"NOT SENT: the arm takes it as {meaning}, this as {self._control.meaning}: use one config"
-        return "no arm process" if report is None else line(report, hands, self._control.axes)
+        if report is None:
+            return "no arm process"
+        return self._misunderstood() or line(report, hands, self._control.axes)
 
 
 def wire(options: TeleopOptions, node: Node) -> None:

@@ -52,6 +52,32 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise unwritable(path, error) from error
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Make `path` hold `data`, durably, all of it or nothing.
+
+    Raises UserError when `path` exists, also when another process has made it meanwhile, and when the disk is full or
+    cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        put(fresh, data)
+        # Unlike a renaming, this never replaces anything.
+        os.link(fresh, path)
+        fresh.unlink()
+        sync(path.parent)
+    except FileExistsError as error:
+        raise _taken(path) from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _taken(path: Path) -> UserError:
+    return UserError(f"{path} exists already", next_step="nothing is overwritten: move it, or choose another --out")
+
+
 @contextlib.contextmanager
 def appearing(path: Path) -> Iterator[Path]:
     """A name beside `path` for a new file or folder, which takes the name `path` once it is whole and on disk.
@@ -60,7 +86,7 @@ def appearing(path: Path) -> Iterator[Path]:
     whatever ends the work early, nothing of it stays.
     """
     if path.exists() or path.is_symlink():
-        raise UserError(f"{path} exists already", next_step="nothing is overwritten: move it, or choose another --out")
+        raise _taken(path)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

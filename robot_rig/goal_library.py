@@ -17,11 +17,11 @@ from pathlib import Path
 
 from robot_rig.config import CameraConfig, Config
 from robot_rig.datatypes import IMAGE_SIZE, Bytes, Frame, Goal
-from robot_rig.disk import unwritable, write_atomically
+from robot_rig.disk import unwritable, write_new
 from robot_rig.errors import UserError
 from robot_rig.stranger_files import read_regular
 from robot_rig.strict_yaml import Entry, strict_document
-from robot_rig.vision import decode_picture, load_goal_picture, save_picture
+from robot_rig.vision import decode_picture, load_goal_picture, png_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 FORMAT = 1
@@ -41,6 +41,12 @@ PICTURE_LIMIT = 256 * 1024
 """Bytes of a goal's picture: 21 kB of pixels, and what a painting program adds."""
 
 KEYS = {"format": int, "calibration": str, "taken": str, "camera": str, "frame": int, "config": str, "sha256": str}
+TAKEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
+DIGEST = re.compile(r"[0-9a-f]{1,64}")
+LOOKS = {"calibration": DIGEST, "taken": TAKEN, "config": DIGEST, "sha256": DIGEST}
+"""How the texts of a note look. It may come from a stranger, and is shown in a terminal."""
+
+MOST_KEY = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class GoalLibrary:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.folder, error) from error
-        save_picture(picture, rgb)
+        png = png_of(rgb)
         said = {
             "format": FORMAT,
             "calibration": self.calibration,
@@ -146,11 +152,12 @@ class GoalLibrary:
             "camera": camera,
             "frame": number,
             "config": self._config.hash(),
-            "sha256": hashlib.sha256(picture.read_bytes()).hexdigest(),
+            "sha256": hashlib.sha256(png).hexdigest(),
         }
         # The note last: a goal is one that has a note. JSON is YAML, and quotes every text.
         lines = [f"{key}: {json.dumps(value)}" for key, value in said.items()]
-        write_atomically(note, ("\n".join(lines) + "\n").encode())
+        write_new(picture, png)
+        write_new(note, ("\n".join(lines) + "\n").encode())
         return self.load(name)
 
     def load(self, name: str) -> StoredGoal:
@@ -222,7 +229,9 @@ def _read_note(path: Path) -> dict[str, int | str]:
     entry = strict_document(path, read_regular(path, "note of a goal", NOTE_LIMIT))
     found = entry.value if isinstance(entry.value, dict) else {}
     said = {key: child.value for key, child in found.items() if isinstance(child, Entry)}
-    wrong = [key for key, kind in KEYS.items() if type(said.get(key)) is not kind] + sorted(said.keys() - KEYS.keys())
+    wrong = [key for key, kind in KEYS.items() if type(said.get(key)) is not kind]
+    wrong += [key for key, looks in LOOKS.items() if key not in wrong and not looks.fullmatch(str(said[key]))]
+    wrong += [ascii(key[:MOST_KEY]) for key in sorted(said.keys() - KEYS.keys())]
     if wrong:
         raise UserError(f"{path} is no note of a goal: see {', '.join(wrong)}", next_step=CAPTURE_AGAIN)
     if said["format"] != FORMAT:

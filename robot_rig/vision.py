@@ -16,6 +16,7 @@ import numpy as np
 from robot_rig.compiled import BYTES_READ_2, BYTES_WRITE_2, NATURAL, compiled
 from robot_rig.config import CameraConfig
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Frame, RawFrame
+from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
 from robot_rig.picture_files import MAX_SIDE_PX, checked, read_checked, read_photo
@@ -158,14 +159,18 @@ def cut_out(photo: Bytes, window: Window) -> Bytes:
 
 
 def preview(photo: Bytes, window: Window, height_px: int) -> Bytes:
-    """`photo` uint8 (H, W, 3) shrunk to `height_px`, `window` drawn in it, and beside it what is cut out, as high."""
+    """`photo` uint8 (H, W, 3) shrunk to `height_px`, `window` drawn in it, and beside it what is cut out, as high.
+
+    Raises UserError as `cut_out`, before anything is drawn: OpenCV takes no coordinate of more than 31 bits.
+    """
+    picture = cut_out(photo, window)
     scale = height_px / photo.shape[0]
     small = cv2.resize(np.ascontiguousarray(photo), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     corners = [
         (round(scale * (window.left + side)), round(scale * (window.top + side))) for side in (0, window.side - 1)
     ]
     cv2.rectangle(small, corners[0], corners[1], WINDOW_RGB, 2)
-    cut = cv2.resize(cut_out(photo, window), small.shape[:1] * 2, interpolation=cv2.INTER_NEAREST)
+    cut = cv2.resize(picture, small.shape[:1] * 2, interpolation=cv2.INTER_NEAREST)
     return np.concatenate([_uint8(small), _uint8(cut)], axis=1)
 
 
@@ -200,18 +205,13 @@ def unpack_picture(name: str, encoding: str, size: tuple[int, int], row_bytes: i
     return rgb if encoding == "rgb8" else _uint8(cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB))
 
 
-def save_picture(path: str | os.PathLike[str], rgb: Bytes) -> None:
-    """Write `rgb` uint8 (H, W, 3) as a PNG file, whole or not at all. Raises UserError when the disk refuses."""
+def png_of(rgb: Bytes) -> bytes:
+    """`rgb` uint8 (H, W, 3) as the bytes of a PNG file. Raises ValueError for anything else."""
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"a picture is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}")
-    target = Path(path)
-    _, png = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-    part = target.with_name(f".{target.name}.part")
-    try:
-        part.write_bytes(png.tobytes())
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot write {target}: {error.strerror}", next_step="free some space or choose another folder"
-        ) from error
+    return bytes(cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1])
+
+
+def save_picture(path: str | os.PathLike[str], rgb: Bytes) -> None:
+    """Write `rgb` uint8 (H, W, 3) as a PNG file, durably, whole or not at all. UserError when the disk refuses."""
+    write_atomically(Path(path), png_of(rgb))

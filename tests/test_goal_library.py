@@ -49,6 +49,17 @@ def test_a_name_is_taken_once(library: GoalLibrary) -> None:
     assert (library.load("cup").picture == frame().rgb).all()
 
 
+def test_of_two_who_take_a_name_at_once_one_has_it_and_the_other_is_told(
+    library: GoalLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Both have seen that it was free; the other was quicker.
+    monkeypatch.setattr(library, "require_free", lambda _: taken(GoalLibrary(library.folder, CONFIG)))
+    with pytest.raises(UserError, match="exists already"):
+        library.capture("cup", frame(1), NOON, "x")
+    assert (library.load("cup").picture == frame().rgb).all()
+    assert sorted(path.name for path in library.folder.iterdir()) == ["cup.png", "cup.yaml"]
+
+
 @pytest.mark.parametrize("name", ["", "../cup", "a/b", ".hidden", "a b", "x" * 61, "cup.png", "-x"])
 def test_what_is_no_name_touches_nothing(library: GoalLibrary, name: str) -> None:
     for act in (lambda: library.capture(name, frame(), NOON, "x"), lambda: library.load(name)):

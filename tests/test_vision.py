@@ -114,6 +114,22 @@ def test_saved_picture_comes_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["goal.png"]
 
 
+def test_a_saved_picture_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, done = tmp_path / "goal.png", []
+    fsync = os.fsync
+
+    def note(handle: int) -> None:
+        done.append((os.readlink(f"/proc/self/fd/{handle}"), path.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    save_picture(path, np.zeros(IMAGE_SHAPE, np.uint8))
+    (fresh, named_then), (folder, named_after) = done
+    assert Path(fresh).parent == tmp_path
+    assert not named_then
+    assert (folder, named_after) == (str(tmp_path), True)
+
+
 def test_unwritable_place_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot write"):
         save_picture(tmp_path / "none" / "goal.png", np.zeros(IMAGE_SHAPE, np.uint8))

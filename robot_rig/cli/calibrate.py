@@ -173,7 +173,8 @@ def crop(
     rgb = read_picture(picture, config.camera)
     if not can_be_compared(rgb):
         raise UserError(
-            f"{picture} shows too little for a later picture to be compared with it, and no camera would start",
+            f"{picture} shows too little, or the same over and over, for a later picture to be compared with it, and "
+            "no camera would start",
             next_step="take it in light, of the table with what always stands there",
         )
     size = (config.camera.width_px, config.camera.height_px)

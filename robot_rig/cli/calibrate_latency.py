@@ -5,8 +5,9 @@ Called by `calibrate_commands`.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from robot_rig.cli.progress import stage_bar
 from robot_rig.config import CameraConfig, Config
 from robot_rig.config_files import load_config
 from robot_rig.data.bag import open_bag
-from robot_rig.datatypes import Bytes
+from robot_rig.datatypes import IMAGE_SIZE, Bytes
 from robot_rig.disk import appearing, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
+from robot_rig.picture_files import MAX_SIDE_PX
 from robot_rig.vision import decode_picture, unpack_picture
 
 
@@ -37,8 +39,10 @@ def latency(path: Path, serial: str, topic: str, config: Config, results: Result
     with open_bag(path) as bag:
         found = read_recording(bag, topic)
         pictures = recorded_pictures(bag, topic, lambda name, message: _unpacked(name, message, config.camera))
+        first = next(pictures)
+        size = _useful_size(first)
         with stage_bar(console, "looking at the pictures", len(found.stamped_at)) as advance:
-            motion = picture_motion(_counted(pictures, advance))
+            motion = picture_motion(_counted(itertools.chain([first], pictures), size, advance))
     tool = np.array([arm.pose(position).tool for position in found.position])
     seen = camera_latency(found.state_at, tool, found.arrived_at, found.stamped_at, motion)
     trail = identify_trail(found.sent_at, found.sent, found.state_at, found.position)
@@ -60,8 +64,8 @@ def latency(path: Path, serial: str, topic: str, config: Config, results: Result
     record = LatencyRecord(
         taken=now(),
         serial=serial,
-        width_px=config.camera.width_px,
-        height_px=config.camera.height_px,
+        width_px=size[0],
+        height_px=size[1],
         camera_s=seen.camera_s,
         camera_low_s=seen.low_s,
         camera_high_s=seen.high_s,
@@ -74,8 +78,21 @@ def latency(path: Path, serial: str, topic: str, config: Config, results: Result
     return keep(results, record, console)
 
 
-def _counted(pictures: Iterator[Bytes], advance: Any) -> Iterator[Bytes]:
+def _useful_size(rgb: Bytes) -> tuple[int, int]:
+    """(W, H) px of `rgb`. Raises UserError for one that no camera of a rig has."""
+    height, width = rgb.shape[:2]
+    if not IMAGE_SIZE <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
+        raise UserError(
+            f"the pictures are {width}x{height} px, and {IMAGE_SIZE} to {MAX_SIDE_PX} are of use",
+            next_step="name the topic of the camera's own pictures with --picture",
+        )
+    return width, height
+
+
+def _counted(pictures: Iterable[Bytes], size: tuple[int, int], advance: Any) -> Iterator[Bytes]:
     for done, picture in enumerate(pictures, 1):
+        if picture.shape[1::-1] != size:
+            raise UserError(f"picture {done - 1} is of another size than the first", next_step="record one camera only")
         yield picture
         advance(done, "")
 

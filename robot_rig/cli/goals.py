@@ -85,7 +85,7 @@ def table(library: GoalLibrary, console: Console) -> int:
     for name in names:
         try:
             kept = library.load(name)
-            shown.add_row(name, kept.note.taken, escape(str(kept.path)), _sets_of(sets, name), "[green]ok[/]")
+            shown.add_row(name, *map(escape, (kept.note.taken, str(kept.path), _sets_of(sets, name))), "[green]ok[/]")
         except UserError as error:
             shown.add_row(name, "", "", "", f"[red]{escape(error.problem)}[/]")
     console.print(shown, highlight=False)
@@ -110,7 +110,7 @@ def show(library: GoalLibrary, names: Sequence[str], run: Path | None, console: 
     drawn = sheet([kept.picture for kept in goals], SHEET_COLUMNS)
     path = save_sheet(library.folder, goals[0].name if len(goals) == 1 else "all", drawn)
     for number, kept in enumerate(goals, start=1):
-        console.print(f"{number}. {kept.name}, {kept.note.taken}", highlight=False)
+        console.print(f"{number}. {kept.name}, {kept.note.taken}", highlight=False, markup=False)
     console.print(f"{path}", highlight=False, markup=False, soft_wrap=True)
     return 0
 

@@ -95,8 +95,12 @@ def standing(report: ArmReport | None) -> list[str]:
 
 
 def mark_box(config: Config, path: Path, console: Console, lines: Iterable[str]) -> int:
-    """Mark a corner at each empty one of `lines` until one says q; returns 1 when no box came of it."""
+    """Mark a corner at each empty one of `lines` until one says q; returns 1 when no box came of it.
+
+    Raises UserError at once where `path` exists already.
+    """
     corners, stamps = Corners(config, path), HostStamps()
+    corners.refuse_taken()
     console.print("Bring the tool to a corner, by `rig teleop` or by its cuff. Enter marks it, q ends.")
     with visit(NODE):
         for line in lines:

@@ -27,6 +27,7 @@ class HumanActions:
     def __init__(self, axes: tuple[str, ...]) -> None:
         self._axes = axes
         self._goodbyes = 0
+        self._silent = True
         self._seq = -1
         self._speed = 1
 
@@ -37,8 +38,8 @@ class HumanActions:
 
     @property
     def silent(self) -> bool:
-        """Whether the goodbyes are out."""
-        return self._goodbyes == 0
+        """Whether the goodbyes are out: true once `at` is asked again, by when who asks has sent what it got before."""
+        return self._silent
 
     def faster(self, steps: int) -> None:
         """Change the speed by so many `steps`, between the slowest and the fastest."""
@@ -55,7 +56,9 @@ class HumanActions:
             self._goodbyes -= 1
             value = np.zeros(len(self._axes), np.float32)
         else:
+            self._silent = True
             return None
+        self._silent = False
         # Counting from the clock, a teleop that is started again is not taken for an echo of the one before.
         self._seq = max(self._seq + 1, int(now * NUMBERS_HZ))
         # A person looks with their own eyes: the picture is of now.

@@ -13,6 +13,9 @@ LONGEST = 8
 """Bytes of the longest sequence that a terminal sends for one key."""
 
 
+STOP_KEY = b"x"
+
+
 class Stroke(str, enum.Enum):
     """A key's meaning: a direction in base, a change of speed, or an order."""
 
@@ -56,7 +59,7 @@ KEYS: dict[bytes, Stroke] = {
     b"-": Stroke.SLOWER,
     b" ": Stroke.REST,
     b"e": Stroke.ENABLE,
-    b"x": Stroke.STOP,
+    STOP_KEY: Stroke.STOP,
     b"h": Stroke.HOLD,
     b"o": Stroke.HOME,
     b"p": Stroke.HAND_BACK,
@@ -74,9 +77,12 @@ class KeyReader:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The keys that `data` completes."""
+        """The keys that `data` completes; no data, as of a read in vain, completes a sequence that goes no further."""
+        if not data:
+            keys, self._rest = [self._rest] if self._rest else [], b""
+            return keys
         self._rest += data
-        keys: list[bytes] = []
+        keys = []
         while self._rest and not self._unfinished():
             length = self._length()
             key, self._rest = self._rest[:length], self._rest[length:]
@@ -106,11 +112,14 @@ class KeyReader:
 
 
 class StrokeReader:
-    """Turns bytes, cut anywhere, into strokes. A key without a meaning is REST: whatever is hit by mistake stops."""
+    """Turns bytes, cut anywhere, into strokes. A key without a meaning is REST: whatever is hit by mistake stops.
+
+    Escape and `[` before it do not swallow an x: what ends with the key of STOP and means nothing else is STOP.
+    """
 
     def __init__(self) -> None:
         self._keys = KeyReader()
 
     def feed(self, data: bytes) -> list[Stroke]:
         """The strokes that `data` completes."""
-        return [KEYS.get(key, Stroke.REST) for key in self._keys.feed(data)]
+        return [KEYS.get(key, Stroke.STOP if key.endswith(STOP_KEY) else Stroke.REST) for key in self._keys.feed(data)]

@@ -122,6 +122,33 @@ def test_a_hand_in_the_picture_is_no_motion(results: Results) -> None:
     assert check_camera(results, SERIAL, other, CONFIG.camera).shift.pixels < 0.3
 
 
+def hole_table(pixels: float, pitch: int, things: int) -> Bytes:
+    """A table with a hole every `pitch` px and `things` on it, before a camera that was pushed by `pixels`."""
+    table = np.full((700, 900, 3), 150, np.uint8)
+    for v in range(0, 700, pitch):
+        for u in range(0, 900, pitch):
+            cv2.circle(table, (u, v), 4, (35, 35, 35), -1, cv2.LINE_AA)
+    random = np.random.default_rng(0)
+    for _ in range(things):
+        u, v, width, height = (int(random.integers(*span)) for span in ((120, 760), (100, 580), (30, 80), (30, 80)))
+        thing = random.integers(0, 255, (6, 6, 3), dtype=np.uint8)
+        table[v : v + height, u : u + width] = cv2.resize(thing, (width, height), interpolation=cv2.INTER_CUBIC)
+    seen = cv2.warpAffine(table, np.array([[1, 0, -100 - pixels], [0, 1, -100.0]]), (640, 480), flags=cv2.INTER_CUBIC)
+    return spoilt(np.asarray(seen, np.uint8), np.random.default_rng(int(10 * pixels)), 2.0, 0.0)
+
+
+@pytest.mark.parametrize(("pitch", "things"), [(12, 0), (12, 10), (24, 4), (24, 20), (32, 0), (32, 10)])
+def test_a_move_by_the_pitch_of_a_pattern_is_never_taken_for_none(pitch: int, things: int) -> None:
+    reference = hole_table(0.0, pitch, things)
+    shift = picture_shift(reference, hole_table(pitch, pitch, things))
+    assert shift is None or shift.pixels == pytest.approx(pitch, abs=0.3)
+    still = picture_shift(reference, hole_table(0.0, pitch, things))
+    assert still is None or still.pixels < 0.3
+    # With enough on it that is not regular it is told how far; with nothing but holes it is no reference.
+    assert (still is not None) or things < 20
+    assert things > 0 or not can_be_compared(reference)
+
+
 ELSEWHERE = {"dark": np.zeros_like(SCENE), "white": np.full_like(SCENE, 255), "other": textured(5)}
 
 

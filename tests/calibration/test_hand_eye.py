@@ -154,7 +154,6 @@ def test_too_few_views_and_too_little_turning_are_refused(views: Views, clean: l
         solve_hand_eye(clean[:5], LENS)
     # Turned about the tool's own axis only.
     first = ARM.hand(views.poses[0])
-    camera_from_board = inverse(views.truth) @ first @ HAND_FROM_BOARD
     points = np.array([[x, y, 0.0] for y in range(4) for x in range(6)], np.float64) * BOARD.square_m
     rolled = []
     for number, angle in enumerate(np.radians([-30, -20, -10, 0, 10, 20, 30])):
@@ -162,7 +161,6 @@ def test_too_few_views_and_too_little_turning_are_refused(views: Views, clean: l
         pose = inverse(views.truth) @ hand @ HAND_FROM_BOARD
         seen = replace(clean[0].sighting, ids=np.arange(24), points=points, pixels=LENS.project(points, pose))
         rolled.append(HandView(f"view-{number}", hand, seen))
-    assert camera_from_board.shape == (4, 4)
     with pytest.raises(UserError, match="about a second axis"):
         solve_hand_eye(rolled, LENS)
 

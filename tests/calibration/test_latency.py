@@ -95,6 +95,20 @@ def test_the_age_is_found_from_signals_with_noise(age: float) -> None:
     assert found.camera_s == pytest.approx(age, abs=WITHIN_S)
 
 
+@pytest.mark.parametrize("late", [-0.5, -0.3, 0.55, 0.6, 0.65])
+def test_a_delay_beyond_those_that_are_sought_is_refused(late: float) -> None:
+    at, tool, exposed, motion = signals(0.0)
+    with pytest.raises(UserError, match=r"or 0\.5 s after|do not show the same motion"):
+        camera_latency(at, tool, exposed + late, exposed + late, motion)
+
+
+@pytest.mark.parametrize("age", [-3600.0, -0.2, -0.03, 1.1, 3600.0])
+def test_pictures_that_arrive_before_their_exposure_or_long_after_are_refused(age: float) -> None:
+    at, tool, exposed, motion = signals(0.0)
+    with pytest.raises(UserError, match="0 to 1 s can be"):
+        camera_latency(at, tool, exposed + age, exposed, motion)
+
+
 def test_a_regular_swing_is_refused_because_it_repeats_itself() -> None:
     at, tool, exposed, motion = signals(0.1, speed=lambda time: np.sin(2 * np.pi * 2.0 * time))
     with pytest.raises(UserError, match=r"two delays nearly as well.*regular swing"):

@@ -77,6 +77,16 @@ def test_an_arm_that_does_not_follow_is_refused() -> None:
         identify_trail(at, sent, at, elsewhere)
 
 
+@pytest.mark.parametrize("late", [-0.1, 0.32, 0.4])
+def test_a_trail_beyond_those_that_are_sought_is_refused(late: float) -> None:
+    at = np.arange(0.0, 12.0, TICK_S)
+    sent, position = np.zeros((2, len(at), JOINTS))
+    sent[:, 0] = [wiggle(time) for time in at.tolist()]
+    position[:, 0] = np.interp(at - late, at, np.cumsum(TICK_S * sent[:, 0]))
+    with pytest.raises(UserError, match=r"j0 trails its path by more than 0\.3 s"):
+        identify_trail(at, sent, at, position)
+
+
 def test_what_the_simulator_cannot_do_is_its_nearest() -> None:
     assert simulated_lag(-0.01) == 0.0
     assert simulated_lag(0.3) == 0.1

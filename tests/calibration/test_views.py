@@ -31,6 +31,12 @@ def test_numbers_go_on_behind_what_is_there(tmp_path: Path) -> None:
     keep_view(tmp_path, PICTURE, None)
     (tmp_path / "view-007.png").write_bytes((tmp_path / "view-000.png").read_bytes())
     assert keep_view(tmp_path, PICTURE, None).name == "view-008.png"
+    # A note of which the picture was thrown away, or never came, is no other picture's.
+    keep_view(tmp_path, PICTURE, JOINTS).unlink()
+    kept = keep_view(tmp_path, PICTURE, None)
+    assert kept.name == "view-010.png"
+    with pytest.raises(UserError, match=r"view-010\.yaml"):
+        read_joints(kept)
 
 
 @pytest.mark.parametrize(

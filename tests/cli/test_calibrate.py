@@ -113,9 +113,17 @@ def test_from_pictures_to_settings(drawn: Path, tmp_path: Path, capsys: Capture)
     assert rig("check", drawn / "home.png", *camera) == 0
     assert "shifted by 0.0 px" in capsys.readouterr().out
 
-    assert rig("workspace", drawn / "home.png", *camera) in (0, 1)
-    assert "in the policy's window" in capsys.readouterr().out
+    code = rig("workspace", drawn / "home.png", *camera)
+    said = capsys.readouterr().out
+    assert code == (1 if "window that shows all of it" in said or "no window" in said else 0)
+    assert re.search(r"(9\d|100)% in the policy's window", said)
     assert (tmp_path / "workspace.png").is_file()
+    # In the upper left corner of the picture there is nothing of the box.
+    corner = [word for key in ("px=84", "left_px=0", "top_px=0") for word in ("--set", f"camera.crop_{key}")]
+    assert rig("workspace", drawn / "home.png", *camera, *corner, "--out", tmp_path / "corner.png") == 1
+    said = capsys.readouterr().out
+    assert ", 0% in the policy's window" in said
+    assert "the least window that shows all of it" in said
 
     assert rig("settings", *camera) == 0
     config = load_config([tmp_path / "camera.yaml"], [])
@@ -255,6 +263,7 @@ def test_latency_of_camera_and_arm_come_out_of_a_bag(tmp_path: Path, capsys: Cap
     assert "pictures are 1" in capsys.readouterr().out
     found = Results(tmp_path / "calibrations").newest(SERIAL, LatencyRecord)
     assert found is not None
+    assert found.size == (320, 240), "of the pictures in the bag, whatever the settings say"
     assert found.camera_s == pytest.approx(AGE_S, abs=0.005)
     assert found.stamp_error_s == pytest.approx(0.0, abs=0.005)
     assert rig("settings", "--serial", SERIAL) == 0

@@ -74,6 +74,34 @@ def test_a_photo_becomes_a_goal_by_numbers(tmp_path: Path, capsys: Capture) -> N
     assert "exists already" in refused(capsys, [*words, *window, "--preview", str(shown)])
 
 
+@pytest.mark.parametrize("edge", ["--left=99999999999", "--top=-99999999999", "--side=99999999999", "--left=-1"])
+def test_a_window_of_any_numbers_is_drawn_or_refused(tmp_path: Path, capsys: Capture, edge: str) -> None:
+    shown = tmp_path / "preview.png"
+    words = ["goals", "import", str(photo(tmp_path / "p.png")), "red", "--goals", str(tmp_path / "goals"), edge]
+    assert "window of" in refused(capsys, [*words, "--preview", str(shown)])
+    assert "window of" in refused(capsys, words)
+    assert not shown.exists()
+
+
+HOSTILE = ['"[/oops]"', '"\\e]0;owned\\a\\e[2J hello"', '"2026-01-02T12:00:00Z\\e[2J"', "2026-01-02", '""']
+
+
+@pytest.mark.parametrize("taken", HOSTILE)
+@pytest.mark.parametrize("key", ["taken", "calibration", "config", "sha256", '"\\e[2J"'])
+def test_a_note_of_a_stranger_says_nothing_to_the_terminal(
+    tmp_path: Path, capsys: Capture, key: str, taken: str
+) -> None:
+    goals(tmp_path, noise(0))
+    note = tmp_path / "a.yaml"
+    lines = [line for line in note.read_text().splitlines() if not line.startswith(f"{key}:")]
+    note.write_text("\n".join([*lines, f"{key}: {taken}", ""]))
+    assert main(["goals", "list", "--goals", str(tmp_path)]) == 0
+    said = capsys.readouterr().out + refused(capsys, ["goals", "show", "a", "--goals", str(tmp_path)])
+    assert "is no note of a goal: see" in said
+    assert "\x1b" not in said
+    assert "oops" not in said
+
+
 def test_without_numbers_the_window_is_the_largest_in_the_middle(tmp_path: Path, capsys: Capture) -> None:
     words = ["goals", "import", str(photo(tmp_path / "p.png")), "red", "--goals", str(tmp_path)]
     assert main(words) == 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from drivers.camera_pipe import HEAD, SHOT, Facts, Failure, Message, Reader, Shot, Word, Writer
+from drivers.camera_pipe import FACTS, FAILURE, HEAD, SHOT, WORD, Facts, Failure, Message, Reader, Shot, Word, Writer
 
 MESSAGES: list[Message] = [
     Facts("a camera", "123", {"usb": "3.2"}, 612.5, {"exposure": 156.0}, "/sys/somewhere"),
@@ -81,6 +81,21 @@ def test_nonsense_is_refused(pipe: tuple[int, int], data: bytes) -> None:
     os.write(outward, data)
     with pytest.raises(ValueError, match=r"sent|px in"):
         list(Reader(inward).messages())
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [(SHOT, b"abcd"), (FAILURE, b"{}"), (FACTS, b"null"), (FACTS, b"{"), (WORD, b'{"words": 1}')]
+)
+def test_a_message_of_its_kind_that_is_none_is_refused_and_the_next_one_is_read(
+    pipe: tuple[int, int], kind: bytes, body: bytes
+) -> None:
+    inward, outward = pipe
+    os.write(outward, HEAD.pack(kind, len(body)) + body)
+    Writer(outward).send(MESSAGES[2])
+    reader = Reader(inward)
+    with pytest.raises(ValueError, match=r"."):
+        list(reader.messages())
+    assert list(reader.messages()) == [MESSAGES[2]]
 
 
 def test_a_picture_from_the_pipe_is_read_only(pipe: tuple[int, int]) -> None:

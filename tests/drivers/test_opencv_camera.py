@@ -16,7 +16,7 @@ from drivers import video_devices
 from drivers.camera_device import DeviceAway, Source
 from drivers.camera_ladder import Patience
 from drivers.held_camera import HeldCamera
-from drivers.opencv_camera import OpenCvDevice
+from drivers.opencv_camera import FIRST_PICTURES, CaptureClock, OpenCvDevice
 from robot_rig.config import CameraConfig
 from robot_rig.errors import UserError
 from tests.contracts.camera_contract import CameraBench, CameraContract
@@ -139,6 +139,28 @@ def test_a_restart_goes_on_in_the_same_process(film: Path) -> None:
     device.reset()
     assert device.wait(0.1) is not None
     device.stop()
+
+
+NOW = 5000.0
+
+
+@pytest.mark.parametrize("first", [0.0, 0.05, 0.99])
+def test_a_camera_whose_stamps_were_sane_at_first_bears_old_ones_as_they_are(first: float) -> None:
+    clock = CaptureClock()
+    assert clock.stamp(NOW - first, NOW) == NOW - first
+    for age in (0.05, 1.01, 3.0, 60.0):
+        assert clock.stamp(NOW - age, NOW) == NOW - age
+
+
+@pytest.mark.parametrize("captured", [0.0, 1.7e9, NOW - 300, NOW + 0.01])
+def test_stamps_of_another_clock_are_left_for_those_of_the_arrival_and_it_is_told(captured: float) -> None:
+    clock = CaptureClock()
+    for _ in range(FIRST_PICTURES - 1):
+        assert clock.stamp(captured, NOW) is None
+        assert clock.told == ""
+    assert clock.stamp(captured, NOW) == NOW
+    assert "of the arrival" in clock.told
+    assert clock.stamp(NOW - 0.01, NOW + 1) == NOW + 1, "decided once"
 
 
 @pytest.fixture

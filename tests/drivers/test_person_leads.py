@@ -5,6 +5,7 @@ The guard process is the real one over an arm that does as it is told; device an
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from robot_rig.clock import ManualClock
 from robot_rig.datatypes import Mode, Outcome, Source
 from robot_rig.errors import UserError
 from robot_rig.loops.hand_loop import RATE_HZ, HandLoop, HandReport, Speech
+from robot_rig.loops.human_actions import GOODBYES
 from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.safety.modes import HELD_LIMIT_S
@@ -157,17 +159,35 @@ def test_a_key_hands_the_arm_back_through_rest(table: Table) -> None:
     assert table.process.mode is Mode.ACTIVE
 
 
-def test_the_last_words_of_who_handed_back_do_not_take_the_arm_again(table: Table) -> None:
+@pytest.mark.parametrize("late", [0.0, PERIOD, 0.1])
+def test_the_last_words_of_who_handed_back_do_not_take_the_arm_again(table: Table, late: float) -> None:
     table.push()
     table.live(0.5)
-    # A client that is not as polite as ours: it hands back while its last action is still fresh.
-    table.process.hand_back()
+    # A client that is not as polite as ours: it hands back while its goodbyes are on their way.
     table.reading = False
     table.loop.lose()
-    while not table.loop.silent:
-        table.loop.tick(table.clock.now())
+    words = [table.loop.tick(table.clock.now()) for _ in range(GOODBYES)]
+    table.process.hand_back()
+    table.next_send = math.inf
+    handed = len(table.reports)
+    table.live(late)
+    for word in words:
+        assert word is not None
+        assert table.choice.offer(word, PEOPLE)
     table.live(1.0)
     assert table.sources[-1] is Source.POLICY
+    # None of them, not even for a tick: the policy's turn comes as if they were not.
+    change_of(table, Source.POLICY, handed)
+    begun = next(i for i in range(handed, len(table.sources)) if table.sources[i] is Source.POLICY)
+    assert set(table.sources[begun:]) == {Source.POLICY}
+
+
+def test_who_moves_after_handing_back_takes_the_arm_again(table: Table) -> None:
+    table.push()
+    table.live(0.5)
+    table.process.hand_back()
+    table.live(0.2)
+    assert table.sources[-1] is Source.HUMAN, "the dead-man was held throughout"
 
 
 def test_who_enables_from_the_teleop_leads_until_the_arm_is_handed_over() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivers.picture_watch import MOVED_RAD, NOT_MOVED_RAD, SAME_PICTURES, STALE_S, PictureWatch
+from drivers.picture_watch import BUFFERS, MOVED_RAD, NOT_MOVED_RAD, SAME_PICTURES, STALE_S, PictureWatch
 from robot_rig.datatypes import Bytes, RawFrame
 
 PERIOD_S = 1 / 30
@@ -84,6 +84,24 @@ def test_a_sensor_that_repeats_itself_is_frozen_though_the_arm_rests() -> None:
     ]
     assert told[0] - began <= DETECTED_S - PERIOD_S
     assert len(told) == 10 - SAME_PICTURES + 1
+
+
+@pytest.mark.parametrize("buffers", range(2, BUFFERS + 1))
+def test_a_driver_that_shows_its_old_buffers_in_turn_is_frozen(buffers: int) -> None:
+    pictures = [noisy(number) for number in range(5)] + [noisy(5 + number % buffers) for number in range(20)]
+    watch = PictureWatch(NOT_MOVED_RAD)
+    codes = [watch.judge(RawFrame(n, n * PERIOD_S, picture), n * PERIOD_S) for n, picture in enumerate(pictures)]
+    good = 5 + buffers + SAME_PICTURES - 2
+    assert codes == [""] * good + ["image_frozen"] * (len(pictures) - good)
+    assert (good - 4) * PERIOD_S <= DETECTED_S + BUFFERS * PERIOD_S
+
+
+def test_a_picture_that_comes_back_now_and_then_is_not_frozen() -> None:
+    watch = PictureWatch(NOT_MOVED_RAD)
+    for number in range(60):
+        # One new picture in five, and one of before.
+        picture = noisy(number if number % 5 else max(0, number - 1))
+        assert watch.judge(RawFrame(number, number * PERIOD_S, picture), number * PERIOD_S) == ""
 
 
 def test_a_picture_is_stale_from_the_age_on_at_which_nobody_may_act_on_it() -> None:

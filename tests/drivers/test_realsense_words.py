@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drivers import realsense_exposure
 from drivers.camera_device import DeviceAway
 from drivers.realsense import chosen, refuse_slow_bus, started
-from drivers.realsense_exposure import STEADY_FRAMES, Exposure, exposed_before_ms, settled
+from drivers.realsense_exposure import STEADY_FRAMES, Exposure, exposed_before_ms, settled, stamped
 from robot_rig.errors import UserError
 from sim.faults.library_film import Taken, colour_profile, record, software_frame
 from tests.drivers import recordings
@@ -117,6 +118,49 @@ def test_what_the_camera_has_chosen_is_locked_once_it_is_steady() -> None:
         "auto_exposure_priority": 0.0,
     }
     assert 4 + STEADY_FRAMES - 2 <= len(seen) <= 4 + STEADY_FRAMES
+    sensor.close()
+
+
+@pytest.mark.parametrize(("level", "word"), [(3.0, "dark"), (24.0, "dark"), (231.0, "bright"), (255.0, "bright")])
+def test_nothing_is_locked_by_a_covered_or_burnt_out_picture(
+    level: float, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(realsense_exposure, "SETTLE_S", 0.2)
+    sensor = Sensor()
+    with pytest.raises(UserError, match=f"too {word} to find the exposure by"):
+        Exposure(rs, sensor.device, {}).settle(lambda: (sensor.frame(actual_exposure=156), level))
+    assert sensor.value("enable_auto_exposure") == 1.0
+    assert sensor.value("exposure") != 156.0
+    sensor.close()
+
+
+def test_a_lens_that_is_uncovered_in_time_is_waited_for() -> None:
+    sensor = Sensor()
+    levels = iter([2.0] * STEADY_FRAMES + [100.0] * STEADY_FRAMES)
+    locked = Exposure(rs, sensor.device, {}).settle(lambda: (sensor.frame(actual_exposure=156), next(levels)))
+    assert next(levels, None) is None
+    assert locked["exposure"] == 156.0
+    sensor.close()
+
+
+def test_no_picture_is_no_exposure() -> None:
+    sensor = Sensor()
+    with pytest.raises(DeviceAway, match="no picture came"):
+        Exposure(rs, sensor.device, {}).settle(lambda: None)
+    sensor.close()
+
+
+def test_what_the_metadata_does_not_tell_is_taken_from_the_options() -> None:
+    sensor = Sensor()
+    sensor.sensor.set_option(rs.option.white_balance, 5100.0)
+    locked = Exposure(rs, sensor.device, {}).settle(lambda: (sensor.frame(actual_exposure=156, gain_level=64), 100.0))
+    assert locked == {"exposure": 156.0, "gain": 64.0, "white_balance": 5100.0}
+    sensor.close()
+
+
+def test_a_stamp_of_the_arrival_is_called_that() -> None:
+    sensor = Sensor()
+    assert "of the arrival" in stamped(rs, sensor.frame())
     sensor.close()
 
 

@@ -75,6 +75,18 @@ def test_a_held_dead_man_moves_and_a_release_is_zero_at_the_next_tick(hand: Hand
     assert hand.loop.silent
 
 
+def test_it_is_silent_only_once_the_last_zero_has_gone_to_who_asked_and_was_sent(hand: Hand) -> None:
+    hand.grip_and_push()
+    hand.say(PUSHED, held=False)
+    asked = 0
+    while hand.loop.tick(hand.now) is not None:
+        asked += 1
+        # Whoever hands the arm back looks from another thread, before this zero is sent.
+        assert not hand.loop.silent
+    assert asked == GOODBYES
+    assert hand.loop.silent
+
+
 @pytest.mark.parametrize("axes", [PUSHED, (0.0, -1.0, 0.0), (0.0, 0.0, 0.3)])
 def test_a_cap_or_a_stick_alone_moves_nothing(hand: Hand, axes: tuple[float, float, float]) -> None:
     hand.say(axes)

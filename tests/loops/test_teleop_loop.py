@@ -120,6 +120,25 @@ def test_no_bytes_are_a_direction_but_those_of_its_keys(data: bytes) -> None:
     assert sum(stroke in DIRECTIONS for stroke in strokes) <= wanted
 
 
+@pytest.mark.parametrize(
+    "typed", [[b"\x1b", b"x"], [b"\x1b", b"[", b"x"], [b"\x1bO", b"x"], [b"\x1b[1", b"x"], [b"\x1b[11", b"x"]]
+)
+@pytest.mark.parametrize("pause", [[], [b""]])
+def test_an_escape_before_it_does_not_swallow_a_stop(typed: list[bytes], pause: list[bytes]) -> None:
+    reader = StrokeReader()
+    strokes = [stroke for data in typed for part in (data, *pause) for stroke in reader.feed(part)]
+    assert strokes[-1] is Stroke.STOP
+    assert set(strokes[:-1]) <= {Stroke.REST}
+
+
+def test_a_lone_escape_is_rest_as_soon_as_nothing_follows() -> None:
+    reader = StrokeReader()
+    assert reader.feed(b"\x1b") == []
+    assert reader.feed(b"") == [Stroke.REST]
+    assert reader.feed(b"") == []
+    assert reader.feed(b"\x1b[A") == [Stroke.X_UP]
+
+
 def test_an_unknown_key_means_rest() -> None:
     assert StrokeReader().feed(b"y") == [Stroke.REST]
     assert StrokeReader().feed(b"\x1b[15~") == [Stroke.REST]

@@ -120,12 +120,57 @@ def actions(ros_node: str) -> Iterator[list[Action]]:
         heard.append(action)
 
     subscriber = rospy.Subscriber(TELEOP.name, TELEOP.message, take, queue_size=100)
+    assert eventually(lambda: subscriber.get_num_connections() > 0, 30)
     yield heard
     subscriber.unregister()
 
 
-def test_keys_are_a_persons_actions_and_end_with_zero(teleop: Keyboard, actions: list[Action]) -> None:
-    assert eventually(lambda: len(actions) > 3 or teleop.type(b"\x1b[A"), 20)
+def say_how_the_arm_stands(
+    publisher: Any, stamps: HostStamps, executed: int = -1, meaning: str = CONTROL.meaning
+) -> None:
+    verdict, now = Verdict(Outcome.SCALED, ("box", "slew")), time.monotonic()
+    came = None if executed < 0 else Executed(np.zeros(2, np.float32), 0.0, Outcome.PASSED, (), np.zeros(7))
+    tool, walls = np.array([0.7, 0.19, 0.06]), np.array([[0.55, -0.2, 0.03], [0.75, 0.2, 0.3]])
+    report = ArmReport(
+        now, Mode.ACTIVE, (), verdict, Source.HUMAN, 1, came, executed, False, "ok", tool, meaning, walls
+    )
+    publisher.publish(report_message(report, stamps))
+
+
+@pytest.fixture
+def arm(ros_node: str) -> Iterator[Any]:
+    publisher = rospy.Publisher(ARM_STATUS.name, ARM_STATUS.message, queue_size=1)
+    yield publisher
+    publisher.unregister()
+
+
+@pytest.mark.parametrize("meaning", [None, "", "another scale"])
+def test_nothing_is_sent_to_an_arm_that_has_not_said_how_it_takes_it(
+    teleop: Keyboard, actions: list[Action], arm: Any, meaning: str | None
+) -> None:
+    stamps = HostStamps()
+
+    def refused() -> bool:
+        teleop.type(b"\x1b[A")
+        if meaning is not None:
+            say_how_the_arm_stands(arm, stamps, meaning=meaning)
+        return ("no arm process" if meaning is None else "NOT SENT") in teleop.screen().rpartition("\r")[2]
+
+    assert eventually(refused, 20), teleop.screen()
+    for _ in range(5):
+        refused()
+        time.sleep(0.05)
+    assert actions == []
+
+
+def test_keys_are_a_persons_actions_and_end_with_zero(teleop: Keyboard, actions: list[Action], arm: Any) -> None:
+    stamps = HostStamps()
+
+    def push() -> None:
+        say_how_the_arm_stands(arm, stamps)
+        teleop.type(b"\x1b[A")
+
+    assert eventually(lambda: len(actions) > 3 or push(), 20)
     assert eventually(lambda: bool(actions) and not actions[-1].value.any())
     moving = [action for action in actions if action.value.any()]
     assert moving
@@ -170,7 +215,9 @@ def test_corners_that_are_marked_become_a_box(teleop: Keyboard, box: Path) -> No
 
         def there(tool: Any = tool, x: str = x) -> bool:
             verdict, now = Verdict(Outcome.HELD, ("hold",)), time.monotonic()
-            report = ArmReport(now, Mode.HOLD, ("hold",), verdict, None, -1, None, -1, False, "ok", tool)
+            report = ArmReport(
+                now, Mode.HOLD, ("hold",), verdict, None, -1, None, -1, False, "ok", tool, CONTROL.meaning
+            )
             publisher.publish(report_message(report, stamps))
             return x in teleop.screen().rpartition("tool")[2]
 
@@ -182,16 +229,6 @@ def test_corners_that_are_marked_become_a_box(teleop: Keyboard, box: Path) -> No
     guard = load_config([box], []).guard
     assert np.allclose(guard.box_low_m[:2], np.min(corners, axis=0)[:2], atol=0.001)
     assert np.allclose(guard.box_high_m[:2], np.max(corners, axis=0)[:2], atol=0.001)
-
-
-def say_how_the_arm_stands(publisher: Any, stamps: HostStamps, executed: int = -1) -> None:
-    verdict, now = Verdict(Outcome.SCALED, ("box", "slew")), time.monotonic()
-    came = None if executed < 0 else Executed(np.zeros(2, np.float32), 0.0, Outcome.PASSED, (), np.zeros(7))
-    tool, walls = np.array([0.7, 0.19, 0.06]), np.array([[0.55, -0.2, 0.03], [0.75, 0.2, 0.3]])
-    report = ArmReport(
-        now, Mode.ACTIVE, (), verdict, Source.HUMAN, 1, came, executed, False, "ok", tool, CONTROL.meaning, walls
-    )
-    publisher.publish(report_message(report, stamps))
 
 
 def test_it_shows_how_near_the_wall_is_and_explains_what_holds_the_arm_back(teleop: Keyboard) -> None:
