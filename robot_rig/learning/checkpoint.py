@@ -31,7 +31,7 @@ from torch import Tensor
 
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal
-from robot_rig.disk import put, sync, unwritable
+from robot_rig.disk import make_folder, put, sync, unwritable
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.tensor_files import MAX_BYTES, look_through
@@ -106,7 +106,7 @@ def write_checkpoint(
     golden = {name: torch.from_numpy(getattr(manifest, name).copy()) for name in _GOLDEN_FIELDS}
     partial = folder.with_name(f".{folder.name}.partial")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         # What a killed writer of the same checkpoint left behind.
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
