@@ -153,8 +153,10 @@ class RecorderProcess:
 def wire(options: RecorderNodeOptions, node: Node) -> None:
     """Make the run folder, subscribe to all that belongs to a step, and record."""
     config = options.load()
-    with RunFolder.claim(options.run, config) as folder:
-        store = EpisodeStore(folder.episodes)
+    folder = RunFolder.claim(options.run, config)
+    # Held as long as the node may write: else episodes could be merged or split while the next one begins.
+    node.closing(folder.close)
+    store = EpisodeStore(folder.episodes)
 
     def open_log(goal: Goal | None, meta: Mapping[str, str]) -> EpisodeWriter:
         path = store.next_path(meta.get("stage", DEFAULT_STAGE))
