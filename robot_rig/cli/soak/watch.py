@@ -1,4 +1,4 @@
-"""How practice goes, from what its nodes say: does it log steps, in which mode is the arm, what was handed to the disk.
+"""How practice goes, from what its nodes say: does it log steps, in which mode is the arm, what is on disk for good.
 
 Pure but for a lock, because several threads feed it. Fed by `cli.soak.onlooker`; read by `cli.soak.run`.
 """
@@ -18,9 +18,6 @@ from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording
 
 SILENT_S = 1.0
 """An arm process that says nothing for so long stands in no mode."""
-
-SETTLED_S = 0.25
-"""The recorder says what it has handed to the disk; by so much later it is there for good."""
 
 FRESH_S = 0.5
 YOUNG_STEPS = 10
@@ -50,8 +47,7 @@ class PracticeWatch:
         self._steps: deque[float] = deque(maxlen=KEPT)
         self._key = ("", 0)
         self._opened = self._last = 0.0
-        self._count = self._settled = 0
-        self._recent: deque[tuple[float, int]] = deque()
+        self._count = 0
         self._told: list[Told] = []
         self._ended: set[tuple[str, int]] = set()
         self.endings: Counter[Stand] = Counter()
@@ -93,16 +89,12 @@ class PracticeWatch:
             if state.steps > self._count:
                 self._steps.append(now)
             self._count, self._last = state.steps, now
-            self._recent.append((now, state.steps))
-            while self._recent and now - self._recent[0][0] >= SETTLED_S:
-                self._settled = self._recent.popleft()[1]
 
     def _close(self) -> None:
         """The episode that was open is over, whatever became of it."""
-        if self._settled:
-            self._told.append(Told(self._opened, self._last, self._settled))
-        self._key, self._settled = ("", 0), 0
-        self._recent.clear()
+        if self._count:
+            self._told.append(Told(self._opened, self._last, self._count))
+        self._key, self._count = ("", 0), 0
 
     def take_told(self) -> list[Told]:
         """The episodes that have ended since the last call; one that is open counts as ended when its process has."""
