@@ -1,4 +1,4 @@
-"""Arrays in an npz file, which a stranger may have written: looked through first, unpacked only when all of it is sound.
+"""Arrays in an npz file, which a stranger may have written: looked through first, unpacked when all of it is sound.
 
 Called by `runs` and `evaluation_files`. A packed file of 400 kB can declare, and hold, gigabytes; an array of objects
 is a pickle, which is code. So sizes and types come from the headers, every checksum is verified in little memory, and

@@ -24,6 +24,7 @@ from robot_rig.data.salvage import salvage
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Executed, Floats, Frame, Outcome, Source, Step
 from robot_rig.keys import FOLDER_VARIABLE
+from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import SAVED
@@ -137,7 +138,12 @@ def trainee(folder: Path, out: Path) -> subprocess.Popen[str]:
 def learnt(out: Path) -> Learnt:
     """What lies in a trainer's run folder."""
     with_state = RunFolder.open(out).load_arrays(SAVED, "it is to be compared")
-    files = {str(path.relative_to(out)): path.read_bytes() for path in (out / "checkpoints").rglob("*.*")}
+    files = {str(path.relative_to(out)): path.read_bytes() for path in (out / "checkpoints").rglob("*.safetensors")}
+    # Each run has an id by chance, and with it manifests of its own.
+    for folder in (out / "checkpoints").iterdir():
+        manifest = read_checkpoint(folder)[1]
+        same = manifest.sha256, manifest.train_steps, manifest.config_hash, manifest.encoder_id
+        files[str(folder.relative_to(out))] = repr(same).encode()
     state = {f"state/{name}": array.tobytes() for name, array in with_state.items()}
     return Learnt({**files, **state}, {stage: read_metrics(out / "metrics", stage) for stage in ("vae", "td3")})
 

@@ -15,6 +15,7 @@ from robot_rig.data.replay import Replay
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Episode, Executed, Frame, Outcome, Source, Step
 from robot_rig.errors import UserError
+from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import Counts, Following, Reports
@@ -83,9 +84,14 @@ def state(of: Following) -> dict[str, bytes]:
     return {name: value.numpy().tobytes() for name, value in of.trainer.state_dict().items()}
 
 
-def shipped(out: Path) -> dict[str, bytes]:
-    files = (out / "checkpoints").rglob("*.*")
-    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+def shipped(out: Path) -> dict[str, object]:
+    """All that was shipped, but for what names the run itself."""
+    found = dict[str, object]()
+    for folder in (out / "checkpoints").iterdir():
+        groups, manifest = read_checkpoint(folder)
+        assert manifest.run_id == RunFolder.open(out).id
+        found[folder.name] = manifest.sha256, manifest.train_steps, manifest.encoder_id, set(groups)
+    return found
 
 
 @pytest.fixture(autouse=True)
