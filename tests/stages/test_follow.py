@@ -205,6 +205,34 @@ def test_an_episode_that_was_learnt_from_and_is_gone_is_named(
         learn(tmp_path / "learnt", log, Teller())
 
 
+def test_what_goes_on_with_another_runs_log_is_refused_whatever_its_episodes_are_called(tmp_path: Path) -> None:
+    log = EpisodeStore(tmp_path / "log")
+    put(log, 0)
+    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
+        assert Following(run, CONFIG, log, Teller().reports, log_id="one").advance()
+        for same in ("one", ""):
+            assert not Following(run, CONFIG, log, Teller().reports, log_id=same).advance()
+        with pytest.raises(UserError, match="from the log of run one, and this is the log of another"):
+            Following(run, CONFIG, log, Teller().reports, log_id="another")
+
+
+def test_a_full_replay_ends_neither_the_trainer_nor_learning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robot_rig.stages.follow.PICTURES", 60)
+    log, tellers = EpisodeStore(tmp_path / "log"), [Teller(), Teller()]
+    put(log, 0)
+    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
+        following = Following(run, CONFIG, log, tellers[0].reports)
+        assert following.advance()
+        put(log, 1)
+        assert following.advance()
+        assert (following.counts.play, following.trainer.vae_updates) == (100, 30)
+        assert not following.advance()
+        again = Following(run, CONFIG, log, tellers[1].reports)
+        assert not again.advance()
+        assert state(again) == state(following)
+    assert [sum("51 of 60 pictures are held" in said for said in teller.said) for teller in tellers] == [1, 1]
+
+
 @pytest.mark.parametrize("kind", ["rig", "gcbc"])
 def test_what_a_person_does_meanwhile_is_marked_and_learnt_from(tmp_path: Path, kind: str) -> None:
     config, after = tiny_config(f"agent.kind={kind}", "practice.updates_per_step=1"), []
