@@ -58,6 +58,22 @@ def test_an_old_checkpoint_under_a_new_name_is_still_an_old_one(robot: Robot, ca
     assert robot.acts() == "practice-000200", "after a restart the same one acts"
 
 
+def test_one_that_is_looked_at_while_it_is_copied_acts_when_all_of_it_is_there(robot: Robot, tmp_path: Path) -> None:
+    sound = shipped(tmp_path / "elsewhere", 100, learnt())
+    copied = robot.checkpoints / sound.name
+    copied.mkdir(parents=True)
+    names = sorted(path.name for path in sound.iterdir())
+    for name in names[:-1]:
+        shutil.copy2(sound / name, copied / name)
+        assert robot.acts() is None, "a refusal is not for ever"
+    content = (sound / names[-1]).read_bytes()
+    (copied / names[-1]).write_bytes(content[:100])
+    assert robot.acts() is None
+    with (copied / names[-1]).open("ab") as file:
+        file.write(content[100:])
+    assert robot.acts() == sound.name
+
+
 def of_run(checkpoint: Path, run_id: str, updates: int) -> None:
     """The same policy, as that run of the same trainer ships it after so many updates."""
     shipment = load_checkpoint(checkpoint)
