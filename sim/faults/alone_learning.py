@@ -152,9 +152,12 @@ def kill_trainer(random: np.random.Generator, folder: Path) -> Verdict:
     """An attempt at row 63: killed twice while it learns, and all that it leaves is what it leaves undisturbed."""
     known, verdict = straight(), Verdict()
     out, clock = folder / "learnt", WallClock()
-    for _ in range(KILLS):
+    mark, curves = out / "run.json", out / "metrics" / "metrics.jsonl"
+    for number in range(KILLS):
+        before = size_of(curves)
         child = trainee(known.data.parent, out)
-        while not (out / "run.json").exists() and child.poll() is None:
+        # The second one finds a run: it learns again when the curves grow again.
+        while child.poll() is None and not (size_of(curves) > before if number else mark.exists()):
             threading.Event().wait(LOOK_S)
         clock.sleep_until(clock.now() + random.uniform(0.0, known.seconds))
         verdict.figures["kills"] = verdict.figures.get("kills", 0.0) + float(child.poll() is None)
@@ -163,6 +166,11 @@ def kill_trainer(random: np.random.Generator, folder: Path) -> Verdict:
     finish(trainee(known.data.parent, out))
     verdict.add([] if verdict.figures["kills"] else ["it had ended before every kill"])
     return verdict.add(unlike(learnt(out), known.learnt))
+
+
+def size_of(path: Path) -> int:
+    """Its bytes; 0 where it is not there."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def unlike(found: Learnt, wanted: Learnt) -> list[str]:
