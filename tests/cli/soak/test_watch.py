@@ -70,6 +70,19 @@ def test_pauses_are_between_steps_and_to_both_ends() -> None:
     assert watch.step_after(last + 10.0) is None
 
 
+def test_the_rest_of_an_episode_that_hung_is_no_step_of_another_one() -> None:
+    watch = PracticeWatch()
+    last = logging(watch, 10.0, 5)
+    hung = watch.open_episode
+    watch.recorder(last + 2.0, word(last + 2.0, 7))
+    assert watch.step_after(last) == last + 2.0
+    assert watch.step_after(last, besides=hung) is None
+    logging(watch, last + 5.0, 2, number=2)
+    step = watch.step_after(last, besides=hung)
+    assert step is not None
+    assert step > last + 5.0
+
+
 def test_a_fault_comes_while_an_episode_is_young() -> None:
     watch = PracticeWatch()
     assert not watch.acts(10.0)
