@@ -94,7 +94,8 @@ class RecorderProcess:
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
         self._told: RecorderState | None = None
         self.lost = 0
-        """Parts that came while too many waited; the episode they belong to ends for want of them."""
+        """Parts that came while too many waited, as the log tells; the episode they belong to ends for want of them."""
+        self._told_lost = 0
 
     def start(self) -> None:
         """Begin to work."""
@@ -125,6 +126,9 @@ class RecorderProcess:
         while not self._closing.is_set():
             self._take(due - self._now())
             state = self._live.tick(self._now())
+            if self.lost > self._told_lost:
+                log.error("%d parts of steps were lost: %d waited", self.lost - self._told_lost, WAITING_PARTS)
+                self._told_lost = self.lost
             if self._now() >= due or self._news(state):
                 self._say(state)
                 due = self._now() + WORD_S
