@@ -1,4 +1,4 @@
-"""Arrays in an npz file that a stranger may have written: looked through first, unpacked only when all of it is sound.
+"""Arrays in an npz file, which a stranger may have written: looked through first, unpacked when all of it is sound.
 
 Called by `runs` and `evaluation_files`. A packed file of 400 kB can declare, and hold, gigabytes; an array of objects
 is a pickle, which is code. So sizes and types come from the headers, every checksum is verified in little memory, and
@@ -7,6 +7,7 @@ only then is memory taken, as much as was declared.
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 import zipfile
@@ -15,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from robot_rig.stranger_files import BLOCK_BYTES
 
@@ -52,6 +53,20 @@ class ArrayHeader(NamedTuple):
     shape: tuple[int, ...]
     order: str
     start: int
+
+
+def pack(arrays: Mapping[str, ArrayLike]) -> bytes:
+    """An npz of `arrays`, numbers or bytes of any shape. Raises TypeError for an array of objects."""
+    plain = {key: np.asarray(value) for key, value in arrays.items()}
+    for key, value in plain.items():
+        if value.dtype.hasobject:
+            raise TypeError(f"{key} is an array of objects, which only pickle could save")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for key, value in plain.items():
+            with archive.open(f"{key}{SUFFIX}", "w") as entry:
+                np.lib.format.write_array(entry, value, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def look_through(file: BinaryIO) -> dict[str, ArrayHeader]:

@@ -89,7 +89,7 @@ def appearing(path: Path) -> Iterator[Path]:
         raise _taken(path)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield fresh
         for entry in (*fresh.rglob("*"), fresh):
             sync(entry)
@@ -102,6 +102,20 @@ def appearing(path: Path) -> Iterator[Path]:
             shutil.rmtree(fresh, ignore_errors=True)
         else:
             fresh.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it that are missing, each there for good: nothing in it outlasts its own name.
+
+    Raises OSError.
+    """
+    missing, place = list[Path](), folder
+    while not place.is_dir():
+        missing.append(place)
+        place = place.parent
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        sync(one.parent)
 
 
 def put(path: Path, data: bytes) -> None:

@@ -12,26 +12,23 @@ Every file is replaced atomically: a reader, or a resume after a power cut, sees
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import re
 import secrets
 import weakref
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robot_rig import __version__
-from robot_rig.array_files import look_through, unpack
+from robot_rig.array_files import look_through, pack, unpack
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config, load_config
-from robot_rig.disk import unwritable, write_atomically
+from robot_rig.disk import make_folder, sync, unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular
 from robot_rig.versions import versions
@@ -94,7 +91,7 @@ class RunFolder:
             raise UserError(f"{folder} is a file, and a run is a folder", next_step="choose a folder with --run")
         run = cls(folder, config)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             run._release = weakref.finalize(run, os.close, _locked(folder))
         except OSError as error:
             raise unwritable(folder, error) from error
@@ -110,6 +107,7 @@ class RunFolder:
                 write_atomically(self.path / MARK_FILE, json.dumps(mark, indent=1).encode())
             for name in _SUBFOLDERS:
                 (self.path / name).mkdir(exist_ok=True)
+            sync(self.path)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -140,6 +138,11 @@ class RunFolder:
         return self.path / "evaluation"
 
     @property
+    def id(self) -> str:
+        """Which run it is, whatever lies in the folder later; empty for one that was begun before runs had any."""
+        return str(_mark(self.path).get("id", ""))
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Versions of Python, robot-rig, packages and the git revision that the run was begun with."""
         return dict(_mark(self.path)["versions"])
@@ -155,16 +158,7 @@ class RunFolder:
 
     def save_arrays(self, name: str, arrays: Mapping[str, ArrayLike]) -> None:
         """Keep `arrays` (numbers or bytes of any shape) under `name`, replacing what was there."""
-        plain = {key: np.asarray(value) for key, value in arrays.items()}
-        for key, value in plain.items():
-            if value.dtype.hasobject:
-                raise TypeError(f"{key} is an array of objects, which only pickle could save")
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for key, value in plain.items():
-                with archive.open(f"{key}.npy", "w") as entry:
-                    np.lib.format.write_array(entry, value, allow_pickle=False)
-        write_atomically(self._arrays(name), buffer.getvalue())
+        write_atomically(self._arrays(name), pack(arrays))
 
     def load_arrays(self, name: str, next_step: str) -> dict[str, NDArray[Any]]:
         """What `save_arrays` kept under `name`; empty when it kept nothing.

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mcap.reader import make_reader
 
 from robot_rig.config import Config
-from robot_rig.data.log import DiskRoom, EpisodeWriter
+from robot_rig.data.disk_room import DiskRoom
+from robot_rig.data.log import EpisodeWriter
 from robot_rig.datatypes import Action, Bytes, Executed, Frame, Outcome, Source, Step
 from robot_rig.evaluation import Evaluation, Rollout
 from robot_rig.evaluation_files import save_evaluation

@@ -38,7 +38,7 @@ from robot_rig.goal_sets import FORMAT as SET_FORMAT
 from robot_rig.goal_sets import KEYS as SET_KEYS
 from robot_rig.goal_sets import GoalSets
 from robot_rig.keys import Pin
-from robot_rig.learning.checkpoint import MANIFEST, SIGNATURE, VERSION, Manifest, read_checkpoint
+from robot_rig.learning.checkpoint import MANIFEST, RUN_ID, SIGNATURE, VERSION, Manifest, read_checkpoint
 from robot_rig.learning.health import HealthReport
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionNet
@@ -330,8 +330,9 @@ def test_the_page_names_every_field_of_every_record(tmp_path: Path, copied: Path
     assert listed | marked <= names(part("2. Run folder"))
     index = json.loads((V1 / "checkpoint" / MANIFEST).read_text())
     golden = {"golden_image", "golden_goal", "golden_action"}
-    assert set(index) | golden == {field.name for field in dataclasses.fields(Manifest)} | {"manifest_sha256"}
-    assert set(index) | golden <= names(part("3. Checkpoint"))
+    fields = {field.name for field in dataclasses.fields(Manifest)}
+    assert set(index) | golden | {RUN_ID} == fields | {"manifest_sha256"}
+    assert set(index) | golden | {RUN_ID} <= names(part("3. Checkpoint"))
     goal, _, of_a_set = part("4. Goal picture").partition("### Set of goals")
     assert names(goal) == set(KEYS)
     assert names(of_a_set) == set(SET_KEYS)

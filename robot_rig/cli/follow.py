@@ -65,11 +65,12 @@ def _learn(
     carriage: Carriage, config: Sequence[str], settings: Sequence[str], patience: float, console: Console, canary: int
 ) -> None:
     chosen = load_config([carriage.data / CONFIG_FILE, *config], settings)
-    log = EpisodeStore(RunFolder.open(carriage.data).episodes)
+    data = RunFolder.open(carriage.data)
+    log = EpisodeStore(data.episodes)
     with RunFolder.claim(carriage.out, chosen) as run, tried_on(canary, chosen) as objection:
         metrics = MetricsLog(run.metrics)
         try:
-            following = Following(run, chosen, log, _reports(metrics, console), objection)
+            following = Following(run, chosen, log, _reports(metrics, console), objection, data.id)
             _follow(following, log, patience, console, carriage.require_sound)
         finally:
             metrics.close()

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import queue
-import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from mcap.writer import Writer
 
 from robot_rig.arrays import read_only
 from robot_rig.data import episode as schema
+from robot_rig.data.disk_room import DiskRoom
 from robot_rig.data.durable_file import DurableFile
 from robot_rig.data.salvage import Salvaged, meta_checksum, salvage
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Episode, Frame, Source, Step
@@ -31,13 +32,6 @@ QUEUE_STEPS = 64
 """Steps that may wait for the disk: 1.4 MB, and 6 s at 10 Hz."""
 
 MAX_META_BYTES = 64 * 1024
-
-
-class DiskRoom(NamedTuple):
-    """Free bytes without which no episode is started, and at which a running one is stopped."""
-
-    start: int = 2 * 2**30
-    stop: int = 500 * 2**20
 
 
 class EpisodeWriter:
@@ -76,9 +70,11 @@ class EpisodeWriter:
         self._appended = 0
         self._acknowledged = 0
         self._failure: UserError | None = None
-        self._closed = False
+        self._closed = self._aborted = False
+        self._ending: Callable[[], None] = lambda: None
+        self._syncs = 0
         record = self._meta_record(meta)
-        self._refuse_full_disk()
+        self._room.require_to_start(self._path)
         try:
             self._file = DurableFile(self._path)
         except FileExistsError as error:
@@ -87,15 +83,17 @@ class EpisodeWriter:
             raise self._explain(error) from error
         # The data checksum covers what is outside the chunks; the metadata carries one of its own for killed files.
         self._mcap: Any = Writer(cast(IO[bytes], self._file), enable_data_crcs=True)
-        self._queue: queue.Queue[tuple[schema.LogMessage, ...] | None] = queue.Queue(QUEUE_STEPS)
+        # The end is put into it even while no place is free, so that the thread always comes to an end.
+        self._queue: queue.SimpleQueue[tuple[schema.LogMessage, ...] | None] = queue.SimpleQueue()
+        self._places = threading.Semaphore(QUEUE_STEPS)
         self._thread = threading.Thread(target=self._drain, name=f"log {self._path.name}", daemon=True)
         try:
             self._begin(record)
             # Inside, because starting a thread waits, and a Ctrl-C then must not leave a file that nobody closes.
             self._thread.start()
         except BaseException as error:
+            self._remove()
             self._file.close()
-            self._path.unlink(missing_ok=True)
             if isinstance(error, OSError):
                 raise self._explain(error) from error
             raise
@@ -120,38 +118,35 @@ class EpisodeWriter:
         if self._appended >= schema.MAX_STEPS:
             raise UserError(f"an episode holds at most {schema.MAX_STEPS} steps", next_step="finish it, begin another")
         messages = self._with_goal(schema.step_messages(step, self._appended, self._offset_ns))
-        try:
-            self._queue.put(messages, timeout=self._patience)
-        except queue.Full:
+        if not self._places.acquire(timeout=self._patience):
             raise UserError(
                 f"the disk has taken no step of {self._path} for {self._patience:g} s",
                 next_step=f"use a faster disk; the {self._acknowledged} steps on disk are safe",
-            ) from None
+            )
+        self._queue.put(messages)
         self._appended += 1
 
     def finish(self, last_frame: Frame) -> None:
         """Wait for the disk, add the closing frame and the index, and close.
 
-        Raises UserError as `append` does; the steps acknowledged so far stay readable then.
+        Raises UserError as `append` does; the steps acknowledged so far stay readable then. A disk that hangs for
+        longer than `patience` is not waited for: the file is finished, and its lock dropped, when it answers.
         """
         if self._closed:
             raise RuntimeError(f"the episode {self._path} is closed")
         closing = self._with_goal((schema.frame_message(last_frame, self._appended, self._offset_ns),))
         self._close(lambda: self._write_chunk(closing))
-        if self._failure is not None:
-            raise self._failure
 
     def abort(self, reason: str) -> None:
         """Close without a closing frame and note why; an episode without a step leaves no file.
 
         When already closed, do nothing. Raises nothing about the disk: it is called while another error is on its way
-        up.
+        up. A disk that hangs is treated as by `finish`.
         """
         if not self._closed:
-            self._close(lambda: self._mcap.add_metadata(schema.ABORT_RECORD, {"reason": reason}))
-            if not self._acknowledged:
-                with contextlib.suppress(OSError):
-                    self._path.unlink()
+            self._aborted = True
+            with contextlib.suppress(UserError):
+                self._close(lambda: self._mcap.add_metadata(schema.ABORT_RECORD, {"reason": reason}))
 
     def _meta_record(self, meta: Mapping[str, str]) -> dict[str, str]:
         taken = sorted(set(meta) & set(schema.RESERVED_META))
@@ -166,18 +161,6 @@ class EpisodeWriter:
         if len(json.dumps(record)) > MAX_META_BYTES:
             raise ValueError(f"meta is longer than {MAX_META_BYTES} bytes")
         return {**record, "crc32": meta_checksum(record)}
-
-    def _refuse_full_disk(self) -> None:
-        try:
-            free = shutil.disk_usage(self._path.parent).free
-        except OSError as error:
-            raise UserError(f"no folder {self._path.parent} to log into", next_step="make it first") from error
-        if free < self._room.start:
-            raise UserError(
-                f"only {free / 2**20:.0f} MiB are free for the log {self._path}, and an episode is not started "
-                f"below {self._room.start / 2**20:.0f} MiB",
-                next_step="free some space, or choose a run folder on another disk",
-            )
 
     def _begin(self, meta: dict[str, str]) -> None:
         self._mcap.start(profile=schema.PROFILE, library="robot_rig")
@@ -208,57 +191,65 @@ class EpisodeWriter:
                 sequence=message.step,
             )
         self._mcap.flush()
+        self._sync()
+
+    def _sync(self) -> None:
         self._file.sync()
+        self._syncs += 1
 
     def _drain(self) -> None:
-        """The writer thread: after a failure it goes on emptying the queue, so that nobody waits for it."""
+        """The writer thread, which owns the file to its end: whoever closes may have given up a disk that hangs.
+
+        After a failure it goes on emptying the queue, so that nobody waits for it.
+        """
         try:
             while (messages := self._queue.get()) is not None:
-                if self._failure is None:
-                    self._write_step(messages)
+                self._places.release()
+                self._attempt(functools.partial(self._write_step, messages))
+            self._attempt(self._end)
         except BaseException as error:
             self._failure = UserError(f"the log {self._path} broke off: {error!r}", next_step="report this as a bug")
             raise
-
-    def _write_step(self, messages: tuple[schema.LogMessage, ...]) -> None:
-        try:
-            if shutil.disk_usage(self._path.parent).free < self._room.stop:
-                raise OSError(errno.ENOSPC, f"less than {self._room.stop / 2**20:.0f} MiB are free")
-            self._write_chunk(messages)
-            self._acknowledged += 1
-        except OSError as error:
-            self._fail(error)
-
-    def _close(self, ending: Callable[[], None]) -> None:
-        self._closed = True
-        if not self._stop_thread():
-            self._failure = self._explain(OSError(errno.EIO, "the disk does not answer"))
-            return
-        try:
-            if self._failure is None:
-                ending()
-                self._mcap.finish()
-                self._file.sync()
-        except OSError as error:
-            self._fail(error)
         finally:
+            # Before the lock is dropped: a reader must not take for an episode what is about to go.
+            if self._aborted and not self._acknowledged:
+                self._remove()
             self._file.close()
 
-    def _stop_thread(self) -> bool:
-        """Let the queue run dry, however slow the disk; False when it takes no step for `patience`."""
-        try:
-            self._queue.put(None, timeout=self._patience)
-        except queue.Full:
-            return False
-        written = -1
-        while self._thread.is_alive() and self._acknowledged > written:
-            written = self._acknowledged
-            self._thread.join(self._patience)
-        return not self._thread.is_alive()
+    def _attempt(self, work: Callable[[], None]) -> None:
+        if self._failure is None:
+            try:
+                work()
+            except OSError as error:
+                self._file.cut()
+                self._failure = self._explain(error)
 
-    def _fail(self, error: OSError) -> None:
-        self._file.cut()
-        self._failure = self._explain(error)
+    def _write_step(self, messages: tuple[schema.LogMessage, ...]) -> None:
+        self._room.require_to_go_on(self._path)
+        self._write_chunk(messages)
+        self._acknowledged += 1
+
+    def _end(self) -> None:
+        self._ending()
+        self._mcap.finish()
+        self._sync()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    def _close(self, ending: Callable[[], None]) -> None:
+        self._closed, self._ending = True, ending
+        self._queue.put(None)
+        # However slow the disk, as long as it does anything at all within `patience`.
+        seen = -1
+        while self._thread.is_alive() and self._syncs > seen:
+            seen = self._syncs
+            self._thread.join(self._patience)
+        if self._thread.is_alive():
+            raise self._explain(OSError(errno.EIO, "the disk does not answer"))
+        if self._failure is not None:
+            raise self._failure
 
     def _explain(self, error: OSError) -> UserError:
         return UserError(

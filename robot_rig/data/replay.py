@@ -38,6 +38,10 @@ class _Span(NamedTuple):
     transition: int
 
 
+def _rows_of(episode: Episode) -> int:
+    return len(episode.frames) + (episode.goal is not None)
+
+
 class Replay:
     """A picture table of `capacity_pictures` rows and what belongs to them.
 
@@ -96,13 +100,17 @@ class Replay:
             beside.append(self._latents[: self._rows])
         return sum(array.nbytes for array in beside) / max(1, len(self))
 
+    def has_room(self, episode: Episode) -> bool:
+        """Whether the table has rows enough for `episode`."""
+        return self._rows + _rows_of(episode) <= len(self._pictures)
+
     def add(self, episode: Episode) -> range:
         """Take in an episode; returns its rows. Its actions are the executed ones, for these made the next frame.
 
         Raises UserError when the replay or its disk is full, or an action is not a number; ValueError for an id that
         is in already or another action size.
         """
-        steps, wanted = len(episode), len(episode.frames) + (episode.goal is not None)
+        steps, wanted = len(episode), _rows_of(episode)
         self._check(episode, wanted)
         self._reserve(wanted)
         first, transition = self._rows, len(self)
@@ -241,7 +249,7 @@ class Replay:
             raise ValueError(f"episode {episode.id} is in the replay already")
         if episode.action.shape[1] != self._action.shape[1]:
             raise ValueError(f"episode {episode.id} has actions of size {episode.action.shape[1]}")
-        if self._rows + wanted > len(self._pictures):
+        if not self.has_room(episode):
             raise UserError(
                 f"the replay is full: {self._rows} of {len(self._pictures)} pictures, and {episode.id} has {wanted}",
                 next_step="give it more capacity",

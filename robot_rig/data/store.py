@@ -6,6 +6,7 @@ a trainer that starts afresh takes the same episodes in the same order.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from robot_rig.data.durable_file import being_written
 from robot_rig.data.log import read_episode
 from robot_rig.datatypes import Episode
+from robot_rig.disk import make_folder
 from robot_rig.errors import UserError
 
 NAME = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<number>\d{6,})\.mcap")
@@ -28,7 +30,7 @@ class EpisodeStore:
         self.folder = Path(folder)
         self.refused: dict[str, str] = {}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
         except OSError as error:
             raise UserError(
                 f"cannot make the episode folder {self.folder}: {error.strerror}", next_step="choose another run folder"
@@ -66,12 +68,20 @@ class EpisodeStore:
                     return
                 episode = read_episode(path)
             except UserError as error:
-                if path == paths[-1] and (path.stat().st_size == 0 or being_written(path)):
-                    # Made this moment: when it was looked at, its writer had not said yet that it is one.
+                if _may_still_come(path, paths[-1]):
                     return
                 self.refused[path.stem] = str(error)
             else:
                 yield episode
+
+
+def _may_still_come(path: Path, newest: Path) -> bool:
+    """Whether the episode of this name is still to come: none is there any more, or its writer has only just begun."""
+    try:
+        return (path == newest and path.stat().st_size == 0) or being_written(path)
+    except (OSError, UserError):
+        # One without a step is removed when it is aborted, and its number is the next one's.
+        return not os.path.lexists(path)
 
 
 def logs_below(folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Float32s, Frame, Goal
-from robot_rig.disk import put, sync, unwritable
+from robot_rig.disk import make_folder, put, sync, unwritable
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.tensor_files import MAX_BYTES, look_through
@@ -48,6 +48,7 @@ GOLDEN_TOLERANCE = 1e-3
 MAX_GROUPS = 32
 MAX_SIGNATURE = 1024
 OWN_DIGEST = "manifest_sha256"
+RUN_ID = "run_id"
 
 ANOTHER = "choose another checkpoint, or train again"
 
@@ -60,7 +61,8 @@ Accepts = Callable[[bytes, bytes], bool]
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """What a checkpoint is of. `golden_action` float32 (A,) answers `golden_image` towards `golden_goal`, both uint8
-    (84, 84, 3). `sha256` by file name is filled in by `write_checkpoint`.
+    (84, 84, 3). `sha256` by file name is filled in by `write_checkpoint`. `run_id` is of the trainer's run
+    folder, empty where that has none and in manifests of before.
     """
 
     encoder_id: str
@@ -73,6 +75,7 @@ class Manifest:
     golden_action: Float32s
     image_size: int = IMAGE_SIZE
     version: str = VERSION
+    run_id: str = ""
     sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +109,7 @@ def write_checkpoint(
     golden = {name: torch.from_numpy(getattr(manifest, name).copy()) for name in _GOLDEN_FIELDS}
     partial = folder.with_name(f".{folder.name}.partial")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         # What a killed writer of the same checkpoint left behind.
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
@@ -124,6 +127,8 @@ def write_checkpoint(
         complete = dataclasses.replace(manifest, sha256=hashes)
         plain = {name: getattr(complete, name) for name, _ in _PLAIN_FIELDS}
         index = {**plain, "sha256": hashes}
+        if not complete.run_id:
+            del index[RUN_ID]
         text = json.dumps({**index, OWN_DIGEST: _digest(index)}, indent=1).encode()
         if sign is not None:
             put(partial / SIGNATURE, sign(text))
@@ -211,7 +216,8 @@ def _read_index(folder: Path, accepts: Accepts | None) -> tuple[dict[str, Any], 
     )
     # Manifests of before have no digest, but none loses it by a flipped bit: the key would then be a foreign one.
     known = {"sha256", *(name for name, _ in _PLAIN_FIELDS)}
-    sound = sound and digest in (None, _digest(index)) and set(index) == known
+    sound = sound and digest in (None, _digest(index)) and {RUN_ID, *index} == known
+    index.setdefault(RUN_ID, "")
     if not sound or not all(type(index.get(name)) is kind for name, kind in _PLAIN_FIELDS):
         raise UserError(f"the manifest of {folder} is damaged", next_step=ANOTHER)
     if index["image_size"] != IMAGE_SIZE:

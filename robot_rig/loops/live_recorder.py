@@ -22,6 +22,10 @@ KEPT_PARTS = 256
 LATE_S = 2.0
 """How long a part of a step, the goal or the closing frame may be missing."""
 
+SAME_S = 0.1
+"""A frame and an action mean the same exposure when their stamps differ by no more, by way of two clocks. Frames are
+numbered anew when the camera is started anew, and an old one may bear the number.
+"""
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -165,7 +169,7 @@ class LiveRecorder:
         if episode.stand is not Stand.RUNNING and seq > episode.last_action:
             return False
         action, told = self._actions.get((episode.source, seq)), self._executed.get(seq)
-        frame = self._frames.get(action.frame_seq) if action is not None else None
+        frame = self._frame_of(action) if action is not None else None
         # A word that is older than the action is about the same number of an earlier process.
         if action is None or told is None or frame is None or told.stamp <= action.stamp:
             return False
@@ -174,6 +178,11 @@ class LiveRecorder:
         self._steps += 1
         return True
 
+    def _frame_of(self, action: Action) -> Frame | None:
+        """The very frame that `action` answers, if it is at hand."""
+        frame = self._frames.get(action.frame_seq)
+        return frame if frame is not None and abs(frame.stamp - action.frame_stamp) <= SAME_S else None
+
     def _missing(self, episode: EpisodeState) -> str:
         seq = episode.first_action + self._steps
         action = self._actions.get((episode.source, seq))
@@ -181,7 +190,7 @@ class LiveRecorder:
             return f"frame {episode.last_frame}, the closing one, has not arrived"
         if action is None:
             return f"no action {seq} has arrived"
-        if action.frame_seq not in self._frames:
+        if self._frame_of(action) is None:
             return f"frame {action.frame_seq}, which action {seq} answers, has not arrived"
         return f"no word on what came of action {seq} has arrived"
 

@@ -94,7 +94,8 @@ class RecorderProcess:
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
         self._told: RecorderState | None = None
         self.lost = 0
-        """Parts that came while too many waited; the episode they belong to ends for want of them."""
+        """Parts that came while too many waited, as the log tells; the episode they belong to ends for want of them."""
+        self._told_lost = 0
 
     def start(self) -> None:
         """Begin to work."""
@@ -125,6 +126,9 @@ class RecorderProcess:
         while not self._closing.is_set():
             self._take(due - self._now())
             state = self._live.tick(self._now())
+            if self.lost > self._told_lost:
+                log.error("%d parts of steps were lost: %d waited", self.lost - self._told_lost, WAITING_PARTS)
+                self._told_lost = self.lost
             if self._now() >= due or self._news(state):
                 self._say(state)
                 due = self._now() + WORD_S
@@ -153,8 +157,10 @@ class RecorderProcess:
 def wire(options: RecorderNodeOptions, node: Node) -> None:
     """Make the run folder, subscribe to all that belongs to a step, and record."""
     config = options.load()
-    with RunFolder.claim(options.run, config) as folder:
-        store = EpisodeStore(folder.episodes)
+    folder = RunFolder.claim(options.run, config)
+    # Held as long as the node may write: else episodes could be merged or split while the next one begins.
+    node.closing(folder.close)
+    store = EpisodeStore(folder.episodes)
 
     def open_log(goal: Goal | None, meta: Mapping[str, str]) -> EpisodeWriter:
         path = store.next_path(meta.get("stage", DEFAULT_STAGE))

@@ -7,18 +7,22 @@ that is not the tick's. What is not what the trainer shipped never gets further 
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from robot_rig.config import Config
 from robot_rig.datatypes import Bytes
 from robot_rig.errors import UserError
 from robot_rig.keys import TRUSTED, key_folder
-from robot_rig.learning.checkpoint import SIGNATURE
 from robot_rig.learning.runtime import ONNX, on_one_core
 from robot_rig.nodes.policy_wiring import Actor, require_axes
 from robot_rig.stages.acceptance import Acceptance
 from robot_rig.stages.shipping import decode_goals, load_trusted, shipped_in
+
+MOST_LOOKED_AT = 64
+"""Files of a refused checkpoint that are asked whether they have changed: more than any sound one has."""
 
 log = logging.getLogger(__name__)
 
@@ -40,27 +44,31 @@ class Understudy:
     def __init__(self, folder: Path, config: Config, run: Path) -> None:
         self._folder, self._config, self._run = folder, config, run
         self._acts, self._updates = -1, -1
-        self._refused: set[tuple[object, ...]] = set()
+        self._refused: dict[int, tuple[object, ...]] = {}
 
     def look(self) -> Ready | None:
         """The newest of the new checkpoints that is sound; None when there is none, and whoever acts goes on.
 
-        One that is refused is named in the log with the reason, and looked at again when it or whom this robot believes
-        has changed. Raises UserError when the one that acts was taken back and no other can act.
+        One that is refused is named in the log with the reason, and looked at again when any file of it has changed, or
+        whom this robot believes, or what it has accepted. Raises UserError when the one that acts was taken back and no
+        other can act.
         """
         accepted = Acceptance.of(self._run)
         gone = self._updates in accepted.taken_back
         for steps, path in reversed(shipped_in(self._folder).items()):
             if steps <= self._acts and not gone:
                 break
-            case = (steps, _changed(path / SIGNATURE), _changed(key_folder() / TRUSTED), accepted.taken_back)
-            if case in self._refused:
+            case = (_looks(path), _looks(key_folder() / TRUSTED), accepted)
+            if self._refused.get(steps) == case:
                 continue
             try:
                 return self._prepare(steps, path)
-            except (UserError, OSError) as error:
-                self._refused.add(case)
+            except UserError as error:
+                self._refused[steps] = case
                 log.error("%s is refused: %s", path, error)
+            except OSError as error:
+                # The disk's fault, and nothing about the checkpoint: the next look may read it.
+                log.error("%s cannot be read: %s", path, error)
         if gone:
             raise UserError(
                 "the policy that acts was taken back, and no other one can act", next_step="train further, start again"
@@ -82,9 +90,13 @@ class Understudy:
         return ready
 
 
-def _changed(path: Path) -> int:
-    """When `path` was changed last, in ns; 0 where it is not there."""
+def _looks(path: Path) -> tuple[object, ...]:
+    """What changes whenever `path`, or a file in it where it is a folder, does; empty where there is nothing."""
     try:
-        return path.stat().st_mtime_ns
+        found = [("", path.stat())]
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                found += [(entry.name, entry.stat(follow_symlinks=False)) for entry in islice(entries, MOST_LOOKED_AT)]
     except OSError:
-        return 0
+        return ()
+    return tuple(sorted((name, state.st_size, state.st_mtime_ns) for name, state in found))

@@ -19,6 +19,7 @@ from robot_rig.data.log import read_episode
 from robot_rig.data.replay import Replay
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
+from robot_rig.errors import UserError
 from robot_rig.learning.health import health_check
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.training_state import from_arrays, prefixed, to_arrays, under
@@ -33,7 +34,7 @@ SAVED = "following"
 """Name of the saved arrays."""
 
 PICTURES = 500_000
-"""The most that one run may come to: 13 h at 10 Hz, 10 GB of disk as they come in."""
+"""The most that one run learns from: 13 h at 10 Hz, 10 GB of disk as they come in."""
 
 TRAINER, STORY = "trainer", "story"
 """In it: the learner's tensors, and JSON of which episodes it has had and what they came to."""
@@ -73,26 +74,36 @@ class Following:
 
     A policy to which there is an `objection` is not shipped, and the robot keeps the one that it has. Following goes on
     where it was saved last. Held-out play is set aside until the VAE has passed its check with it; when the
-    VAE fails, each further episode of play pays for more updates, and it is checked again.
+    VAE fails, each further episode of play pays for more updates, and it is checked again. When `PICTURES` have come,
+    further episodes still pay for learning, from what is there.
 
-    Raises UserError when what was saved is damaged, or an episode that it learnt from is gone.
+    `log_id` is the id of the run whose log it is, empty where it has none. Raises UserError when what was saved is
+    damaged or was learnt from another run's log, or an episode that it learnt from is gone.
     """
 
     def __init__(
-        self, run: RunFolder, config: Config, log: EpisodeStore, reports: Reports, objection: Objection = no_objection
+        self,
+        run: RunFolder,
+        config: Config,
+        log: EpisodeStore,
+        reports: Reports,
+        objection: Objection = no_objection,
+        log_id: str = "",
     ) -> None:
-        self.trainer = Trainer(config, Replay(PICTURES, len(config.control.axes), run.path / "state"))
+        self._replay = Replay(PICTURES, len(config.control.axes), run.path / "state")
+        self.trainer = Trainer(config, self._replay)
         self.counts = Counts()
         self._run, self._config, self._log, self._reports = run, config, log, reports
-        self._objection = objection
+        self._objection, self._log_id = objection, log_id
         self._known: list[str] = []
+        self._unheld: list[str] = []
         self._aside: list[Episode] = []
         self._empty: set[str] = set()
         self._restore()
 
     def advance(self) -> bool:
         """Take in the log's next episode and learn what it pays for; False when there is none yet."""
-        taken = {*self._known, *self._empty, *(episode.id for episode in self._aside)}
+        taken = {*self._known, *self._unheld, *self._empty, *(episode.id for episode in self._aside)}
         for episode in self._log.read_new(taken):
             if len(episode) == 0:
                 self._empty.add(episode.id)
@@ -115,8 +126,19 @@ class Following:
             self.counts = self.counts._replace(play=self.counts.play + len(episode))
 
     def _learn_from(self, episode: Episode) -> None:
-        self.trainer.ingest(episode)
-        self._known.append(episode.id)
+        if self._replay.has_room(episode):
+            self.trainer.ingest(episode)
+            self._known.append(episode.id)
+            return
+        self._unheld.append(episode.id)
+        if len(self._unheld) == 1:
+            self._say_full()
+
+    def _say_full(self) -> None:
+        self._reports.say(
+            f"full: {self._replay.rows} of {PICTURES} pictures are held, and no further ones are taken in; "
+            "practice goes on, and pays for learning from those"
+        )
 
     def _pay(self) -> None:
         """All the learning that is due; none when it was done before."""
@@ -193,7 +215,13 @@ class Following:
     def _save(self) -> None:
         """In one atomic step, between updates of play and between episodes of practice."""
         state = to_arrays(prefixed(TRAINER, self.trainer.state_dict()))
-        story = {"known": self._known, "aside": [episode.id for episode in self._aside], "counts": self.counts}
+        story = {
+            "known": self._known,
+            "unheld": self._unheld,
+            "aside": [episode.id for episode in self._aside],
+            "counts": self.counts,
+            "log": self._log_id,
+        }
         self._run.save_arrays(SAVED, {**state, STORY: np.frombuffer(json.dumps(story).encode(), np.uint8)})
 
     def _restore(self) -> None:
@@ -201,11 +229,24 @@ class Following:
         if not saved:
             return
         story = json.loads(saved.pop(STORY).tobytes())
+        self._require_same_log(story.get("log", ""))
+        self._log_id = self._log_id or story.get("log", "")
         for id in story["known"]:
             self._learn_from(self._read(id))
+        if unheld := story.get("unheld", []):
+            self._unheld = unheld
+            self._say_full()
         self._aside = [self._read(id) for id in story["aside"]]
         self.counts = Counts(*story["counts"])
         self.trainer.load_state_dict(under(TRAINER, from_arrays(saved)))
         self._reports.say(f"goes on behind {len(self._known) + len(self._aside)} episodes")
         # A kill may have come between an episode and the rest of what it pays for.
         self._pay()
+
+    def _require_same_log(self, saved: str) -> None:
+        """Raise UserError when what was saved is of another run's log than this one; what is older does not say."""
+        if saved and self._log_id and saved != self._log_id:
+            raise UserError(
+                f"{self._run.path} has learnt from the log of run {saved}, and this is the log of {self._log_id}",
+                next_step="choose another folder with --out, or the log that it learns from with --data",
+            )

@@ -57,6 +57,7 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
         golden_image=image,
         golden_goal=goal,
         golden_action=policy.act(Frame(0, 0.0, image)),
+        run_id=run.id,
     )
     goals = {GOALS: {"latents": trainer.goal_supply(SUPPLY)}}
     write_checkpoint(folder, {**policy.tensors(), **goals}, manifest, TrainerKey.own(key_folder()).sign)

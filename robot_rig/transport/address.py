@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_rig.errors import UserError
@@ -101,7 +101,8 @@ class Address:
 
     def mirror(self) -> Path:
         """The local folder, relative to the current one, that stands for this one; no two addresses share one."""
-        who = str(self.machine).replace(":", "+").replace("%", "+")
+        host = f"[{self.machine.host}]" if ":" in self.machine.host else self.machine.host
+        who = str(replace(self.machine, host=host)).replace(":", "+").replace("%", "=")
         inside = Path("in-home", self.path) if self.path.startswith("./") else Path("from-root", self.path[1:])
         return MIRRORS / who / inside
 

@@ -13,17 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
+from robot_rig.config import Config
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.salvage import Salvaged, salvage
+from robot_rig.data.store import EpisodeStore
 from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import read_checkpoint, write_checkpoint
+from robot_rig.runs import RunFolder
 from sim.faults.judges import Verdict
 from sim.faults.made_steps import ACTION_DIM, NO_LIMIT, differs, made_frame, made_step
 from sim.faults.power_cut import Cut, Record, cuts
 from sim.strangers.originals import originals
 
-LOG, NOTE, SHIPPED = "collect-000000.mcap", "progress.json", "practice-000001"
+LOG, NOTE, SHIPPED = "run/episodes/collect-000000.mcap", "progress.json", "practice-000001"
 OLD, NEW = b'{"collect": {"steps": 100}}' * 200, b'{"practice": {"steps": 2000}}' * 300
 SMALL_GROUPS = ("space", "actor")
 """Of a checkpoint: whole files are written and synced alike, and a state costs as much as its bytes."""
@@ -37,8 +40,14 @@ Judge = Callable[[Cut, Path], str]
 
 
 def write_log(folder: Path, record: Record, steps: int) -> None:
-    """An episode of `steps` steps, each acknowledged before the next one comes, as ten a second are."""
-    writer = EpisodeWriter(folder / LOG, ACTION_DIM, None, {"stage": "collect"}, room=NO_LIMIT)
+    """A run that is begun, and in it an episode of `steps` steps, each acknowledged before the next one comes."""
+    with RunFolder.claim(folder / "run", Config()) as run:
+        path = EpisodeStore(run.episodes).next_path("collect")
+        writer = EpisodeWriter(path, ACTION_DIM, None, {"stage": "collect"}, room=NO_LIMIT)
+        _write_steps(writer, record, steps)
+
+
+def _write_steps(writer: EpisodeWriter, record: Record, steps: int) -> None:
     pause = threading.Event()
     for number in range(steps):
         record.mark(TAKEN, number + 1)
@@ -53,7 +62,7 @@ def write_log(folder: Path, record: Record, steps: int) -> None:
 def judge_log(cut: Cut, scratch: Path) -> str:
     """At most one step is lost and none that was acknowledged, none is wrong, and damage is told."""
     safe, taken = cut.promised.get(SAFE, 0), cut.promised.get(TAKEN, 0)
-    log = _salvaged(cut, scratch / LOG)
+    log = _salvaged(cut, scratch / Path(LOG).name)
     found = 0 if log is None else len(log.steps)
     if found < safe:
         return f"{safe} steps were acknowledged, {found} are left"

@@ -26,12 +26,14 @@ from robot_rig.data.log import read_episode
 from robot_rig.data.salvage import salvage
 from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
+from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.stages.shipping import load_checkpoint, shipped_in
 from sim.faults.alone_processes import ROOT, die_with_parent, surroundings
 from sim.faults.doomed import STAGE, STEPS
 from sim.faults.judges import Verdict
 from sim.faults.made_steps import differs
 from sim.strangers.attack import attack
+from sim.strangers.originals import originals
 
 KILL_WITHIN_S = 0.3
 SHOWN = 3
@@ -161,9 +163,9 @@ def half_shipped(folder: Path, promised: int) -> Iterator[str]:
         shutil.rmtree(name.parent, ignore_errors=True)
         shutil.copytree(scrap, name)
         try:
-            load_checkpoint(name)
+            found = load_checkpoint(name).manifest
         except UserError:
             continue
-        # All of it had been written, and only the rename was missing: then it is no torn one.
-        if not (scrap / "manifest.json").exists():
+        # Where only the rename was missing it is no torn one, and holds all that was to be shipped.
+        if found.sha256 != read_checkpoint(originals().checkpoint)[1].sha256:
             yield "a torn checkpoint was accepted"

@@ -24,6 +24,7 @@ from robot_rig.data.salvage import salvage
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Executed, Floats, Frame, Outcome, Source, Step
 from robot_rig.keys import FOLDER_VARIABLE
+from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import SAVED
@@ -137,7 +138,12 @@ def trainee(folder: Path, out: Path) -> subprocess.Popen[str]:
 def learnt(out: Path) -> Learnt:
     """What lies in a trainer's run folder."""
     with_state = RunFolder.open(out).load_arrays(SAVED, "it is to be compared")
-    files = {str(path.relative_to(out)): path.read_bytes() for path in (out / "checkpoints").rglob("*.*")}
+    files = {str(path.relative_to(out)): path.read_bytes() for path in (out / "checkpoints").rglob("*.safetensors")}
+    # Each run has an id by chance, and with it manifests of its own.
+    for folder in (out / "checkpoints").iterdir():
+        manifest = read_checkpoint(folder)[1]
+        same = manifest.sha256, manifest.train_steps, manifest.config_hash, manifest.encoder_id
+        files[str(folder.relative_to(out))] = repr(same).encode()
     state = {f"state/{name}": array.tobytes() for name, array in with_state.items()}
     return Learnt({**files, **state}, {stage: read_metrics(out / "metrics", stage) for stage in ("vae", "td3")})
 
@@ -146,9 +152,12 @@ def kill_trainer(random: np.random.Generator, folder: Path) -> Verdict:
     """An attempt at row 63: killed twice while it learns, and all that it leaves is what it leaves undisturbed."""
     known, verdict = straight(), Verdict()
     out, clock = folder / "learnt", WallClock()
-    for _ in range(KILLS):
+    mark, curves = out / "run.json", out / "metrics" / "metrics.jsonl"
+    for number in range(KILLS):
+        before = size_of(curves)
         child = trainee(known.data.parent, out)
-        while not (out / "run.json").exists() and child.poll() is None:
+        # The second one finds a run: it learns again when the curves grow again.
+        while child.poll() is None and not (size_of(curves) > before if number else mark.exists()):
             threading.Event().wait(LOOK_S)
         clock.sleep_until(clock.now() + random.uniform(0.0, known.seconds))
         verdict.figures["kills"] = verdict.figures.get("kills", 0.0) + float(child.poll() is None)
@@ -157,6 +166,11 @@ def kill_trainer(random: np.random.Generator, folder: Path) -> Verdict:
     finish(trainee(known.data.parent, out))
     verdict.add([] if verdict.figures["kills"] else ["it had ended before every kill"])
     return verdict.add(unlike(learnt(out), known.learnt))
+
+
+def size_of(path: Path) -> int:
+    """Its bytes; 0 where it is not there."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def unlike(found: Learnt, wanted: Learnt) -> list[str]:

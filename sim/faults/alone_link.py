@@ -34,6 +34,9 @@ PERIOD_S = 0.1
 AWAY_S, SYNC_S = 60.0, 60.0
 """Row 29: how long the link is out, and how long after it is back everything must be there."""
 
+UNDER_WAY_S = 0.5
+"""What a line has taken in before it is out may still come through so much later."""
+
 DELAY_S, LOSS, SLOW_S, SLOW_LIMIT_S = 0.2, 0.05, 20.0, 300.0
 """Row 30: of the line; how long the robot logs beside it, and how long the rest may take."""
 
@@ -87,8 +90,8 @@ class Robot:
 class Trip:
     """A robot, the line to it, and the trainer's folder that its log is fetched into."""
 
-    def __init__(self, robot: Robot, line: Relay, mirror: Path, carrier: Carrier) -> None:
-        self.robot, self.line, self.carrier = robot, line, carrier
+    def __init__(self, robot: Robot, line: Relay, mirror: Path, carrier: Carrier, told: list[str]) -> None:
+        self.robot, self.line, self.carrier, self.told = robot, line, carrier, told
         self.clock: Clock = WallClock()
         self._mirror = mirror / "episodes"
 
@@ -137,7 +140,7 @@ def trip(folder: Path, make_line: Callable[[int], Relay]) -> Iterator[Trip]:
     told: list[str] = []
     pull = Pull(ssh, server.address(folder / "robot", line.port), folder / "mirror", told.append)
     carrier = Carrier(ssh, [pull], told.append)
-    made = Trip(robot, line, folder / "mirror", carrier)
+    made = Trip(robot, line, folder / "mirror", carrier, told)
     try:
         carrier.meet(float("inf"))
         carrier.start()
@@ -157,7 +160,11 @@ def partition(random: np.random.Generator, folder: Path) -> Verdict:
         going.wait(random.uniform(0.0, 3.0))
         (going.line.cut, going.line.freeze)[random.integers(2)]()
         before = len(going.robot.log.paths())
-        going.wait(AWAY_S)
+        going.wait(UNDER_WAY_S)
+        carried = going.line.carried
+        going.wait(AWAY_S - UNDER_WAY_S)
+        verdict.add(["the line was not out"] if going.line.carried != carried else [])
+        verdict.add([] if any("is lost" in text for text in going.told) else ["nobody was told that the link is lost"])
         going.robot.end()
         if len(going.robot.log.paths()) <= before:
             verdict.add(["the robot has logged nothing meanwhile"])
@@ -174,6 +181,7 @@ def slow_link(random: np.random.Generator, folder: Path) -> Verdict:
     with trip(folder, lambda port: Relay(port, delay_s=DELAY_S, loss=LOSS)) as going:
         going.wait(SLOW_S)
         going.robot.end()
+        verdict.add([] if going.line.late else ["the line lost nothing"])
         verdict.figures["transfer s"] = round(SLOW_S + going.arrive(SLOW_LIMIT_S), 1)
         verdict.add(going.wrong())
         verdict.figure("append", going.robot.worst_append_s)

@@ -2,7 +2,7 @@
 
 Canaries stand in the environment, in the name of the home folder, in a settings file and in an address; the trainer's
 secret key is one more. Then the real commands run, some of them into an error, and all that they wrote and said is
-searched.
+searched, and the home folder too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def leak(random: np.random.Generator, folder: Path) -> Verdict:
         if done.returncode not in ends:
             verdict.add([f"rig {words[0]} ended with {done.returncode}: {done.stderr[-300:].decode(errors='replace')}"])
     needles = {name: text.encode() for name, text in canaries.items()}
-    verdict.add(found(folder / "work", needles, secret_of(home / "keys")))
+    secret = secret_of(home / "keys")
+    verdict.add(found(folder / "work", needles, secret))
+    verdict.add(found_at_home(home, needles, secret))
     verdict.figures["files"] = float(sum(path.is_file() for path in (folder / "work").rglob("*")))
     return verdict
 
@@ -90,3 +92,9 @@ def found(folder: Path, needles: Mapping[str, bytes], secret: bytes) -> list[str
     """Where a canary or the key got to. The console may name the home folder, which is its reader's own."""
     places = hits(folder, {**needles, "the secret key": secret})
     return [place for place in places if place != f"home in {CONSOLE}"]
+
+
+def found_at_home(home: Path, needles: Mapping[str, bytes], secret: bytes) -> list[str]:
+    """The same in the home folder, which files there may name, and where the key has a file of its own."""
+    places = hits(home, {**{name: text for name, text in needles.items() if name != "home"}, "the secret key": secret})
+    return [f"{place} at home" for place in places if place != f"the secret key in keys/{SECRET}"]

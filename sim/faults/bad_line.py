@@ -20,8 +20,8 @@ class Relay:
 
     delay_s: how long each piece of up to 32 kB is on its way. rate: bytes/s, of each direction of a connection.
     loss: share of pieces that come late, as a lost one does. drop_after: bytes after which a connection is broken; 0:
-    never. `cut` breaks all and lets nobody in, `freeze` lets
-    them stand and forwards nothing, as a cable that is out; `mend` ends both. `carried` counts bytes.
+    never. `cut` breaks all and lets nobody in, `freeze` lets them stand and forwards nothing, as a cable that is out;
+    `mend` ends both. `carried` counts bytes, `late` the pieces that were lost, `dropped` the connections that broke.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Relay:
         self._target = target
         self.delay_s, self.rate, self.drop_after, self.loss = delay_s, rate, drop_after, loss
         self._pause = threading.Event()
-        self.carried = self.dropped = 0
+        self.carried = self.late = self.dropped = 0
         self._flowing = threading.Event()
         self._open: list[socket.socket] = []
         self._listener: socket.socket | None = None
@@ -79,7 +79,9 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket, left: list[int]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
-                late_s = AGAIN_S if random.random() < self.loss else 0.0
+                lost = random.random() < self.loss
+                self.late += lost
+                late_s = AGAIN_S if lost else 0.0
                 self._pause.wait(self.delay_s + late_s + (len(data) / self.rate if self.rate else 0.0))
                 self._flowing.wait()
                 sink.sendall(data)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from robot_rig.data.log import DiskRoom
+from robot_rig.data.disk_room import DiskRoom
 from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Executed, Frame, Outcome, Source, Step
 
 ACTION_DIM = 2

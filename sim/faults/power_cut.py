@@ -1,9 +1,9 @@
 """Power cuts without cutting any: what a disk may hold afterwards, from the order in which a program wrote and synced.
 
 Called by row 24 and tests/faults. `Record` listens to the operating system's calls of this process that change a
-folder; `cuts` makes of what it heard every state that the folder may be found in. The rules are those of POSIX: a sync
-puts a file's bytes, or a folder's names, on disk; of what was not synced anything may be missing, names in reverse
-order, the last write torn at any byte or with whole pages of it never written.
+folder; `cuts` makes of what it heard states that the folder may be found in. By POSIX a sync puts a file's bytes, or a
+folder's names, on disk, and nothing else is sure. What was not synced is missing here from some moment on, the last
+write torn at any byte or with whole pages of it never written; that it came to the disk in another order is not made.
 """
 
 from __future__ import annotations

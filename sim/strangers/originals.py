@@ -14,7 +14,8 @@ import numpy as np
 
 from robot_rig.config import Config
 from robot_rig.config_files import describe_config
-from robot_rig.data.log import DiskRoom, EpisodeWriter
+from robot_rig.data.disk_room import DiskRoom
+from robot_rig.data.log import EpisodeWriter
 from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Executed, Frame, Goal, Outcome, Source, Step
 from robot_rig.evaluation import Evaluation, Rollout
 from robot_rig.evaluation_files import save_evaluation

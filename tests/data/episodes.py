@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rig.data.log import DiskRoom, EpisodeWriter
+from robot_rig.data.disk_room import DiskRoom
+from robot_rig.data.log import EpisodeWriter
 from robot_rig.datatypes import Action, Bytes, Episode, Executed, Frame, Outcome, Source, Step
 
 ACTION_DIM = 2

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +22,11 @@ from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from robot_rig.data import episode as schema
-from robot_rig.data.durable_file import DurableFile
-from robot_rig.data.log import DiskRoom, EpisodeWriter, read_episode
+from robot_rig.data.disk_room import DiskRoom
+from robot_rig.data.durable_file import DurableFile, being_written
+from robot_rig.data.log import QUEUE_STEPS, EpisodeWriter, read_episode
 from robot_rig.data.salvage import salvage
+from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Executed, Frame, Outcome, Source, Step
 from robot_rig.errors import UserError
 from tests.data.episodes import (
@@ -257,27 +260,75 @@ def test_an_episode_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(read_episode(tmp_path / "a.mcap")) == 3
 
 
-def test_a_hanging_disk_is_noticed_and_loses_nothing_acknowledged(
+class Hang:
+    """A disk whose syncs of a log's thread wait from `begin` to `end`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._well = threading.Event()
+        self._well.set()
+        sync = DurableFile.sync
+
+        def slow_sync(file: DurableFile) -> None:
+            if threading.current_thread().name.startswith("log "):
+                assert self._well.wait(20)
+            sync(file)
+
+        monkeypatch.setattr(DurableFile, "sync", slow_sync)
+        self.begin, self.end = self._well.clear, self._well.set
+
+
+def ended_logs() -> bool:
+    """Whether within some seconds no log's thread is left."""
+    logs = [thread for thread in threading.enumerate() if thread.name.startswith("log ")]
+    for thread in logs:
+        thread.join(10)
+    return not any(thread.is_alive() for thread in logs)
+
+
+def test_a_hanging_disk_is_noticed_and_whole_again_when_it_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released = threading.Event()
-    sync = DurableFile.sync
-
-    def slow_sync(file: DurableFile) -> None:
-        if threading.current_thread().name.startswith("log "):
-            released.wait()
-        sync(file)
-
-    path = tmp_path / "a.mcap"
+    path, step, hang = tmp_path / "a.mcap", make_step(0), Hang(monkeypatch)
     writer = EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT, patience=0.05)
-    monkeypatch.setattr(DurableFile, "sync", slow_sync)
-    step = make_step(0)
+    hang.begin()
     with pytest.raises(UserError, match=r"taken no step.*0 steps on disk are safe"):
         deque(map(writer.append, [step] * 200), maxlen=0)
     with pytest.raises(UserError, match="does not answer"):
         writer.finish(make_frame(1))
-    released.set()
-    assert writer.acknowledged == 0
+    assert (writer.acknowledged, being_written(path)) == (0, True)
+    hang.end()
+    assert ended_logs()
+    assert not being_written(path)
+    assert len(read_episode(path)) == writer.acknowledged > QUEUE_STEPS
+
+
+def test_a_disk_that_hung_at_a_close_leaves_no_locked_file_and_takes_no_step_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the trainer waits for ever before the first such file."""
+    store, hang, handles = EpisodeStore(tmp_path), Hang(monkeypatch), len(os.listdir("/proc/self/fd"))
+    written = []
+    for steps in (0, 1, 3):
+        writer = EpisodeWriter(store.next_path("practice"), ACTION_DIM, None, {}, room=NO_LIMIT, patience=0.05)
+        for number in range(steps):
+            writer.append(make_step(number))
+        while writer.acknowledged < steps:
+            time.sleep(0.001)
+        hang.begin()
+        writer.append(make_step(steps))
+        writer.abort("hold")
+        assert store.paths()  # The writer still works on it.
+        hang.end()
+        assert ended_logs()
+        written.append(writer.acknowledged)
+    writer = EpisodeWriter(store.next_path("practice"), ACTION_DIM, None, {}, room=NO_LIMIT, patience=0.05)
+    hang.begin()
+    writer.abort("hold")
+    hang.end()
+    assert ended_logs()
+    assert [len(salvage(path).steps) for path in store.paths()] == written == [1, 2, 4]
+    assert [len(episode) for episode in store.read_new(())] == [0, 1, 3]
+    assert len(os.listdir("/proc/self/fd")) == handles
 
 
 FULL_DISK_CHILD = """

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from robot_rig.data.log import EpisodeWriter
+from robot_rig.data.durable_file import DurableFile
+from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.store import EpisodeStore
+from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_step, write_log
 
@@ -62,6 +64,42 @@ def test_reading_stops_before_an_episode_that_is_being_written(tmp_path: Path) -
     assert [episode.id for episode in store.read_new([])] == ["collect-000000"]
     writer.abort("enough")
     assert [episode.id for episode in store.read_new(["collect-000000"])] == ["collect-000001", "collect-000002"]
+
+
+def test_an_episode_that_goes_while_it_is_looked_at_is_still_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of one that is aborted without a step is that of the next one, which must not be refused."""
+    store = EpisodeStore(tmp_path)
+    for _ in range(2):
+        write_log(store.next_path("practice"), 2)
+    gone = store.paths()[1]
+
+    def removed_first(path: Path) -> Episode:
+        path.unlink()
+        return read_episode(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robot_rig.data.store.read_episode", removed_first)
+        assert list(store.read_new(["practice-000000"])) == []
+    assert not store.refused
+    assert write_log(store.next_path("practice"), 3) == gone
+    assert [len(episode) for episode in store.read_new(["practice-000000"])] == [3]
+
+
+def test_one_without_a_step_is_gone_before_anybody_may_take_it_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, close = list[bool](), DurableFile.close
+
+    def look_and_close(file: DurableFile) -> None:
+        there.append(path.exists())
+        close(file)
+
+    path = tmp_path / "practice-000000.mcap"
+    monkeypatch.setattr(DurableFile, "close", look_and_close)
+    EpisodeWriter(path, ACTION_DIM, None, {}, room=NO_LIMIT).abort("hold")
+    assert there == [False]
 
 
 def test_a_file_made_this_moment_is_waited_for_and_an_empty_one_of_before_is_passed_over(tmp_path: Path) -> None:

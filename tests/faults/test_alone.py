@@ -14,11 +14,12 @@ from robot_rig.cli.main import main
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Float32s, Source, Step
+from robot_rig.keys import SECRET
 from robot_rig.transport import carrier, ssh
 from sim.faults import alone_learning, alone_link
 from sim.faults.alone_canary import canary, ship_bad_policy
 from sim.faults.alone_learning import Learnt, judge_marathon, judge_swaps, kill_trainer, rain_policies, unlike
-from sim.faults.alone_secrets import found, leak
+from sim.faults.alone_secrets import found, found_at_home, leak
 from sim.faults.judges import Verdict
 from sim.faults.made_steps import ACTION_DIM, NO_LIMIT, made_executed, made_frame
 from sim.faults.rows import NotPermittedError
@@ -36,6 +37,8 @@ def test_rig_faults_counts_them_among_its_rows(tmp_path: Path, capsys: pytest.Ca
     (kept,) = json.loads(out.read_text())["rows"]["24"]["attempts"]
     assert kept["figures"]["power cuts"] > 200
     assert list((tmp_path / "logs").iterdir()) == [], "what is well leaves nothing"
+    assert main(words) == 0
+    assert f"without --resume, what {out} holds of these rows is replaced: 24" in capsys.readouterr().out
 
 
 # --- row 20 ----------------------------------------------------------------------------------------------------------
@@ -104,7 +107,7 @@ def test_an_episode_of_two_policies_or_of_another_is_told(tmp_path: Path) -> Non
 
 @pytest.mark.proof
 def test_a_link_that_is_out_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alone_link, "AWAY_S", 2.0)
+    monkeypatch.setattr(alone_link, "AWAY_S", 8.0)
     # Seconds, where people would wait for minutes.
     for module, name, value in (
         (carrier, "LOOK_S", 0.3), (carrier, "FIRST_RETRY_S", 0.2), (carrier, "LAST_RETRY_S", 0.5),
@@ -117,6 +120,23 @@ def test_a_link_that_is_out_costs_nothing_but_time(tmp_path: Path, monkeypatch: 
         pytest.skip(str(error))
     assert verdict.complaints == []
     assert 0.0 < verdict.figures["sync s"] < 60.0
+
+
+@pytest.mark.proof
+def test_a_line_that_is_not_out_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sound(alone_link.Relay):
+        def freeze(self) -> None:
+            pass
+
+        cut = freeze
+
+    monkeypatch.setattr(alone_link, "AWAY_S", 7.0)
+    monkeypatch.setattr(alone_link, "Relay", Sound)
+    try:
+        said = alone_link.partition(rng(), tmp_path).complaints
+    except NotPermittedError as error:
+        pytest.skip(str(error))
+    assert {"the line was not out", "nobody was told that the link is lost"} <= set(said)
 
 
 @pytest.mark.proof
@@ -161,6 +181,19 @@ def test_no_secret_gets_out(tmp_path: Path) -> None:
     verdict = leak(rng(), tmp_path)
     assert verdict.complaints == []
     assert verdict.figures["files"] > 10
+
+
+def test_at_home_the_key_is_in_its_own_file_and_nowhere_else(tmp_path: Path) -> None:
+    needles, secret = {"token": b"canary123", "home": b"canaryhome"}, b"the-key-itself"
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / SECRET).write_bytes(b"-- the-key-itself --")
+    (tmp_path / "cache").write_bytes(b"canaryhome/work")
+    assert found_at_home(tmp_path, needles, secret) == []
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state" / "last").write_bytes(b"the-key-itself canary123")
+    assert found_at_home(tmp_path, needles, secret) == [
+        "token in .state/last at home", "the secret key in .state/last at home"
+    ]  # fmt: skip
 
 
 # --- rows 63 and 64 --------------------------------------------------------------------------------------------------

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.store import EpisodeStore
+from robot_rig.learning.checkpoint import read_checkpoint, write_checkpoint
 from sim.faults.alone_kills import Killed, doomed, half_shipped, kill_recorder, kill_shipper, lost, unfinished
 from sim.faults.doomed import STAGE
 from sim.faults.made_steps import ACTION_DIM, NO_LIMIT, made_frame, made_step
+from sim.strangers.originals import originals
 
 
 def kill_often(folder: Path, times: int) -> list[Killed]:
@@ -56,6 +59,17 @@ def test_a_loss_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"")
     assert lost(path, 0) == []
     assert len(lost(path, 1)) == 1
+
+
+def test_what_a_killed_shipper_left_is_told_where_it_loads_and_is_not_all_of_it(tmp_path: Path) -> None:
+    groups, manifest = read_checkpoint(originals().checkpoint)
+    write_checkpoint(tmp_path / "whole", groups, manifest)
+    (tmp_path / "whole").rename(tmp_path / ".practice-000000.partial")
+    assert list(half_shipped(tmp_path, 0)) == []
+    groups["motion"] = {name: torch.zeros_like(value) for name, value in groups["motion"].items()}
+    write_checkpoint(tmp_path / "half", groups, manifest)
+    (tmp_path / "half").rename(tmp_path / ".practice-000001.partial")
+    assert list(half_shipped(tmp_path, 0)) == ["a torn checkpoint was accepted"]
 
 
 def test_a_torn_checkpoint_under_its_name_is_told(tmp_path: Path) -> None:

@@ -108,6 +108,13 @@ def test_a_writer_that_does_not_sync_is_found_out(monkeypatch: pytest.MonkeyPatc
     assert {f"2 steps were acknowledged, {left} are left" for left in (0, 1)} <= said
 
 
+def test_a_run_whose_folder_may_go_with_all_that_is_in_it_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("robot_rig.runs.make_folder", lambda folder: folder.mkdir(parents=True, exist_ok=True))
+    assert "1 steps were acknowledged, 0 are left" in set(cut_often(*WORKS["log"], tmp_path, 900))
+
+
 WRONG: list[tuple[Callable[[Cut, Path], str], Cut, str]] = [
     (judge_note, Cut({}, {"written": 1}), "neither"),
     (judge_note, Cut({"progress.json": b"{"}, {"written": 1}), "neither"),

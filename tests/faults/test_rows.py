@@ -80,6 +80,23 @@ def test_a_stop_in_time_passes_and_a_late_one_does_not(
     assert any("told" in complaint for complaint in judged(zero, "slew"))
 
 
+def test_row_9_wants_pictures_that_were_lost_and_late() -> None:
+    def judged(kept: Callable[[int], bool], late_s: float) -> str:
+        through = [
+            one._replace(t=one.t + late_s * (number % 20 == 1))
+            for number, one in enumerate(pictures(7.0, "jitter", after=FAULT))
+            if kept(number)
+        ]
+        facts = [*moving_until(9.0, 9.0, 7.5), *pictures(FAULT), *through, *pictures(7.5, after=7.0)]
+        return "; ".join(verdict_of(9, facts, 7.5, fault=FAULT, **{"return": 7.0}))
+
+    some: Callable[[int], bool] = lambda number: number % 10 not in (3, 5, 7)  # noqa: E731
+    assert judged(some, 0.2) == ""
+    assert "only 0 % of the pictures were lost" in judged(lambda number: True, 0.2)
+    assert "later than another by more than 0.00 s" in judged(some, 0.0)
+    assert "no picture came through the fault" in judged(lambda number: False, 0.2)
+
+
 def test_row_1_wants_a_person_after_five_seconds_and_none_before() -> None:
     def judged(back: float, moves_after: bool) -> list[str]:
         zero, end = FAULT + 0.15, back + 2.5

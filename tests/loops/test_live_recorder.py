@@ -313,3 +313,21 @@ def test_it_writes_a_log_that_the_trainer_reads(tmp_path: Path) -> None:
     assert (len(episode), episode.truncated, episode.meta["stage"]) == (STEPS, False, "reach")
     np.testing.assert_array_equal(episode.goal, GOAL.image)
     np.testing.assert_array_equal(episode.frames[-1], make_frame(STEPS).rgb)
+
+
+def test_an_old_frame_under_the_number_of_the_answered_one_is_not_taken_for_it() -> None:
+    """A camera that is started anew counts from the beginning."""
+    desk, step = Desk(), make_step(0)
+    desk.begin()
+    desk.live.observe(dataclasses.replace(step.frame, stamp=step.frame.stamp - 3.0, rgb=picture(77)))
+    desk.give("action", 0)
+    desk.give("report", 0)
+    assert desk.live.tick(START).steps == 0
+    assert f"frame {step.frame.seq}, which action" in desk.live.tick(START + LATE_S + 0.1).reason
+    other = Desk()
+    other.begin()
+    other.live.observe(dataclasses.replace(step.frame, stamp=step.frame.stamp - 3.0, rgb=picture(77)))
+    for part in ("action", "report", "frame"):
+        other.give(part, 0)
+    assert other.live.tick(START).steps == 1
+    np.testing.assert_array_equal(other.logs[0].steps[0].frame.rgb, step.frame.rgb)

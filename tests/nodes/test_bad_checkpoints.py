@@ -99,6 +99,55 @@ def spoil(rng: np.random.Generator, folder: Path) -> None:
     retell(folder)
 
 
+def sign_again(folder: Path) -> None:
+    """By the trainer that the robot believes: what is wrong must then be told by what is in it."""
+    own(folder / SIGNATURE).write_bytes(TrainerKey.own(key_folder()).sign((folder / MANIFEST).read_bytes()))
+
+
+def change(folder: Path, file: str, edit: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    path = own(folder / f"{file}.safetensors")
+    tensors = safetensors.torch.load(path.read_bytes())
+    edit(tensors)
+    path.write_bytes(safetensors.torch.save(tensors))
+
+
+def spoil_and_sign(rng: np.random.Generator, folder: Path) -> None:
+    """No number in a weight, wherever it is."""
+
+    def edit(tensors: dict[str, torch.Tensor]) -> None:
+        name = str(rng.choice([name for name, value in tensors.items() if value.is_floating_point() and value.numel()]))
+        value = tensors[name].view(-1)
+        value[int(rng.integers(len(value)))] = float(rng.choice([np.nan, np.inf, -np.inf]))
+
+    change(folder, str(rng.choice(["actor", "encoder", "motion", "space", "goals"])), edit)
+    retell(folder)
+    sign_again(folder)
+
+
+def promise_and_sign(rng: np.random.Generator, folder: Path) -> None:
+    """All numbers are plausible, and the manifest or the self-test promises something else."""
+
+    def weight(tensors: dict[str, torch.Tensor]) -> None:
+        floats = [value.view(-1) for value in tensors.values() if value.is_floating_point() and value.numel() > 1]
+        floats[int(rng.integers(len(floats)))][0] += 0.123
+
+    def golden(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["golden_action"][int(rng.integers(2))] += float(rng.choice([-0.01, 0.01]))
+
+    changes: dict[str, object] = {}
+    kind = int(rng.integers(4))
+    if kind == 0:
+        change(folder, "encoder", weight)
+    elif kind == 1:
+        change(folder, "golden", golden)
+    elif kind == 2:
+        changes = {"latent_dim": int(rng.choice([3, 5]))}
+    else:
+        changes = {"train_steps": int(rng.integers(UPDATES))}
+    retell(folder, **changes)
+    sign_again(folder)
+
+
 def rename(rng: np.random.Generator, folder: Path) -> None:
     retell(folder, train_steps=int(rng.integers(UPDATES, 10**6)), config_hash=rng.bytes(8).hex())
 
@@ -118,6 +167,7 @@ def sign_at_random(rng: np.random.Generator, folder: Path) -> None:
 
 FORGERS: tuple[Forge, ...] = (
     flip, cut, remove, lengthen, add, link, spoil, rename, unsign, sign_as_another, sign_at_random,
+    spoil_and_sign, promise_and_sign,
 )  # fmt: skip
 ROLLED_BACK = len(FORGERS)
 
@@ -168,6 +218,17 @@ def silence() -> Iterator[None]:
     log.setLevel(logging.CRITICAL)
     yield
     log.setLevel(before)
+
+
+@pytest.mark.parametrize("forge", [spoil_and_sign, promise_and_sign])
+def test_what_the_trainer_signed_is_told_apart_by_what_is_in_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, forge: Forge
+) -> None:
+    logging.getLogger("robot_rig.nodes.understudy").setLevel(logging.ERROR)
+    bench, kind = Bench(tmp_path), FORGERS.index(forge)
+    assert not any(bench.accepts(kind, seed) for seed in range(8))
+    assert len(caplog.records) == 8
+    assert "not signed" not in caplog.text
 
 
 def test_no_checkpoint_that_was_touched_reaches_the_arm(tmp_path: Path) -> None:

@@ -218,6 +218,8 @@ def test_a_goal_is_reached_for_logged_and_shown(ros_master: Master, rig: Rig, ho
         assert rig.homes == 1, "an episode begins at home"
         path = logs / "episodes" / "reach-000000.mcap"
         assert eventually(lambda: rig.recorder[-1].stand is Recording.IDLE and path.exists())
+        with pytest.raises(UserError, match="another process works in"):
+            RunFolder.claim(logs, CONFIG)
         check_log(path, rig, goal)
         check_actions(policy, rig, goal)
         check_views(policy, rig, goal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ import pytest
 from robot_rig.cli.main import main
 from robot_rig.errors import UserError
 from robot_rig.keys import PUBLIC, TRUSTED, Pin, TrainerKey, key_folder
-from robot_rig.learning.checkpoint import SIGNATURE
+from robot_rig.learning.checkpoint import SIGNATURE, write_checkpoint
 from robot_rig.nodes.policy_node import newest_acceptable
 from robot_rig.nodes.understudy import Understudy
 from robot_rig.stages.acceptance import ACCEPTED, TAKEN_BACK, Acceptance
-from robot_rig.stages.shipping import shipped_in
+from robot_rig.stages.shipping import load_checkpoint, shipped_in
 from tests.nodes.test_policy_and_recorder import CONFIG, learnt
 from tests.nodes.test_practice_node import shipped
 
@@ -55,6 +56,63 @@ def test_an_old_checkpoint_under_a_new_name_is_still_an_old_one(robot: Robot, ca
     assert "it is older than what has acted: 100 updates, not 200" in caplog.text
     robot.start()
     assert robot.acts() == "practice-000200", "after a restart the same one acts"
+
+
+def test_one_that_is_looked_at_while_it_is_copied_acts_when_all_of_it_is_there(robot: Robot, tmp_path: Path) -> None:
+    sound = shipped(tmp_path / "elsewhere", 100, learnt())
+    copied = robot.checkpoints / sound.name
+    copied.mkdir(parents=True)
+    names = sorted(path.name for path in sound.iterdir())
+    for name in names[:-1]:
+        shutil.copy2(sound / name, copied / name)
+        assert robot.acts() is None, "a refusal is not for ever"
+    content = (sound / names[-1]).read_bytes()
+    (copied / names[-1]).write_bytes(content[:100])
+    assert robot.acts() is None
+    with (copied / names[-1]).open("ab") as file:
+        file.write(content[100:])
+    assert robot.acts() == sound.name
+
+
+def of_run(checkpoint: Path, run_id: str, updates: int) -> None:
+    """The same policy, as that run of the same trainer ships it after so many updates."""
+    shipment = load_checkpoint(checkpoint)
+    manifest = replace(shipment.manifest, run_id=run_id, train_steps=updates)
+    folder = checkpoint.with_name(f"practice-{updates:06d}")
+    shutil.rmtree(folder, ignore_errors=True)
+    write_checkpoint(folder, shipment.groups, manifest, TrainerKey.own(key_folder()).sign)
+
+
+def test_another_run_of_the_same_trainer_neither_acts_nor_shuts_out_the_robots_own(
+    robot: Robot, caplog: pytest.LogCaptureFixture
+) -> None:
+    robot.ship(100)
+    first = robot.checkpoints / "practice-000100"
+    of_run(first, "own", 100)
+    assert robot.acts() == "practice-000100"
+    for another in ("longer", ""):
+        of_run(first, another, 90_000)
+        assert robot.acts() is None
+    assert "it is of another run of the trainer: longer, not own" in caplog.text
+    assert "trainer: one without a name, not own" in caplog.text
+    of_run(first, "own", 200)
+    robot.start()
+    assert robot.acts() == "practice-000200"
+    of_run(first, "longer", 150)
+    assert main(["rollback", str(robot.run)]) == 0
+    assert robot.acts() == "practice-000100"
+    (robot.run / "played" / ACCEPTED).unlink()
+    robot.start()
+    assert robot.acts() == "practice-090000", "a person lets the robot follow any run"
+
+
+def test_a_robot_that_followed_a_trainer_of_before_learns_the_run_from_the_next(robot: Robot) -> None:
+    robot.ship(100)
+    assert robot.acts() == "practice-000100"
+    (robot.run / "played" / ACCEPTED).write_text('{"updates": [100]}')
+    of_run(robot.checkpoints / "practice-000100", "own", 200)
+    assert robot.acts() == "practice-000200"
+    assert Acceptance.of(robot.run / "played").run_id == "own"
 
 
 def test_a_person_goes_back_one_and_a_newer_one_still_comes(robot: Robot, capsys: Capture) -> None:

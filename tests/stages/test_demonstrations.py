@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from robot_rig.cli.main import main
-from robot_rig.data.log import DiskRoom, EpisodeWriter, read_episode
+from robot_rig.data.disk_room import DiskRoom
+from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Executed, Frame, Outcome, Source, Step
 from robot_rig.errors import UserError

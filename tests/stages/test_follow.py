@@ -15,6 +15,7 @@ from robot_rig.data.replay import Replay
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Action, Episode, Executed, Frame, Outcome, Source, Step
 from robot_rig.errors import UserError
+from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import Counts, Following, Reports
@@ -83,9 +84,14 @@ def state(of: Following) -> dict[str, bytes]:
     return {name: value.numpy().tobytes() for name, value in of.trainer.state_dict().items()}
 
 
-def shipped(out: Path) -> dict[str, bytes]:
-    files = (out / "checkpoints").rglob("*.*")
-    return {str(path.relative_to(out)): path.read_bytes() for path in files}
+def shipped(out: Path) -> dict[str, object]:
+    """All that was shipped, but for what names the run itself."""
+    found = dict[str, object]()
+    for folder in (out / "checkpoints").iterdir():
+        groups, manifest = read_checkpoint(folder)
+        assert manifest.run_id == RunFolder.open(out).id
+        found[folder.name] = manifest.sha256, manifest.train_steps, manifest.encoder_id, set(groups)
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +203,34 @@ def test_an_episode_that_was_learnt_from_and_is_gone_is_named(
     log.paths()[0].unlink()
     with pytest.raises(UserError, match="collect-000000"):
         learn(tmp_path / "learnt", log, Teller())
+
+
+def test_what_goes_on_with_another_runs_log_is_refused_whatever_its_episodes_are_called(tmp_path: Path) -> None:
+    log = EpisodeStore(tmp_path / "log")
+    put(log, 0)
+    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
+        assert Following(run, CONFIG, log, Teller().reports, log_id="one").advance()
+        for same in ("one", ""):
+            assert not Following(run, CONFIG, log, Teller().reports, log_id=same).advance()
+        with pytest.raises(UserError, match="from the log of run one, and this is the log of another"):
+            Following(run, CONFIG, log, Teller().reports, log_id="another")
+
+
+def test_a_full_replay_ends_neither_the_trainer_nor_learning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robot_rig.stages.follow.PICTURES", 60)
+    log, tellers = EpisodeStore(tmp_path / "log"), [Teller(), Teller()]
+    put(log, 0)
+    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
+        following = Following(run, CONFIG, log, tellers[0].reports)
+        assert following.advance()
+        put(log, 1)
+        assert following.advance()
+        assert (following.counts.play, following.trainer.vae_updates) == (100, 30)
+        assert not following.advance()
+        again = Following(run, CONFIG, log, tellers[1].reports)
+        assert not again.advance()
+        assert state(again) == state(following)
+    assert [sum("51 of 60 pictures are held" in said for said in teller.said) for teller in tellers] == [1, 1]
 
 
 @pytest.mark.parametrize("kind", ["rig", "gcbc"])

@@ -100,6 +100,9 @@ def test_nothing_that_is_taken_is_an_option_or_means_anything_to_a_shell(authori
 
 
 def test_two_addresses_never_share_a_mirror() -> None:
-    texts = ("ssh://a/b", "ssh://a/~/b", "ssh://a:1/b", "ssh://c@a/b", "ssh://a/b/c", "ssh://a/in-home/b", "ssh://b/b")
+    texts = (
+        "ssh://[fe80::1]:22/b", "ssh://[fe80::1:22]/b", "ssh://[fe80::1%22]/b", "ssh://[fe80::1]/b", "ssh://fe80/b",
+        "ssh://a/b", "ssh://a/~/b", "ssh://a:1/b", "ssh://c@a/b", "ssh://a/b/c", "ssh://a/in-home/b", "ssh://b/b",
+    )  # fmt: skip
     mirrors = {address.mirror() for text in texts if (address := Address.read(text)) is not None}
     assert len(mirrors) == len(texts)

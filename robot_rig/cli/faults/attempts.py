@@ -145,6 +145,10 @@ def run_faults(
 ) -> int:
     """`repeat` valid attempts at each of `rows`; exit code 1 unless every row has passed."""
     results = Results(out)
+    again = [str(row.number) for row in rows if row.number in results.rows and not resume]
+    if again:
+        told = f"without --resume, what {out} holds of these rows is replaced: {', '.join(again)}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
     for row in rows:
         before = results.rows.get(row.number)
         kept = before.attempts if resume and before is not None else []

@@ -37,12 +37,14 @@ NEEDS_S: Mapping[Rescue, float] = {Rescue.ALONE: 25.0, Rescue.OPERATOR: 25.0, Re
 class Kind:
     """A kind of fault: its name, who leads out of it, how it is caused on a stage whose arm moves, and the `codes` one
     of which guard or camera must tell, or it has not happened (none for a killed process: the launch ends with it).
+    `backlog`: what hung logs the rest of its episode when it goes on; only another episode shows that all else does.
     """
 
     name: str
     rescue: Rescue
     inject: Callable[[Scene], None]
     codes: tuple[str, ...]
+    backlog: bool = False
 
 
 def kill(scene: Scene, name: str) -> None:
@@ -88,7 +90,7 @@ _RESTART: Mapping[str, Cause] = {
     f"{name} killed": (partial(kill, name=name), ()) for name in ("policy", "recorder", "guard", "trainer")
 }
 KINDS: Mapping[str, Kind] = {
-    name: Kind(name, rescue, inject, codes)
+    name: Kind(name, rescue, inject, codes, backlog=name == "recorder hangs")
     for rescue, table in ((Rescue.ALONE, _ALONE), (Rescue.OPERATOR, _OPERATOR), (Rescue.RESTART, _RESTART))
     for name, (inject, codes) in table.items()
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from robot_rig.cli.soak.launch import PracticeLaunch
-from robot_rig.cli.soak.watch import PracticeWatch
+from robot_rig.cli.soak.watch import NO_EPISODE, EpisodeKey, PracticeWatch
 from robot_rig.clock import Clock
 from robot_rig.datatypes import Mode
 from robot_rig.errors import UserError
@@ -79,14 +79,16 @@ class Operator:
             self.await_step(begin, BETWEEN_S)
         return Led(orders, self._watch.step_after(begin))
 
-    def await_step(self, since: float, within: float) -> bool:
-        """Whether a step is logged after `since` within so many seconds; at once False when the launch ends."""
+    def await_step(self, since: float, within: float, besides: EpisodeKey = NO_EPISODE) -> bool:
+        """Whether a step is logged after `since` within so many seconds, in another episode than `besides`; at once
+        False when the launch ends.
+        """
         deadline = self._clock.now() + within
         while self._launch.runs and self._clock.now() < deadline:
-            if self._watch.step_after(since) is not None:
+            if self._watch.step_after(since, besides) is not None:
                 return True
             self._clock.sleep_until(self._clock.now() + LOOK_S)
-        return self._watch.step_after(since) is not None
+        return self._watch.step_after(since, besides) is not None
 
     def _order(self, word: str) -> None:
         # Refused while its cause lasts, as a person would find; the next one comes.

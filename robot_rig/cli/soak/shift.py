@@ -21,7 +21,7 @@ from robot_rig.cli.soak.operator import Led, Operator
 from robot_rig.cli.soak.record import Record, Stretch
 from robot_rig.cli.soak.scene import SoakScene
 from robot_rig.cli.soak.schedule import Planned
-from robot_rig.cli.soak.watch import PracticeWatch, Told
+from robot_rig.cli.soak.watch import NO_EPISODE, EpisodeKey, PracticeWatch, Told
 from robot_rig.clock import Clock
 from robot_rig.errors import UserError
 from robot_rig.loops.step_trace import FRAME_TO_COMMAND, stage_durations
@@ -170,6 +170,7 @@ class Shift:
         """One fault, from its cause until practice goes on."""
         kind, seed = KINDS[fault.kind], self._record.paper.seed + number
         at_s, begin = self._at_s(), self._clock.now()
+        besides = self._watch.open_episode if kind.backlog else NO_EPISODE
         self._scene.prepare(seed)
         failed = ""
         try:
@@ -179,7 +180,7 @@ class Shift:
         self._scene.heal()
         over = self._clock.now()
         ended = max([self._scene.marks[name] for name in ENDS if name in self._scene.marks], default=over)
-        seen, back = self._rescued(kind, begin, over, ended)
+        seen, back = self._rescued(kind, begin, over, ended, besides)
         found = [failed, *complaints(kind.rescue, seen)] if failed else complaints(kind.rescue, seen)
         took_s = -1.0 if back is None else back - (ended if kind.rescue is Rescue.ALONE else over)
         # A fault that was not caused, an end of the launch, practice that stays away: no moment explains those.
@@ -192,8 +193,10 @@ class Shift:
             self._restart()
         self.write_down()
 
-    def _rescued(self, kind: Kind, begin: float, over: float, ended: float) -> tuple[Seen, float | None]:
-        """What was seen of the recovery, and when the first step after it was logged."""
+    def _rescued(
+        self, kind: Kind, begin: float, over: float, ended: float, besides: EpisodeKey
+    ) -> tuple[Seen, float | None]:
+        """What was seen of the recovery, and when the first step after it was logged, in an episode `besides` one."""
         if kind.rescue is Rescue.RESTART:
             launch_ended, back = self._launch.await_end(LAUNCH_ENDS_S), None
             # What does not come up is told of this fault before it ends the sitting: the next one begins after it.
@@ -202,12 +205,12 @@ class Shift:
             pause_s = self._watch.longest_pause(begin, self._clock.now() if back is None else back)
             return Seen(pause_s, False, 0, launch_ended, back is not None, True), back
         if kind.rescue is Rescue.ALONE:
-            alone = self._operator.await_step(ended, ALONE_S)
+            alone = self._operator.await_step(ended, ALONE_S, besides)
         else:
             self._clock.sleep_until(over + STANDS_S)
             rested = self._watch.left_motion(begin, self._clock.now())
             alone = self._watch.step_after(over) is not None or not rested
-        led = Led(0, self._watch.step_after(ended if kind.rescue is Rescue.ALONE else over))
+        led = Led(0, self._watch.step_after(ended if kind.rescue is Rescue.ALONE else over, besides))
         if not led.back:
             led = self._operator.lead()
         pause_s = self._watch.longest_pause(begin, self._clock.now() if led.step is None else led.step)

@@ -1,4 +1,4 @@
-"""How practice goes, from what its nodes say: does it log steps, in which mode is the arm, what was handed to the disk.
+"""How practice goes, from what its nodes say: does it log steps, in which mode is the arm, what is on disk for good.
 
 Pure but for a lock, because several threads feed it. Fed by `cli.soak.onlooker`; read by `cli.soak.run`.
 """
@@ -19,12 +19,12 @@ from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording
 SILENT_S = 1.0
 """An arm process that says nothing for so long stands in no mode."""
 
-SETTLED_S = 0.25
-"""The recorder says what it has handed to the disk; by so much later it is there for good."""
-
 FRESH_S = 0.5
 YOUNG_STEPS = 10
 """So young an episode of 50 steps outlasts the longest short fault: what stops it is the fault and not its end."""
+
+EpisodeKey = tuple[str, int]
+NO_EPISODE: EpisodeKey = ("", 0)
 
 KEPT = 5000
 """Steps and changes of mode to look back on: some minutes."""
@@ -47,11 +47,10 @@ class PracticeWatch:
         self._modes: deque[tuple[float, Mode]] = deque(maxlen=KEPT)
         self._reported = -math.inf
         self._codes: deque[tuple[float, str]] = deque(maxlen=KEPT)
-        self._steps: deque[float] = deque(maxlen=KEPT)
-        self._key = ("", 0)
+        self._steps: deque[tuple[float, EpisodeKey]] = deque(maxlen=KEPT)
+        self._key = NO_EPISODE
         self._opened = self._last = 0.0
-        self._count = self._settled = 0
-        self._recent: deque[tuple[float, int]] = deque()
+        self._count = 0
         self._told: list[Told] = []
         self._ended: set[tuple[str, int]] = set()
         self.endings: Counter[Stand] = Counter()
@@ -91,18 +90,14 @@ class PracticeWatch:
                 self._close()
                 self._key, self._opened, self._count = state.key, now, 0
             if state.steps > self._count:
-                self._steps.append(now)
+                self._steps.append((now, state.key))
             self._count, self._last = state.steps, now
-            self._recent.append((now, state.steps))
-            while self._recent and now - self._recent[0][0] >= SETTLED_S:
-                self._settled = self._recent.popleft()[1]
 
     def _close(self) -> None:
         """The episode that was open is over, whatever became of it."""
-        if self._settled:
-            self._told.append(Told(self._opened, self._last, self._settled))
-        self._key, self._settled = ("", 0), 0
-        self._recent.clear()
+        if self._count:
+            self._told.append(Told(self._opened, self._last, self._count))
+        self._key, self._count = NO_EPISODE, 0
 
     def take_told(self) -> list[Told]:
         """The episodes that have ended since the last call; one that is open counts as ended when its process has."""
@@ -118,7 +113,7 @@ class PracticeWatch:
     def acts(self, now: float) -> bool:
         """Whether an episode is under way and young: what comes in the next seconds comes while the arm moves."""
         with self._lock:
-            return self._key != ("", 0) and now - self._last <= FRESH_S and 1 <= self._count <= YOUNG_STEPS
+            return self._key != NO_EPISODE and now - self._last <= FRESH_S and 1 <= self._count <= YOUNG_STEPS
 
     def mode(self, now: float) -> Mode | None:
         """The arm's mode, None where the arm process is silent."""
@@ -135,13 +130,19 @@ class PracticeWatch:
         with self._lock:
             return any(since < when <= until and mode not in MOVING for when, mode in self._modes)
 
-    def step_after(self, when: float) -> float | None:
-        """When the first step after `when` was logged; None while there is none."""
+    @property
+    def open_episode(self) -> EpisodeKey:
+        """The episode that the recorder has open; that of nobody when it has none."""
         with self._lock:
-            return next((step for step in self._steps if step > when), None)
+            return self._key
+
+    def step_after(self, when: float, besides: EpisodeKey = NO_EPISODE) -> float | None:
+        """When the first step after `when` was logged, in another episode than `besides`; None while there is none."""
+        with self._lock:
+            return next((step for step, key in self._steps if step > when and key != besides), None)
 
     def longest_pause(self, since: float, until: float) -> float:
         """The longest time (s) without a logged step between the two."""
         with self._lock:
-            times = [since, *(step for step in self._steps if since < step < until), until]
+            times = [since, *(step for step, _ in self._steps if since < step < until), until]
         return max(later - earlier for earlier, later in pairwise(times))

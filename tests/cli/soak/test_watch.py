@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rig.cli.soak.watch import SETTLED_S, SILENT_S, YOUNG_STEPS, PracticeWatch, Told
+from robot_rig.cli.soak.account import Logged, losses
+from robot_rig.cli.soak.watch import SILENT_S, YOUNG_STEPS, PracticeWatch, Told
 from robot_rig.datatypes import Mode, Source
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand
 
@@ -26,14 +25,16 @@ def logging(watch: PracticeWatch, since: float, steps: int, number: int = 1) -> 
     return since + WORD_S * (words - 1)
 
 
-@given(st.integers(5, 100))
-def test_what_was_told_a_moment_ago_counts_and_the_last_moment_does_not(steps: int) -> None:
+@given(st.integers(1, 100))
+def test_all_that_was_said_to_be_on_disk_counts_up_to_the_last_word(steps: int) -> None:
     watch = PracticeWatch()
     last = logging(watch, 10.0, steps)
     watch.end_of_process()
     (told,) = watch.take_told()
     assert (told.opened, told.last) == (10.0, last)
-    assert 0 <= steps - told.steps <= math.ceil(SETTLED_S / 0.1)
+    assert told.steps == steps
+    missing = losses([told], [Logged(told.opened - 0.1, steps - 1)])
+    assert (missing.lost, missing.episodes) == (1, [told])
     assert watch.take_told() == []
 
 
@@ -43,15 +44,15 @@ def test_one_episode_ends_with_the_next_with_idleness_or_with_its_process() -> N
     after = logging(watch, after + 1.0, 30, number=2)
     watch.recorder(after + WORD_S, word(after, 0, 0, Recording.IDLE))
     logging(watch, after + 1.0, 40, number=3)
-    assert [one.steps // 10 for one in watch.take_told()] == [1, 2]
+    assert [one.steps for one in watch.take_told()] == [20, 30]
     watch.end_of_process()
     watch.end_of_process()
-    assert [one.steps // 10 for one in watch.take_told()] == [3]
+    assert [one.steps for one in watch.take_told()] == [40]
 
 
-def test_an_episode_of_a_moment_is_no_promise() -> None:
+def test_an_episode_without_a_step_on_disk_is_no_promise() -> None:
     watch = PracticeWatch()
-    logging(watch, 10.0, 2)
+    watch.recorder(10.0, word(10.0, 0))
     watch.end_of_process()
     assert watch.take_told() == list[Told]()
 
@@ -67,6 +68,19 @@ def test_pauses_are_between_steps_and_to_both_ends() -> None:
     assert step is not None
     assert step > last + 3.0
     assert watch.step_after(last + 10.0) is None
+
+
+def test_the_rest_of_an_episode_that_hung_is_no_step_of_another_one() -> None:
+    watch = PracticeWatch()
+    last = logging(watch, 10.0, 5)
+    hung = watch.open_episode
+    watch.recorder(last + 2.0, word(last + 2.0, 7))
+    assert watch.step_after(last) == last + 2.0
+    assert watch.step_after(last, besides=hung) is None
+    logging(watch, last + 5.0, 2, number=2)
+    step = watch.step_after(last, besides=hung)
+    assert step is not None
+    assert step > last + 5.0
 
 
 def test_a_fault_comes_while_an_episode_is_young() -> None:
