@@ -209,7 +209,8 @@ def test_data_check_reads_a_fresh_run_and_finds_damage(capsys: Capture, copied: 
     said = capsys.readouterr().out
     assert "1 with faults" in said
     (row,) = (line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│"))
-    assert [cell.strip() for cell in row] == ["collect-000000.mcap", "0", "0.00", "truncated", "faults"]
+    file, _, _, seen, verdict = (cell.strip() for cell in row)
+    assert (file, seen, verdict) == ("collect-000000.mcap", "truncated", "faults")
 
 
 def test_data_lag_measures_the_arm_that_has_played_or_says_why_not(capsys: Capture, copied: Path) -> None:
