@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -187,15 +187,19 @@ class Source:
         return any(self.name == name or self.name.startswith(f"{name}.") for name in names)
 
 
-def sources() -> list[Source]:
-    """Every module of the repository."""
-    found = []
+def paths() -> dict[str, Path]:
+    """Where every module of the repository lies, by its dotted name."""
+    found = {}
     for folder in CODE:
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found.append(Source(name, path.read_text()))
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
+
+
+def sources() -> list[Source]:
+    """Every module of the repository."""
+    return [Source(name, path.read_text()) for name, path in paths().items()]
 
 
 def room_of(name: str) -> Room | None:
@@ -208,7 +212,7 @@ def room_of(name: str) -> Room | None:
     return None
 
 
-def imports(source: Source, modules: set[str]) -> Iterator[tuple[str, int]]:
+def imports(source: Source, modules: Collection[str]) -> Iterator[tuple[str, int]]:
     """(dotted name, line) of all that is imported; `from package import module` names the module."""
     for node in source.statements:
         if isinstance(node, ast.Import):
