@@ -41,7 +41,7 @@ SETTINGS = ("practice.steps=0", "practice.pretrain_updates=4000")
 MOST_WORSE_M = 0.002
 """The bar: how much further away bfloat16 may end, mean over the seeds' medians; docs/results.md calls this noise."""
 
-ROUNDS, VAE_UPDATES, AGENT_UPDATES = 15, 10, 100
+ROUNDS, VAE_UPDATES, AGENT_UPDATES = 7, 10, 100
 """A round is so many updates of each kind in each format, in turn."""
 
 
