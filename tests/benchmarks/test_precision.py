@@ -44,8 +44,10 @@ def test_the_bench_goes_all_the_way_in_both_formats(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content(monkeypatch)
-    monkeypatch.setattr(precision, "ROUNDS", 2)
-    options = RunOptions(tmp_path, set=settings("practice.steps=0", "evaluation.goals=2", "evaluation.episode_steps=2"))
+    for name, count in (("ROUNDS", 1), ("VAE_UPDATES", 2), ("AGENT_UPDATES", 4)):
+        monkeypatch.setattr(precision, name, count)
+    short = ("evaluation.goals=1", "evaluation.episode_steps=2")
+    options = RunOptions(tmp_path, set=settings("practice.steps=0", *short))
     assert run(options, (0,)) in (0, 1)
     said = capsys.readouterr().out
     last = said.rstrip("\n").rpartition("\n")[2]
