@@ -269,6 +269,11 @@ class Config(Section):
     preset: str = Field("rig", pattern=r"^[a-z0-9_]{1,40}$", description="name of the recipe")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of everything random in a run but the exam")
     threads: int = Field(1, ge=1, le=64, description="torch threads of the trainer")
+    number_format: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="of the trainer's gradients, VAE and agent; what is stored and acts is float32 in both; rig bench "
+        "precision compares them",
+    )
     camera: CameraConfig = CameraConfig()
     control: ControlConfig = ControlConfig()
     tool: ToolConfig = ToolConfig()

@@ -147,6 +147,8 @@ def _figures(data: ReportData) -> dict[str, str]:
     if data.learning_curve:
         nothing = None if data.do_nothing is None else float(np.median(data.do_nothing.final_m))
         figures["learning_curve"] = report_plots.learning_curve(data.learning_curve, nothing, success)
+    if data.encoders:
+        figures["across_refreshes"] = report_plots.across_refreshes(data.encoders, success)
     return figures
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from robot_rig.arrays import read_only
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Floats
 from robot_rig.errors import UserError
-from robot_rig.evaluation import Evaluation
+from robot_rig.evaluation import Evaluation, Summary
 
 
 def _pictures(name: str, value: Any, shape: tuple[int | None, ...]) -> Bytes:
@@ -39,6 +39,18 @@ class CurvePoint:
                 f"the evaluation after {self.practice_steps} practice steps has a distance that is not a number",
                 next_step="look for the fault in the exam",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderStretch:
+    """The policies of one encoder in their order: after how many practice steps each, and its exam summed up.
+
+    Where a stretch ends and the next begins the encoder was tuned: the last point is of right before, the first of
+    right after.
+    """
+
+    encoder_id: str
+    points: Sequence[tuple[int, Summary]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,7 @@ class ReportData:
     do_nothing: Evaluation | None = None
     decoded_goals: Mapping[str, Bytes] = field(default_factory=dict)
     learning_curve: Sequence[CurvePoint] = ()
+    encoders: Sequence[EncoderStretch] = ()
     metrics: Sequence[Series] = ()
     reconstructions: Reconstructions | None = None
     traversal: Traversal | None = None

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from robot_rig.datatypes import Floats
 from robot_rig.evaluation import Evaluation
-from robot_rig.report_data import CurvePoint, Series
+from robot_rig.report_data import CurvePoint, EncoderStretch, Series
 
 COLOURS = {
     "ink": "#010101",
@@ -111,6 +111,25 @@ def learning_curve(points: Sequence[CurvePoint], do_nothing_m: float | None, suc
     axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
     axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.01))
     return _svg(figure, "learning_curve")
+
+
+@rc_context(STYLE)
+def across_refreshes(stretches: Sequence[EncoderStretch], success_m: float) -> str:
+    """Success and median distance over practice, a line for each encoder; it breaks where the encoder was tuned."""
+    figure = Figure(figsize=(8.8, 3.4), layout="constrained")
+    reached, distance = figure.subplots(2, sharex=True)
+    for number, stretch in enumerate(stretches):
+        steps = [after for after, _ in stretch.points]
+        line: Any = {"color": COLOURS["after practice"], "linestyle": ("-", (0, (5, 1.5)))[number % 2], "marker": "o"}
+        reached.plot(steps, [100 * one.successes / one.n for _, one in stretch.points], markersize=4, **line)
+        distance.plot(steps, [100 * one.median_m for _, one in stretch.points], markersize=4, **line)
+        if number:
+            for axes in (reached, distance):
+                axes.axvline(steps[0], color=COLOURS["0 practice steps"], linewidth=0.8)
+            reached.annotate(f"encoder {number + 1}", (steps[0], 0), (3, 4), textcoords="offset points", fontsize=9)
+    reached.set(ylabel=f"in {success_m * 100:g} cm (%)", ylim=(0, 104))
+    distance.set(ylabel="median (cm)", xlabel="practice steps", ylim=(0, None))
+    return _svg(figure, "across_refreshes")
 
 
 def cumulative(evaluations: Mapping[str, Evaluation], success_m: float) -> str:

@@ -16,11 +16,13 @@ from torch import Tensor
 from robot_rig.config import Config
 from robot_rig.data.replay import Replay
 from robot_rig.datatypes import Bytes, Episode, Goal
+from robot_rig.errors import UserError
 from robot_rig.learning.agent import Agent, Diet
 from robot_rig.learning.gcbc import Gcbc
 from robot_rig.learning.goals import GoalSampler
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.motion import MotionModel
+from robot_rig.learning.number_format import format_tensor, told_format
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.relabel import relabel
 from robot_rig.learning.td3 import TD3
@@ -54,7 +56,7 @@ class Trainer:
         self._config = config
         self._replay = replay
         self._rng = np.random.default_rng([config.seed, 1])
-        self.vae = Vae(vae.net, vae.latent_dim, vae.beta, vae.learning_rate, config.seed)
+        self.vae = Vae(vae.net, vae.latent_dim, vae.beta, vae.learning_rate, config.seed, config.number_format)
         self.vae_updates = 0
         self._sampler = GoalSampler(config.agent.goals, config.seed)
         self._space: LatentSpace | None = None
@@ -161,6 +163,7 @@ class Trainer:
         """Everything that learning has changed, as named tensors, but the pictures."""
         state = {"vae_updates": torch.tensor(self.vae_updates), "rng": _rng_tensor(self._rng)}
         state["lag"] = torch.tensor(self._lag)
+        state["number_format"] = format_tensor(self._config.number_format)
         state |= prefixed("vae", self.vae.state_dict())
         state |= prefixed("sampler", self._sampler.state_dict())
         if self._agent is not None and self._space is not None and self._motion is not None:
@@ -170,7 +173,16 @@ class Trainer:
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state_dict()` with a replay that holds the same episodes in the same order."""
+        """Go on from `state_dict()` with a replay that holds the same episodes in the same order.
+
+        Raises UserError when it was learnt in another number format: what would come out is neither's.
+        """
+        learnt_in = told_format(state)
+        if learnt_in != self._config.number_format:
+            raise UserError(
+                f"the saved learner computes in {learnt_in}, and number_format is {self._config.number_format}",
+                next_step=f"go on with --set number_format={learnt_in}, or begin a new run",
+            )
         self.vae_updates = int(state["vae_updates"])
         self._lag = int(state["lag"])
         _load_rng(self._rng, state["rng"])
@@ -211,6 +223,7 @@ class Trainer:
                 learning_rate=agent.learning_rate,
                 polyak=agent.polyak,
                 seed=self._config.seed,
+                number_format=self._config.number_format,
             )
         return TD3(
             space.feature_dim,
@@ -223,6 +236,7 @@ class Trainer:
             target_noise_clip=agent.target_noise_clip,
             policy_delay=agent.policy_delay,
             seed=self._config.seed,
+            number_format=self._config.number_format,
         )
 
     def _moments(self, pictures: Bytes) -> tuple[Tensor, Tensor]:

@@ -140,25 +140,28 @@ def eventually(condition: Callable[[], object], within: float = 60.0) -> bool:
 
 
 @cache
-def all_imports() -> dict[str, frozenset[str]]:
-    """Module -> what it imports; read once, because a test run asks for hundreds of test modules."""
-    sources = house.sources()
-    modules = {source.name for source in sources}
-    return {source.name: frozenset(other for other, _ in house.imports(source, modules)) for source in sources}
+def _paths() -> dict[str, Path]:
+    return house.paths()
+
+
+@cache
+def _imports_of(name: str) -> frozenset[str]:
+    """What the module `name` of this repository imports; each that is asked for is read once, and no other."""
+    source = house.Source(name, _paths()[name].read_text())
+    return frozenset(other for other, _ in house.imports(source, _paths().keys()))
 
 
 def needs_ros(path: Path) -> bool:
     """Whether importing the test module at `path` would import rospy or message packages, however deep."""
     if any(word in path.read_text() for word in ("ros_master", "ros_node", "start_master")):
         return True
-    imports = all_imports()
     todo, seen = [".".join(path.relative_to(house.ROOT).with_suffix("").parts)], set[str]()
     while todo:
         name = todo.pop()
-        if name in seen or name not in imports or name == __name__:
+        if name in seen or name not in _paths() or name == __name__:
             continue
         seen.add(name)
-        if any(other.split(".")[0] in house.ROS for other in imports[name]):
+        if any(other.split(".")[0] in house.ROS for other in _imports_of(name)):
             return True
-        todo.extend(imports[name])
+        todo.extend(_imports_of(name))
     return False

@@ -48,7 +48,7 @@ from robot_rig.learning.vae import Elbo, Vae
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import FORMAT as RUN_FORMAT
 from robot_rig.runs import RunFolder
-from robot_rig.stages.shipping import GOALS
+from robot_rig.stages.shipping import GOALS, TRAINING
 from tests import format_fixtures as made
 from tests.house import ROOT
 
@@ -352,7 +352,7 @@ def test_the_page_names_every_group_and_tensor_of_a_policy() -> None:
     space = LatentSpace.fit("identity", *encoder.encode(np.stack([made.picture(n) for n in range(4)])))
     groups = LatentPolicy(encoder, space, Actor(2, 2, (4,)), MotionNet(2, 2)).tensors()
     page = part("3. Checkpoint")
-    assert {*groups, GOALS} <= names(page)
+    assert {*groups, GOALS, TRAINING} <= names(page)
     for name, tensors in groups.items():
         (row,) = re.findall(rf"^\| `{name}` \| .*$", page, re.M)
         said = {re.escape(tensor).replace(r"\*", ".*").replace("N", r"\d+") for tensor in re.findall(r"`([^`]+)`", row)}

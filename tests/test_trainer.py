@@ -9,27 +9,29 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rig.config import Config
 from robot_rig.data.replay import Replay
 from robot_rig.datatypes import Frame, Goal
+from robot_rig.errors import UserError
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.relabel import relabel
 from robot_rig.trainer import Trainer
 from tests.learning.blob_world import play
 from tests.tiny_run import tiny_config
 
-CONFIG = tiny_config()
+CONFIG, SHORT = tiny_config(), tiny_config("number_format=bfloat16")
 EPISODES = play(episodes=4, steps=20, seed=5, name="play")
 
 
-def trainer(episodes: int = 3) -> Trainer:
-    made = Trainer(CONFIG, Replay(300, 2, None))
+def trainer(episodes: int = 3, config: Config = CONFIG) -> Trainer:
+    made = Trainer(config, Replay(300, 2, None))
     for episode in EPISODES[:episodes]:
         made.ingest(episode)
     return made
 
 
-def practising(lag: int = 0) -> Trainer:
-    made = trainer()
+def practising(lag: int = 0, config: Config = CONFIG) -> Trainer:
+    made = trainer(config=config)
     made.train_vae(3)
     made.begin_practice(lag)
     made.update(4)
@@ -75,10 +77,10 @@ def test_what_is_learnt_hangs_on_the_lag() -> None:
     assert state_bytes(practising(2)) == state_bytes(practising(2))
 
 
-@pytest.mark.parametrize("lag", [0, 2])
-def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int) -> None:
-    straight = practising(lag)
-    restored = trainer()
+@pytest.mark.parametrize(("lag", "config"), [(0, CONFIG), (2, CONFIG), (0, SHORT)])
+def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int, config: Config) -> None:
+    straight = practising(lag, config)
+    restored = trainer(config=config)
     restored.load_state_dict(through_a_file(straight.state_dict()))
     assert restored.practising
     assert (restored.updates, restored.vae_updates) == (4, 3)
@@ -91,6 +93,18 @@ def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int) -> None:
     goals = [made.imagine_goal("g", 1.0) for made in (straight, restored)]
     assert goals[0].image.tobytes() == goals[1].image.tobytes()
     assert (goals[0].source, goals[0].id, goals[0].stamp) == ("imagined", "g", 1.0)
+
+
+def test_the_format_decides_what_is_learnt_and_another_one_is_no_continuation() -> None:
+    learnt = {config.number_format: practising(config=config) for config in (CONFIG, SHORT)}
+    full, short = (state_bytes(made) for made in learnt.values())
+    assert {name for name in full if full[name] != short[name]} >= {"number_format", "vae.net.mean.bias"}
+    for made, other in ((learnt["float32"], SHORT), (learnt["bfloat16"], CONFIG)):
+        restored = trainer(config=other)
+        before = state_bytes(restored)
+        with pytest.raises(UserError, match=r"the saved learner computes in (float32|bfloat16), and number_format is"):
+            restored.load_state_dict(made.state_dict())
+        assert state_bytes(restored) == before
 
 
 def test_rewards_after_tuning_come_from_the_tuned_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

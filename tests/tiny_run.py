@@ -50,17 +50,20 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def settings(*sets: str) -> tuple[str, ...]:
+    """Those of the tiny run, with others in place of them or beside them."""
+    changed = {text.partition("=")[0] for text in sets}
+    return (*(text for text in SETTINGS if text.partition("=")[0] not in changed), *sets)
+
+
 def tiny_config(*sets: str) -> Config:
     """The tiny configuration, with further settings."""
-    changed = {text.partition("=")[0] for text in sets}
-    return load_config([], [*(text for text in SETTINGS if text.partition("=")[0] not in changed), *sets])
+    return load_config([], settings(*sets))
 
 
 def words(command: str, run: Path, *sets: str, resume: bool = False) -> list[str]:
     """The command line of `rig COMMAND` on the tiny run in `run`."""
-    changed = {text.partition("=")[0] for text in sets}
-    chosen = [*(text for text in SETTINGS if text.partition("=")[0] not in changed), *sets]
-    options = [word for text in chosen for word in ("--set", text)]
+    options = [word for text in settings(*sets) for word in ("--set", text)]
     return [command, "--run", str(run), *options, *(["--resume"] if resume else [])]
 
 

@@ -243,7 +243,8 @@ def _folder(wanted: Wanted, sitting: Sitting, questions: Sequence[Question], hel
     """The folder that was named, or the first of a name made of the paper that is free or holds this very exam."""
     paper, config_text = _paper(wanted, sitting, questions, held), dump_config(sitting.config)
     folder = _place(wanted, paper, questions, config_text)
-    console.print(f"exam: {folder.path}", highlight=False, markup=False, soft_wrap=True)
+    learnt = f"checkpoint {paper.checkpoint}: {paper.encoder}, learnt in {sitting.shipment.number_format}"
+    console.print(f"{learnt}\nexam: {folder.path}", highlight=False, markup=False, soft_wrap=True)
     return folder
 
 

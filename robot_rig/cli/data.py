@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
+from robot_rig.cli.tables import Cell, narrow_table
 from robot_rig.config_files import load_config
 from robot_rig.data.check import Finding, inspect, lost_in_all, survey
 from robot_rig.data.lag import arm_lag
@@ -41,14 +42,8 @@ def check(paths: Sequence[Path], rate_hz: float = 10.0) -> int:
     if not findings:
         raise UserError("no episode to check", next_step="name .mcap files, or a folder that `rig collect` has filled")
     console = Console()
-    table = Table(title="Episodes")
-    table.add_column("file")
-    for name in ("steps", "truncated", "repeats", "frozen", "dark", "exposure", "dropped", "gaps", "Hz"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    for finding in findings:
-        table.add_row(*_row(finding))
-    console.print(table)
+    headings = ("file", "steps", "Hz", "seen", "verdict")
+    console.print(narrow_table("Episodes", headings, map(_row, findings), left=(0, 3, 4), folding=(0, 3)))
     wrong = [finding for finding in findings if finding.faults]
     for finding in wrong:
         console.print(f"{finding.path}: {'; '.join(finding.faults)}", markup=False, highlight=False, soft_wrap=True)
@@ -120,17 +115,16 @@ def _rate(episode: Episode) -> float:
     return float(np.clip(1.0 / np.median(intervals), 1.0, 60.0)) if len(intervals) and np.median(intervals) > 0 else 1.0
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
-    return (
-        finding.path.name,
-        str(finding.steps),
-        "yes" if finding.truncated else "no",
-        str(finding.repeats),
-        str(finding.frozen) if finding.frozen > 1 else "-",
-        str(finding.dark),
-        str(finding.exposure),
-        str(finding.dropped),
-        str(finding.gaps),
-        f"{finding.rate_hz:.2f}",
-        "[red]faults[/]" if finding.faults else "[green]ok[/]",
-    )
+def _row(finding: Finding) -> tuple[Cell, ...]:
+    """Of what is counted in a file only what was seen in this one: nine columns of noughts hide the one that is not."""
+    counts = {
+        "repeats": finding.repeats,
+        "frozen": finding.frozen if finding.frozen > 1 else 0,
+        "dark": finding.dark,
+        "exposure": finding.exposure,
+        "dropped": finding.dropped,
+        "gaps": finding.gaps,
+    }
+    seen = ["truncated"] * finding.truncated + [f"{name} {count}" for name, count in counts.items() if count]
+    verdict = Text("faults", "red") if finding.faults else Text("ok", "green")
+    return finding.path.name, str(finding.steps), f"{finding.rate_hz:.2f}", ", ".join(seen) or "–", verdict

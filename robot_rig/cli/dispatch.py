@@ -14,6 +14,7 @@ from rich.console import Console
 
 from robot_rig import __version__
 from robot_rig.cli import (
+    bench_commands,
     calibrate_commands,
     commands,
     data_commands,
@@ -53,11 +54,13 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "send": goal_commands.goals_send,
     },
     "bench": {
-        "sim": commands.bench_sim,
-        "tick": commands.bench_tick,
-        "seeds": commands.bench_seeds,
-        "demos": commands.bench_demos,
-        "novelty": commands.bench_novelty,
+        "sim": bench_commands.bench_sim,
+        "tick": bench_commands.bench_tick,
+        "seeds": bench_commands.bench_seeds,
+        "demos": bench_commands.bench_demos,
+        "novelty": bench_commands.bench_novelty,
+        "refresh": bench_commands.bench_refresh,
+        "precision": bench_commands.bench_precision,
     },
     "calibrate": {
         "board": calibrate_commands.board,

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from robot_rig.cli.tables import narrow_table
 from robot_rig.evaluation_attempts import LATENT, PIXEL, RULERS, TOOL, Score
 from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, RANDOM, ExamFolder
 from robot_rig.evaluation_live import LiveScore, live_score, verdict_sentence
@@ -21,7 +20,7 @@ from robot_rig.report_exam import SPREAD_COLUMNS, SUCCESS_COLUMNS, live_sentence
 def show(found: Mapping[str, Score], folder: ExamFolder, console: Console) -> None:
     """Print a table of every ruler that was laid on, what the guard did, and what was seen live."""
     paper = folder.paper
-    title = escape(paper.checkpoint)
+    title = paper.checkpoint
     for ruler in found[CHECKPOINT].spreads:
         rows = {name: spread_cells(one, ruler) for name, one in found.items()}
         print_table(f"{title}: final distance, {RULERS[ruler].name}", SPREAD_COLUMNS, rows, console)
@@ -43,12 +42,8 @@ def show(found: Mapping[str, Score], folder: ExamFolder, console: Console) -> No
 
 def print_table(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]], console: Console) -> None:
     """Print `rows`, name -> the other cells, all of them texts, under `columns`."""
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
-    for name, cells in rows.items():
-        table.add_row(name, *cells)
-    console.print(table)
+    wide = [number for number, column in enumerate(columns) if "interval" in column]
+    console.print(narrow_table(title, columns, ((name, *cells) for name, cells in rows.items()), folding=wide))
 
 
 def line(found: Mapping[str, Score], folder: ExamFolder, wall_s: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,6 +45,12 @@ class RunOptions:
         """These, for a stage that goes on with a run. Raises UserError when there is none to go on with."""
         RunFolder.open(self.run)
         return self
+
+    def unless_set(self, *settings: str) -> RunOptions:
+        """These with the single `settings` of a command's own, but those whose key a person has set."""
+        chosen = {text.partition("=")[0].strip() for text in self.set}
+        own = (text for text in settings if text.partition("=")[0] not in chosen)
+        return replace(self, set=(*own, *self.set))
 
     def load(self) -> Config:
         """The resolved configuration: of a run that exists already its own, with the options given laid over it.

@@ -27,7 +27,7 @@ from robot_rig.stages.collect import collect, where_play_ended
 from robot_rig.stages.demonstrations import bring_in
 from robot_rig.stages.examine import candidates, examine, results
 from robot_rig.stages.learn import SAVED, Learning
-from robot_rig.stages.practice import Practice
+from robot_rig.stages.practice import OnRefresh, Practice, ignore_refresh
 from robot_rig.stages.reporting import gather, load_health, save_health
 from robot_rig.stages.shipping import ship
 from robot_rig.vision import save_picture
@@ -97,7 +97,7 @@ class Session:
         self._console.print(f"VAE check, from pictures alone: {verdict}", *health.findings, sep="\n  ")
         return health.serves(self.config.agent.kind)
 
-    def practise(self) -> None:
+    def practise(self, on_refresh: OnRefresh = ignore_refresh) -> None:
         """Stage 3: practice on imagined goals, with a checkpoint now and then."""
         health = load_health(self.run)
         if not health.serves(self.config.agent.kind):
@@ -116,7 +116,7 @@ class Session:
                 # After demonstrations alone there is no such place: the arm begins at home.
                 if ended := where_play_ended(self.run):
                     rig.load_state(ended)
-                practice = Practice(self.config, rig, learning)
+                practice = Practice(self.config, rig, learning, on_refresh)
                 ship(self.run, self.config, learning.trainer, practice.steps)
                 with stage_bar(self._console, "3 practice", settings.steps) as advance:
                     self._practise(practice, learning, advance)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 
+from robot_rig.cli.tables import narrow_table
 from robot_rig.config import Config
 from robot_rig.evaluation import Evaluation, Summary, in_cm, summarise
 from robot_rig.runs import RunFolder
@@ -29,15 +29,13 @@ class Verdict:
     def show(self, console: Console) -> None:
         """Print the table and the experience that it took."""
         success_cm = 100 * self._config.evaluation.success_m
-        table = Table(title="Tool tip to goal in xy at the last step, cm")
-        table.add_column("policy", no_wrap=True)
-        for column in ("median", "mean", "p90", "worst 10 %", f"in {success_cm:g} cm", "95 %"):
-            table.add_column(column, justify="right")
+        headings = ("policy", "median", "mean", "p90", "worst 10 %", f"in {success_cm:g} cm", "95 %")
+        rows = []
         for name, s in self.summaries.items():
             distances = [in_cm(value) for value in (s.median_m, s.mean_m, s.p90_m, s.worst_decile_m)]
-            interval = f"{s.wilson_low:.0%} to {s.wilson_high:.0%}"
-            table.add_row(name, *distances, f"{s.successes} of {s.n}", interval)
-        console.print(table)
+            interval = f"{s.wilson_low:.0%}–{s.wilson_high:.0%}"
+            rows.append((name, *distances, f"{s.successes} of {s.n}", interval))
+        console.print(narrow_table("Tool tip to goal in xy at the last step, cm", headings, rows))
         total = sum(self.steps.values())
         minutes = total / self._config.control.policy_rate_hz / 60
         counted = ", ".join(f"{purpose} {count}" for purpose, count in self.steps.items())

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from robot_rig.learning.number_format import computing_in
 from robot_rig.learning.td3 import Actor, Batch
 from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, under
 
@@ -23,7 +24,7 @@ class Gcbc:
     """The agent in training; implements `agent.Agent`.
 
     feature_dim F, action_dim A; hidden: units per layer; learning_rate: Adam's; polyak: how far the running average
-    follows in one update; seed: of the weights.
+    follows in one update; seed: of the weights; number_format: of the gradients, see `number_format`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Gcbc:
         learning_rate: float,
         polyak: float,
         seed: int,
+        number_format: str = "float32",
     ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -42,12 +44,15 @@ class Gcbc:
         self.target_actor = copy.deepcopy(self.actor).requires_grad_(False)
         self._adam = torch.optim.Adam(self.actor.parameters(), learning_rate, fused=True)
         self._polyak = polyak
+        self._format = number_format
         self.updates = 0
 
     def update(self, batch: Batch) -> dict[str, float]:
         """One gradient step on the squared error of the action; reward and discount are not looked at."""
         self.updates += 1
-        loss: Tensor = (self.actor(batch.obs, batch.goal) - batch.action).square().mean()
+        with computing_in(self._format):
+            actions = self.actor(batch.obs, batch.goal)
+        loss: Tensor = (actions - batch.action).square().mean()
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()

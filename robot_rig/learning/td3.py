@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robot_rig.learning.number_format import computing_in, in_full
 from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, require_fit, seeded, under
 
 
@@ -45,7 +46,8 @@ class Actor(nn.Module):
         x = torch.cat([obs, goal], dim=1)
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
-        return torch.tanh(self.layers[-1](x))
+        with in_full():
+            return torch.tanh(self.layers[-1](x.float()))
 
 
 class TwinCritics(nn.Module):
@@ -83,7 +85,8 @@ class TwinCritics(nn.Module):
             if gains:
                 x = torch.addcmul(offsets[i], F.layer_norm(x, x.shape[-1:]), gains[i])
             x = F.relu(x)
-        return torch.baddbmm(biases[-1], x, weights[-1])[..., 0]
+        with in_full():
+            return torch.baddbmm(biases[-1], x.float(), weights[-1])[..., 0]
 
 
 def _uniform(*shape: int, fan_in: int) -> Tensor:
@@ -95,7 +98,8 @@ class TD3:
 
     feature_dim F, action_dim A; hidden: units per layer of actor and critics; layer_norm: in the critics; polyak: how
     far the targets follow at each actor update; target_noise and its clip: smoothing of the target action;
-    policy_delay: critic updates to one of the actor; seed: of the weights and of the smoothing noise.
+    policy_delay: critic updates to one of the actor; seed: of the weights and of the smoothing noise; number_format: of
+    the gradients, see `number_format`.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class TD3:
         target_noise_clip: float,
         policy_delay: int,
         seed: int,
+        number_format: str = "float32",
     ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -122,6 +127,7 @@ class TD3:
         self._critic_adam = torch.optim.Adam(self.critics.parameters(), learning_rate, fused=True)
         self._polyak, self._noise, self._noise_clip = polyak, target_noise, target_noise_clip
         self._delay = policy_delay
+        self._format = number_format
         self._generator = seeded(seed)
         self._actor_loss = 0.0
         self.updates = 0
@@ -151,7 +157,8 @@ class TD3:
 
     def _update_critics(self, batch: Batch, targets: Tensor) -> tuple[float, float]:
         """Bellman error of both critics (R15): their summed loss and their mean value."""
-        values = self.critics(batch.obs, batch.action, batch.goal)
+        with computing_in(self._format):
+            values = self.critics(batch.obs, batch.action, batch.goal)
         loss: Tensor = (values - targets).square().mean(dim=1).sum()
         self._critic_adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -159,7 +166,9 @@ class TD3:
         return loss.item(), values.mean().item()
 
     def _update_actor(self, batch: Batch) -> float:
-        loss = -self.critics.first(batch.obs, self.actor(batch.obs, batch.goal), batch.goal).mean()
+        with computing_in(self._format):
+            values = self.critics.first(batch.obs, self.actor(batch.obs, batch.goal), batch.goal)
+        loss = -values.mean()
         self._actor_adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._actor_adam.step()

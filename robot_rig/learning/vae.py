@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes
 from robot_rig.errors import UserError
 from robot_rig.learning.encoder import weights_id
+from robot_rig.learning.number_format import computing_in
 from robot_rig.learning.training_state import adam_tensors, load_adam, load_module, prefixed, require_fit, seeded, under
 from robot_rig.learning.vae_nets import NETS, SmallNet, VaeNet, build_net
 
@@ -129,14 +130,18 @@ def encoder_from_weights(weights: Mapping[str, Tensor]) -> VaeEncoder:
 class Vae(VaeEncoder):
     """The encoder in training.
 
-    net: "small" | "rlkit"; latent_dim Z; beta: weight of the KL; learning_rate: Adam's; seed: of weights and noise.
+    net: "small" | "rlkit"; latent_dim Z; beta: weight of the KL; learning_rate: Adam's; seed: of weights and noise;
+    number_format: of the gradients, see `number_format`. It encodes and decodes in float32.
     """
 
-    def __init__(self, net: str, latent_dim: int, beta: float, learning_rate: float, seed: int) -> None:
+    def __init__(
+        self, net: str, latent_dim: int, beta: float, learning_rate: float, seed: int, number_format: str = "float32"
+    ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(net, build_net(net, latent_dim))
         self._beta = beta
+        self._format = number_format
         self._generator = seeded(seed)
         self._adam = torch.optim.Adam(self._net.parameters(), learning_rate, fused=True)
         self._updates = 0
@@ -147,10 +152,12 @@ class Vae(VaeEncoder):
         if self._updates == 0 and isinstance(self._net, SmallNet):
             self._paint_background(self._net, shades)
         self._net.train()
-        mean, log_variance = self._net.moments(shades)
-        noise = torch.randn(mean.shape, generator=self._generator)
-        latents = mean + torch.exp(0.5 * log_variance) * noise
-        terms = elbo(self._net.logits(latents), shades, mean, log_variance, self._beta)
+        with computing_in(self._format):
+            mean, log_variance = self._net.moments(shades)
+            noise = torch.randn(mean.shape, generator=self._generator)
+            latents = mean + torch.exp(0.5 * log_variance) * noise
+            logits = self._net.logits(latents).float()
+        terms = elbo(logits, shades, mean, log_variance, self._beta)
         self._adam.zero_grad()
         terms.loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_rig.datatypes import IMAGE_SIZE
+from robot_rig.learning.number_format import in_full
 
 NETS = ("small", "rlkit")
 """Names by index; a checkpoint stores the index."""
@@ -39,7 +40,8 @@ class VaeNet(nn.Module):
 
     def logits(self, latents: Tensor) -> Tensor:
         """Logits (B, 3, 84, 84) of p(s|z), channels last in memory."""
-        seed = self.spread(latents).view(-1, *self.seed_shape)
+        with in_full():
+            seed = self.spread(latents).view(-1, *self.seed_shape)
         return self.decoder(seed.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
 
 
@@ -72,8 +74,9 @@ class SmallNet(VaeNet):
 
     def moments(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, log_variance) of q(z|s), (B, Z) each."""
-        hidden = self.trunk(pictures).flatten(1)
-        return self.mean(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCE_RANGE)
+        hidden = self.trunk(pictures).flatten(1).float()
+        with in_full():
+            return self.mean(hidden), self.log_variance(hidden).clamp(*LOG_VARIANCE_RANGE)
 
     def logits(self, latents: Tensor) -> Tensor:
         """Logits (B, 3, 84, 84) of p(s|z)."""
@@ -110,8 +113,9 @@ class RlkitNet(VaeNet):
 
     def moments(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, log_variance) of q(z|s), (B, Z) each."""
-        hidden = self.trunk(pictures)
-        return self.mean(hidden), math.log(RLKIT_LEAST_VARIANCE) + self.log_variance(hidden).abs()
+        hidden = self.trunk(pictures).float()
+        with in_full():
+            return self.mean(hidden), math.log(RLKIT_LEAST_VARIANCE) + self.log_variance(hidden).abs()
 
 
 def _down(channels_in: int, channels_out: int, *, kernel: int, stride: int, padding: int = 1) -> list[nn.Module]:

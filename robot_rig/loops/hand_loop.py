@@ -73,32 +73,18 @@ class Grip(enum.Enum):
     SPENT = "spent"
 
 
-class HandLoop:
+class HandLoop(HumanActions):
     """Actions of one device along `axes` of control.axes."""
 
+    rate_hz = RATE_HZ
+
     def __init__(self, axes: tuple[str, ...]) -> None:
-        self._axes = axes
+        super().__init__(axes)
         self._speech = Speech.CHANGES
-        self._actions = HumanActions(axes)
         self._report = HandReport()
         self._grip = Grip.SPENT
         self._spoke = self._looked = -math.inf
         self._advice = "no device yet"
-
-    @property
-    def rate_hz(self) -> float:
-        """How often `tick` is to be called."""
-        return RATE_HZ
-
-    @property
-    def silent(self) -> bool:
-        """Whether nothing is sent, nor is about to be by itself."""
-        return self._actions.silent
-
-    @property
-    def speed(self) -> float:
-        """The normalised action of full deflection now."""
-        return self._actions.speed
 
     @property
     def advice(self) -> str:
@@ -161,7 +147,7 @@ class HandLoop:
     def press(self, now: float, stroke: Stroke) -> None:
         """A key or button: a change of speed goes on, anything else spends the dead-man."""
         if stroke in (Stroke.FASTER, Stroke.SLOWER):
-            self._actions.faster(1 if stroke is Stroke.FASTER else -1)
+            self.faster(1 if stroke is Stroke.FASTER else -1)
         elif self.held(now):
             self._spend("let the dead-man go, and press it to go on")
 
@@ -173,7 +159,7 @@ class HandLoop:
 
     def tick(self, now: float) -> Action | None:
         """What to send at `now` (s): actions while the dead-man is held, at rest too; then zeros, then nothing."""
-        return self._actions.at(now, self.wish(now))
+        return self.at(now, self.wish(now))
 
     def _spend(self, advice: str) -> None:
         self._grip, self._advice = Grip.SPENT, advice

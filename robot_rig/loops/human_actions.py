@@ -1,4 +1,4 @@
-"""A person's wishes as numbered actions, with a goodbye when they end. Called by `teleop_loop` and `hand_loop`."""
+"""A person's wishes as numbered actions, with a goodbye when they end. The base of `teleop_loop` and `hand_loop`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ guard, which follows rising numbers only, takes one device after another, and a 
 
 
 class HumanActions:
-    """Numbers the actions of one person's device, along `axes` of control.axes."""
+    """Numbers the actions of one person's device, along `axes` of control.axes; the base of every `PersonLoop`."""
 
     def __init__(self, axes: tuple[str, ...]) -> None:
         self._axes = axes
@@ -33,7 +33,7 @@ class HumanActions:
 
     @property
     def speed(self) -> float:
-        """The normalised action of full deflection now."""
+        """The normalised action of full deflection, or of a key, now."""
         return SPEEDS[self._speed]
 
     @property

@@ -29,29 +29,15 @@ DIRECTIONS: dict[Stroke, tuple[str, float]] = {
 }
 
 
-class TeleopLoop:
+class TeleopLoop(HumanActions):
     """One direction at a time, the newest key's. `axes` are those of control.axes; keys of other axes mean rest."""
 
+    rate_hz = RATE_HZ
+
     def __init__(self, axes: tuple[str, ...]) -> None:
-        self._axes = axes
-        self._actions = HumanActions(axes)
+        super().__init__(axes)
         self._direction: tuple[str, float] | None = None
         self._pressed = -np.inf
-
-    @property
-    def rate_hz(self) -> float:
-        """How often `tick` is to be called."""
-        return RATE_HZ
-
-    @property
-    def silent(self) -> bool:
-        """Whether nothing is sent, nor is about to be by itself."""
-        return self._actions.silent
-
-    @property
-    def speed(self) -> float:
-        """The normalised action of a key now."""
-        return self._actions.speed
 
     @property
     def advice(self) -> str:
@@ -65,7 +51,7 @@ class TeleopLoop:
     def press(self, now: float, stroke: Stroke) -> None:
         """A key at `now` (s): a direction begins or goes on, a change of speed goes on, anything else is a release."""
         if stroke in (Stroke.FASTER, Stroke.SLOWER):
-            self._actions.faster(1 if stroke is Stroke.FASTER else -1)
+            self.faster(1 if stroke is Stroke.FASTER else -1)
             return
         direction = DIRECTIONS.get(stroke)
         self._direction = direction if direction is not None and direction[0] in self._axes else None
@@ -84,4 +70,4 @@ class TeleopLoop:
 
     def tick(self, now: float) -> Action | None:
         """What to send at `now` (s): an action while a key is held, zeros when it was let go, then nothing."""
-        return self._actions.at(now, self.wish(now))
+        return self.at(now, self.wish(now))

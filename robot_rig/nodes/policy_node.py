@@ -93,7 +93,7 @@ def load_actor(options: PolicyNodeOptions, config: Config) -> Actor:
     path, shipment = _shipped(options)
     require_axes(path, shipment.policy, config)
     chosen = pick_runtime(shipment.policy, shipment.manifest)
-    log.info("%s: %s", path.name, chosen.describe())
+    log.info("%s, learnt in %s: %s", path.name, shipment.number_format, chosen.describe())
     return Actor(chosen.policy, chosen.name, path.name, shipment.policy)
 
 

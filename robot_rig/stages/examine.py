@@ -15,6 +15,7 @@ from robot_rig.evaluation_files import load_evaluation, save_evaluation
 from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.runs import RunFolder
+from robot_rig.stages.refreshes import kept
 from robot_rig.stages.shipping import checkpoints, load_policy
 
 INDEX = "evaluation.json"
@@ -35,7 +36,7 @@ def results(run: RunFolder, config: Config) -> Path:
 
 
 def candidates(run: RunFolder, config: Config) -> dict[str, Callable[[], Policy]]:
-    """What is to be examined, by name: the baselines, then every checkpoint of the run.
+    """What is to be examined, by name: the baselines, every checkpoint of the run, policies kept around a tuning.
 
     Raises UserError when nothing has been practised yet.
     """
@@ -48,7 +49,7 @@ def candidates(run: RunFolder, config: Config) -> dict[str, Callable[[], Policy]
         DO_NOTHING: lambda: DoNothing(action_dim),
         RANDOM: lambda: RandomPolicy(play.ou_theta, play.ou_sigma, action_dim, config.seed + 1),
     }
-    for path in shipped.values():
+    for path in (*shipped.values(), *kept(run).values()):
         made[path.name] = lambda path=path: load_policy(path)  # type: ignore[misc]
     return made
 

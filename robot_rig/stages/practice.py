@@ -7,6 +7,7 @@ robot they are two. The arm is never sent home: where one episode ends, the next
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -18,12 +19,21 @@ from robot_rig.learning.policy import NoisyPolicy, OrnsteinUhlenbeck
 from robot_rig.loops.policy_loop import PolicyLoop
 from robot_rig.stages.episode import EpisodePlan, lengths, log_episode
 from robot_rig.stages.learn import Learning
+from robot_rig.trainer import Trainer
 
 PRACTICE = "practice"
 """Stage name in the log."""
 
 Progress = Callable[[int, Mapping[str, float]], None]
 """(practice steps so far, the learner's last metrics)."""
+
+Moment = Literal["before", "after"]
+OnRefresh = Callable[[Trainer, Moment, int], None]
+"""Told right before and right after a tuning of the VAE: the learner, which moment it is, practice steps so far."""
+
+
+def ignore_refresh(trainer: Trainer, moment: Moment, steps: int) -> None:
+    """The callback of a caller who does not want to know."""
 
 
 class Practice:
@@ -32,11 +42,14 @@ class Practice:
     The plant must be where random play left it when nothing has been practised yet.
     """
 
-    def __init__(self, config: Config, plant: Plant, learning: Learning) -> None:
+    def __init__(
+        self, config: Config, plant: Plant, learning: Learning, on_refresh: OnRefresh = ignore_refresh
+    ) -> None:
         settings = config.practice
         self._config = config
         self._plant = plant
         self._learning = learning
+        self._on_refresh = on_refresh
         control = config.control
         self._loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
         self._plan = lengths(settings.steps, settings.episode_steps)
@@ -94,7 +107,9 @@ class Practice:
 
         trainer.update(settings.updates_per_step * steps, remember)
         if self._tuning_is_due(before):
+            self._on_refresh(trainer, "before", self.steps)
             trainer.tune_vae(settings.tune_updates)
+            self._on_refresh(trainer, "after", self.steps)
         progress(self.steps, last)
 
     def _tuning_is_due(self, before: int) -> bool:

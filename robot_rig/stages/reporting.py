@@ -36,6 +36,7 @@ from robot_rig.stages.collect import HELD_OUT, PLAY
 from robot_rig.stages.demonstrations import DEMONSTRATED, HELD_BACK
 from robot_rig.stages.examine import DO_NOTHING, INDEX, RANDOM, results
 from robot_rig.stages.practice import PRACTICE
+from robot_rig.stages.refreshes import stretches
 from robot_rig.stages.shipping import checkpoints, load_policy
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
@@ -145,6 +146,7 @@ def gather(run: RunFolder, config: Config, wall_s: Mapping[str, float]) -> Repor
         do_nothing=found.get(DO_NOTHING),
         decoded_goals=dict(zip(after.ids, reconstruct(policy.encoder, goals), strict=True)),
         learning_curve=_curve(found, shipped, play_steps),
+        encoders=stretches(run, config, found),
         metrics=_series(run),
         # The encoder as it was before practice: afterwards it has been tuned on the held-out frames too.
         reconstructions=_reconstructions(run, load_policy(next(iter(shipped.values()))).encoder),

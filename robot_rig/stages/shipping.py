@@ -10,12 +10,16 @@ from robot_rig.datatypes import Bytes, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.keys import Pin, TrainerKey, key_folder
 from robot_rig.learning.checkpoint import Accepts, Groups, Manifest, read_checkpoint, verify_golden, write_checkpoint
+from robot_rig.learning.number_format import FORMATS, format_tensor, told_format
 from robot_rig.learning.policy import LatentPolicy, policy_from_tensors
 from robot_rig.runs import RunFolder
 from robot_rig.trainer import Trainer
 
 GOALS = "goals"
 """Group of a checkpoint: latents (N, Z), under its own encoder, of goals that the robot may set itself (R3, R8)."""
+
+TRAINING = "training"
+"""Group of a checkpoint: how it was learnt; `number_format`, the index in `number_format.FORMATS`."""
 
 SUPPLY = 256
 """How many of them."""
@@ -42,7 +46,11 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
 
     It can stand already only after a kill between shipping and saving, and a resumed run learns the same again.
     """
-    folder = checkpoint_path(run, practice_steps)
+    return ship_into(checkpoint_path(run, practice_steps), run, config, trainer)
+
+
+def ship_into(folder: Path, run: RunFolder, config: Config, trainer: Trainer) -> Path:
+    """The same into `folder`, wherever that is; it is of `run` all the same."""
     if folder.exists():
         return folder
     policy = trainer.averaged_policy()
@@ -59,8 +67,11 @@ def ship(run: RunFolder, config: Config, trainer: Trainer, practice_steps: int) 
         golden_action=policy.act(Frame(0, 0.0, image)),
         run_id=run.id,
     )
-    goals = {GOALS: {"latents": trainer.goal_supply(SUPPLY)}}
-    write_checkpoint(folder, {**policy.tensors(), **goals}, manifest, TrainerKey.own(key_folder()).sign)
+    beside = {
+        GOALS: {"latents": trainer.goal_supply(SUPPLY)},
+        TRAINING: {"number_format": format_tensor(config.number_format)},
+    }
+    write_checkpoint(folder, {**policy.tensors(), **beside}, manifest, TrainerKey.own(key_folder()).sign)
     return folder
 
 
@@ -70,6 +81,11 @@ class Shipment(NamedTuple):
     policy: LatentPolicy
     manifest: Manifest
     groups: Groups
+
+    @property
+    def number_format(self) -> str:
+        """What its gradients were computed in; checkpoints of before do not say, and were learnt in float32."""
+        return told_format(self.groups.get(TRAINING, {}))
 
 
 def load_policy(folder: Path) -> LatentPolicy:
@@ -101,8 +117,13 @@ def load_checkpoint(folder: Path, accepts: Accepts | None = None) -> Shipment:
             f"{folder} holds encoder {policy.encoder.encoder_id}, its policy was trained on {manifest.encoder_id}",
             next_step="choose another checkpoint",
         )
+    shipment = Shipment(policy, manifest, groups)
+    if shipment.number_format not in FORMATS:
+        raise UserError(
+            f"{folder} was learnt in a number format that is not known here", next_step="choose another checkpoint"
+        )
     verify_golden(policy, manifest)
-    return Shipment(policy, manifest, groups)
+    return shipment
 
 
 def decode_goals(shipment: Shipment) -> Bytes:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from robot_rig.cli.main import main
+from tests.cli.data_runs import begun, log
+from tests.data.episodes import picture
 from tests.tiny_run import content, words
 
 
@@ -42,3 +44,14 @@ def copied(demo: Demo, tmp_path: Path) -> Path:
     """A copy of the finished demo's folder."""
     shutil.copytree(demo.folder, tmp_path / "copied")
     return tmp_path / "copied"
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, Path]:
+    """Two runs whose episodes take turns in time; the last of the second is cut short."""
+    a, b = begun(tmp_path / "a"), begun(tmp_path / "b", "seed=7")
+    log(a, "collect", 0), log(a, "collect", 2), log(a, "heldout", 4)
+    log(b, "collect", 1, goal=picture(9)), log(b, "practice", 3)
+    cut = log(b, "collect", 5)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    return a, b

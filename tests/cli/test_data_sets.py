@@ -1,4 +1,4 @@
-"""`rig data ls`, `merge`, `split` on real folders: nothing is lost, nothing is changed, and a Ctrl-C costs nothing."""
+"""`rig data ls` and `merge` on real folders: nothing is lost, nothing is changed, and a Ctrl-C costs nothing."""
 
 from __future__ import annotations
 
@@ -19,63 +19,11 @@ from robot_rig.data import set_copy
 from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.set_copy import read_origin
 from robot_rig.data.store import EpisodeStore
-from robot_rig.datatypes import Action, Bytes, Frame, Source, Step
 from robot_rig.disk import require_free_space
 from robot_rig.runs import RunFolder
-from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step, picture
+from tests.cli.data_runs import Capture, begun, contents, log, refused, said_of
+from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step
 from tests.tiny_run import start
-
-Capture = pytest.CaptureFixture[str]
-HOUR = 3600.0
-EPOCH = 1.7e9
-
-
-def log(run: Path, stage: str, hour: float, steps: int = 3, goal: Bytes | None = None) -> Path:
-    """An episode of `stage` in the run, begun `hour` hours after a certain day; its pictures tell it from others."""
-    path = EpisodeStore(run / "episodes").next_path(stage)
-    meta = {"stage": stage, "policy": "random"}
-    offset = EPOCH + hour * HOUR
-    writer = EpisodeWriter(path, ACTION_DIM, goal, meta, clock_offset=offset, room=NO_LIMIT)
-    for number in range(steps):
-        step = make_step(number)
-        frame = Frame(step.frame.seq, step.frame.stamp, picture(int(hour * 10) + number))
-        action = Action(number + 1, frame.stamp, step.action.value, Source.RANDOM, frame.seq, frame.stamp)
-        writer.append(Step(frame, action, step.executed))
-    writer.finish(make_frame(steps))
-    return path
-
-
-def begun(run: Path, *sets: str) -> Path:
-    RunFolder.claim(run, load_config([], sets)).close()
-    return run
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> tuple[Path, Path]:
-    """Two runs whose episodes take turns in time; the last of the second is cut short."""
-    a, b = begun(tmp_path / "a"), begun(tmp_path / "b", "seed=7")
-    log(a, "collect", 0), log(a, "collect", 2), log(a, "heldout", 4)
-    log(b, "collect", 1, goal=picture(9)), log(b, "practice", 3)
-    cut = log(b, "collect", 5)
-    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
-    return a, b
-
-
-def contents(run: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in EpisodeStore(run / "episodes").paths()}
-
-
-def refused(capsys: Capture, *arguments: object) -> str:
-    return said_of(["data", *map(str, arguments)], capsys)
-
-
-def said_of(words: list[str], capsys: Capture) -> str:
-    """The one line with which the command is refused."""
-    capsys.readouterr()
-    assert main(words) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 def test_ls_lists_every_file_and_sums_up(
@@ -340,29 +288,6 @@ def test_what_lies_in_a_half_made_run_and_is_not_of_it_is_named(
     assert not (out / "run.json").exists()
 
 
-def test_split_draws_whole_episodes_of_each_stage(tmp_path: Path, capsys: Capture) -> None:
-    run = begun(tmp_path / "run")
-    for number in range(8):
-        log(run, "collect" if number < 6 else "heldout", number, steps=1)
-    log(run, "practice", 20, steps=1)
-    sides = tmp_path / "train", tmp_path / "test"
-    words = ["data", "split", str(run), "--out", *map(str, sides), "--share", "0.5", "--seed", "3"]
-    assert main(words) == 0
-    first, rest = (contents(side) for side in sides)
-    assert {**first, **rest} == contents(run)
-    assert not first.keys() & rest.keys()
-    for stage, count in (("collect", 3), ("heldout", 1)):
-        assert sum(name.startswith(stage) for name in first) == count
-    assert "all of practice went to" in capsys.readouterr().out
-    assert RunFolder.open(sides[1]).config == RunFolder.open(run).config
-    note = read_origin(sides[1])
-    assert note is not None
-    assert note["how"] == {"word": "split", "share": 0.5, "seed": 3, "side": "rest"}
-    assert main(words) == 0
-    assert "leaves one side empty" in refused(capsys, "split", run, "--out", *sides, "--share", "1.5")
-    assert "from other episodes" in refused(capsys, "split", run, "--out", *sides, "--share", "0.5", "--seed", "4")
-
-
 def test_a_full_disk_is_told_and_leaves_a_run_to_repeat(
     two: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -393,22 +318,3 @@ def test_only_what_is_not_there_yet_needs_room(
     last.unlink()
     assert main(words) == 0
     assert wanted == [sum(map(len, contents(out).values())), 0, size]
-
-
-def test_split_begins_neither_side_where_one_cannot_be(
-    two: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, taken = two
-    new = tmp_path / "new"
-    split = ["split", run, "--share", "0.5", "--out"]
-    assert "is a run already" in refused(capsys, *split, new, taken)
-    assert not new.exists()
-    total = sum(map(len, contents(run).values()))
-    real = require_free_space
-
-    def nearly_full(place: Path, needed: int) -> None:
-        real(place, needed if needed < total else 1 << 60)
-
-    monkeypatch.setattr(set_copy, "require_free_space", nearly_full)
-    assert "are needed" in refused(capsys, *split, new, tmp_path / "rest")
-    assert not new.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from robot_rig.cli.main import main
 from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore
 from tests.cli.conftest import Demo
+from tests.rig_forks import Fork, fork
 from tests.tiny_run import start, words
 
 LIMIT_S = 120.0
@@ -40,7 +40,7 @@ LANDMARKS = (
 """What a demo makes, in order: a kill comes when one of them appears, or a little later."""
 
 
-def wait_for(child: subprocess.Popen[str], seen: Callable[[], bool]) -> bool:
+def wait_for(child: Fork, seen: Callable[[], bool]) -> bool:
     """Whether `seen` came true while `child` lived."""
     deadline = time.monotonic() + LIMIT_S
     while not seen():
@@ -69,15 +69,15 @@ def kill_and_resume(run: Path, landmarks: list[str], delays: list[float], undist
     kills = 0
     for landmark, delay in zip(landmarks, delays, strict=True):
         there = appears(run, landmark)()
-        child = start(words("demo", run, resume=(run / "run.json").exists()))
+        child = fork(words("demo", run, resume=(run / "run.json").exists()))
         # What an earlier attempt has passed already appears no more: then any moment will do.
         if wait_for(child, appears(run, landmark)):
-            time.sleep(2.5 + 3 * delay if there else delay)
+            time.sleep(0.5 + 3 * delay if there else delay)
             child.kill()
         child.communicate(timeout=LIMIT_S)
         kills += child.returncode == -signal.SIGKILL
     assert kills >= len(landmarks) - 1, (landmarks, delays)
-    child = start(words("demo", run, resume=True))
+    child = fork(words("demo", run, resume=True))
     output, error = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 0, (landmarks, delays, error)
     last = output.rstrip("\n").rpartition("\n")[2]
@@ -109,7 +109,7 @@ def test_ctrl_c_says_how_to_go_on_and_what_it_leaves_goes_on(
     run = tmp_path / "run"
     # Enough play that the signal comes in the midst of it.
     settings = ("collect.steps=350",)
-    child = start(words("collect", run, *settings))
+    child = fork(words("collect", run, *settings))
     third = run / "episodes" / "collect-000002.mcap"
     # A few steps into it: a file of less than one step holds no episode.
     assert wait_for(child, lambda: third.exists() and third.stat().st_size > SOME_STEPS_BYTES)
@@ -181,7 +181,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written(
     if command == "train":
         shutil.copytree(collected, run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and "metrics" not in path.parts}
-    child = start(words(command, run), before=FULL.format(size=size))
+    child = fork(words(command, run), before=FULL.format(size=size))
     _, error = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 2, error
     assert len(error.splitlines()) == 1, error
@@ -200,7 +200,7 @@ def test_metrics_that_find_no_room_are_one_line_too(collected: Path, tmp_path: P
     shutil.copytree(collected, run)
     size = 3_000_000
     (run / "metrics" / "metrics.jsonl").write_text("\n" * (size - 20))
-    child = start(words("train", run), before=FULL.format(size=size))
+    child = fork(words("train", run), before=FULL.format(size=size))
     _, error = child.communicate(timeout=LIMIT_S)
     assert child.returncode == 2, error
     (line,) = error.splitlines()
@@ -225,7 +225,7 @@ def test_without_a_gl_library_the_packages_are_named(tmp_path: Path, environment
 
 def test_two_processes_do_not_work_in_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    child = start(words("collect", run, "collect.steps=5000"))
+    child = fork(words("collect", run, "collect.steps=5000"))
     assert wait_for(child, appears(run, "episodes/collect-000000.mcap"))
     assert main(words("collect", run, "collect.steps=5000")) == 2
     assert "another process works in" in capsys.readouterr().err

@@ -206,7 +206,11 @@ def test_data_check_reads_a_fresh_run_and_finds_damage(capsys: Capture, copied: 
     first = copied / "episodes" / "collect-000000.mcap"
     first.write_bytes(first.read_bytes()[:9000])
     assert main(["data", "check", str(first)]) == 1
-    assert "1 with faults" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 with faults" in said
+    (row,) = (line.split("│")[1:-1] for line in said.splitlines() if line.startswith("│"))
+    file, _, _, seen, verdict = (cell.strip() for cell in row)
+    assert (file, seen, verdict) == ("collect-000000.mcap", "truncated", "faults")
 
 
 def test_data_lag_measures_the_arm_that_has_played_or_says_why_not(capsys: Capture, copied: Path) -> None:

@@ -188,10 +188,13 @@ def test_views_are_kept_with_the_joints_of_an_arm_at_rest(camera: Camera, tmp_pa
     assert view_names(tmp_path) == ["view-000.png"]
 
 
-def test_views_for_the_lens_need_no_arm_and_a_silent_camera_is_named(camera: Camera, tmp_path: Path) -> None:
+def test_views_for_the_lens_need_no_arm_and_a_silent_camera_is_named(
+    camera: Camera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, said = captured(tmp_path, ["\n", "q\n"])
     assert code == 0
     assert "without joints: the arm process is silent" in said
     assert not list(tmp_path.glob("*.yaml"))
+    monkeypatch.setattr("robot_rig.cli.calibrate_capture.PICTURE_S", 0.3)
     with pytest.raises(UserError, match="no picture on /nowhere"):
         capture(tmp_path, "/nowhere", CONFIG, Console(file=io.StringIO()), ["\n"])

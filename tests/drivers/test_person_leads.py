@@ -1,4 +1,4 @@
-"""A person and the policy at one arm: taken at once, handed back by a key, always through rest; and how soon it stands.
+"""A person and the policy at one arm: taken at once, handed back by a key, always through rest.
 
 The guard process is the real one over an arm that does as it is told; device and policy are played on a manual clock.
 """
@@ -8,95 +8,27 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from drivers.action_choice import PEOPLE
-from robot_rig.clock import ManualClock
 from robot_rig.datatypes import Mode, Outcome, Source
 from robot_rig.errors import UserError
-from robot_rig.loops.hand_loop import RATE_HZ, HandLoop, HandReport, Speech
+from robot_rig.loops.hand_loop import HandLoop
 from robot_rig.loops.human_actions import GOODBYES
 from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.safety.modes import HELD_LIMIT_S
-from tests.drivers.test_guard_process import PERIOD, Bench
+from tests.drivers.shared_arm import BACK, REST, STOPPED_WITHIN_S, TICKS, WIRE, Table, with_policy_acting
+from tests.drivers.test_guard_process import PERIOD
 from tests.ros_graph import eventually
-
-TICKS = round(1 / (RATE_HZ * PERIOD)) or 1
-REST, BACK = (0.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
-STOPPED_WITHIN_S = 0.15
-WIRE = object()
-"""The policy's TCP connection."""
-
-
-class Table(Bench):
-    """The bench with a policy that pushes away and a person with a device who pulls back."""
-
-    def __init__(self, loop: HandLoop) -> None:
-        super().__init__(ManualClock())
-        self.loop = loop
-        self.policy: float | None = None
-        self.report = HandReport()
-        self.repeats = True
-        self.reading = True
-        self.speech = Speech.REPEATS
-        self.next_send = 0.0
-        now = self.clock.now()
-        loop.begin(now, self.report)
-
-    def say(self, axes: tuple[float, float, float] = REST, held: bool = False) -> None:
-        self.report = HandReport(axes, held)
-        self.loop.feel(self.clock.now(), self.report)
-
-    def push(self) -> None:
-        self.say(REST, held=True)
-        self.live(0.05)
-        self.say(BACK, held=True)
-
-    def live(self, seconds: float) -> None:
-        assert isinstance(self.clock, ManualClock)
-        for i in range(round(seconds / PERIOD)):
-            now = self.clock.now()
-            if self.policy is not None and i % 10 == 0:
-                self.ask(self.policy)
-            if self.reading:
-                self.loop.look(now, self.speech)
-                if self.repeats and self.report.deflected:
-                    self.loop.feel(now, self.report)
-            if now >= self.next_send - 1e-9:
-                self.send()
-            self.process.tick(now)
-            self.clock.advance(PERIOD)
-
-    def send(self) -> None:
-        """The sender's turn, on time or nudged."""
-        now = self.clock.now()
-        self.next_send = max(self.next_send + 1 / RATE_HZ, now)
-        if (action := self.loop.tick(now)) is not None:
-            assert self.choice.offer(action, PEOPLE)
-
-    @property
-    def along(self) -> list[float]:
-        return [float(report.status.tool_velocity[0]) for report in self.reports]
-
-    @property
-    def sources(self) -> list[Source | None]:
-        return [report.status.source for report in self.reports]
 
 
 @pytest.fixture
 def table() -> Table:
-    table = Table(HandLoop(("x", "y")))
-    table.process.heard(Source.POLICY, WIRE)
-    table.process.enable()
-    table.policy = 1.0
-    table.live(0.5)
-    assert table.along[-1] > 0.05
-    assert table.sources[-1] is Source.POLICY
-    return table
+    return with_policy_acting()
 
 
 def change_of(table: Table, to: Source, since: int) -> int:
@@ -354,64 +286,6 @@ def test_nothing_is_moved_by_an_arm_that_is_off_or_on_its_way(table: Table, orde
     table.live(PERIOD)
     with pytest.raises(UserError, match="in mode"), table.process.standing():
         pytest.fail("it was let in")
-
-
-# --- how soon it stands -----------------------------------------------------------------------------------------------
-
-
-def fall_silent(table: Table) -> None:
-    table.repeats = False
-
-
-def hang(table: Table) -> None:
-    table.reading = False
-
-
-def pull(table: Table) -> None:
-    table.reading = False
-    table.loop.lose()
-    table.send()
-
-
-def let_go(table: Table) -> None:
-    table.say(BACK)
-    table.send()
-
-
-@pytest.mark.parametrize("trouble", [fall_silent, hang, pull, let_go])
-@pytest.mark.parametrize("offset", [0.0, 0.01, 0.02])
-def test_an_arm_that_a_person_moves_stands_within_the_limit(trouble: Callable[[Table], None], offset: float) -> None:
-    table = Table(HandLoop(("x", "y")))
-    table.process.enable()
-    for _ in range(3):
-        table.loop.press(table.clock.now(), Stroke.FASTER)
-    table.push()
-    table.live(0.5 + offset)
-    assert table.along[-1] < -0.09, "as fast as a person may"
-    before, began = len(table.reports), table.clock.now()
-    trouble(table)
-    table.live(3.0)
-    moved = [report.status.stamp - began for report in table.reports[before:] if report.status.executed.any()]
-    assert max(moved, default=0.0) <= STOPPED_WITHIN_S
-
-
-@pytest.mark.parametrize("offset", [0.0, 0.01, 0.02])
-def test_a_pad_of_one_value_stands_within_the_limit_and_goes_on_with_its_next_word(offset: float) -> None:
-    table = Table(HandLoop(("x", "y")))
-    table.speech = Speech.CHANGES
-    table.process.enable()
-    table.push()
-    table.live(0.5 + offset)
-    assert table.along[-1] < -0.01, "as long as it trembles"
-    before, began = len(table.reports), table.clock.now()
-    fall_silent(table)
-    table.live(1.0)
-    moved = [report.status.stamp - began for report in table.reports[before:] if report.status.executed.any()]
-    assert max(moved, default=0.0) <= STOPPED_WITHIN_S
-    assert table.sources[-1] is Source.HUMAN, "the arm is still theirs"
-    table.repeats = True
-    table.live(0.5)
-    assert table.along[-1] < -0.01
 
 
 def test_the_keys_take_over_from_a_gamepad_that_counted_faster(table: Table) -> None:

@@ -139,7 +139,9 @@ def test_a_thousand_commands_open_no_further_connection(arm: SawyerWire) -> None
 
 
 @pytest.mark.usefixtures("robot", "quick_to_trust")
-def test_a_robot_with_another_tool_is_refused_with_what_to_set() -> None:
+def test_a_robot_with_another_tool_is_refused_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is given a moment to come to rest in; this one rests.
+    monkeypatch.setattr("drivers.sawyer_tool.PATIENCE_S", 0.3)
     bare = load_config([], ["tool.kind=none", "tool.mass_kg=0", "control.tool_offset_m=0"])
     with pytest.raises(UserError, match=r"Set tool\.kind electric and control\.tool_offset_m 0\.1356"):
         SawyerWire(bare)

@@ -14,6 +14,7 @@ import termios
 import threading
 import xmlrpc.client
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -212,8 +213,14 @@ def nodes_of(name: str, robot_is: str, *more: str) -> dict[str, Node]:
     """The nodes that NAME.launch would start, by name."""
     given = {"reach": ["goal:=a.png"], "capture_goal": ["goal:=a"]}.get(name, [])
     chosen = [] if name in ("sim", "robot") else [f"robot:={robot_is}"]
-    files = [(str(ROOT / "launch" / f"{name}.launch"), [*given, *chosen, *more])]
-    return {node.name: node for node in load_config_default(files, None).nodes}
+    return {node.name: node for node in _loaded(name, (*given, *chosen, *more))}
+
+
+@cache
+def _loaded(name: str, arguments: tuple[str, ...]) -> list[Node]:
+    """Read once, because most of what is tested here is about the same few launches."""
+    nodes: list[Node] = load_config_default([(str(ROOT / "launch" / f"{name}.launch"), list(arguments))], None).nodes
+    return nodes
 
 
 ALL_FILES = pytest.mark.parametrize(

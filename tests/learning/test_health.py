@@ -54,7 +54,7 @@ def encoder(episodes: int, net: str, latent_dim: int, beta: float, updates: int)
     vae = Vae(net=net, latent_dim=latent_dim, beta=beta, learning_rate=1e-3, seed=0)
     rng = np.random.default_rng(0)
     for _ in range(updates):
-        vae.train_batch(pictures[rng.integers(len(pictures), size=32)])
+        vae.train_batch(pictures[rng.integers(len(pictures), size=16)])
     return vae
 
 

@@ -32,8 +32,8 @@ from tests.learning.blob_world import blob_pictures
 from tests.tiny_run import ROOT
 
 torch.set_num_threads(1)
-PICTURES = blob_pictures(64)
-NOISE = np.random.default_rng(1).integers(0, 256, (100, *IMAGE_SHAPE), np.uint8)
+PICTURES = blob_pictures(32)
+NOISE = np.random.default_rng(1).integers(0, 256, (30, *IMAGE_SHAPE), np.uint8)
 EDGES = np.stack([np.full(IMAGE_SHAPE, shade, np.uint8) for shade in (0, 1, 255)])
 
 

@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
 
 from robot_rig.config import ControlConfig, GuardConfig
 from robot_rig.control.ik import TOOL_DOWN, solve_position
-from robot_rig.datatypes import Action, ArmStatus, Floats, Mode, Outcome, SafeCommand, Source
+from robot_rig.datatypes import Floats, Mode, Outcome, Source
 from robot_rig.errors import UserError
-from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import ArmLoop
 from robot_rig.safety.modes import HELD_LIMIT_S
-from tests.integrated_arm import PERIOD, IntegratedArm, act, report
-
-CONTROL = ControlConfig()
-HOME = np.array(CONTROL.home_posture_rad)
-KINEMATICS = Kinematics(CONTROL.tool_offset_m)
-
-
-class Story:
-    """A loop, an arm and a clock."""
-
-    def __init__(
-        self,
-        start: Floats = HOME,
-        delay: int = 0,
-        lag: float = 0.0,
-        enabled: bool = True,
-        control: ControlConfig = CONTROL,
-        guard: GuardConfig | None = None,
-    ) -> None:
-        self.loop = ArmLoop(control, guard or GuardConfig(), KINEMATICS)
-        self.arm = IntegratedArm(start, delay, lag)
-        self.now = 100.0
-        self.seq = 0
-        self.reasons: Counter[str] = Counter()
-        if enabled:
-            self.loop.enable()
-
-    def tick(self, action: Action | None = None, **flags: bool) -> tuple[SafeCommand, ArmStatus]:
-        command, status = self.loop.tick(self.now, report(self.arm.position, self.now, **flags), action)
-        self.arm.move(command.command.velocity)
-        self.now += PERIOD
-        self.reasons.update(command.verdict.reasons)
-        return command, status
-
-    def pushed(self, push: Floats) -> ArmStatus:
-        """A tick in which the arm reports this `push` (7,) N·m."""
-        state = dataclasses.replace(report(self.arm.position, self.now), push=push)
-        self.seq += 1
-        command, status = self.loop.tick(self.now, state, act((-1.0, 0.0), self.now, self.seq, Source.POLICY))
-        self.arm.move(command.command.velocity)
-        self.now += PERIOD
-        return status
-
-    def act(self, *value: float, source: Source = Source.POLICY, ticks: int = 10) -> tuple[SafeCommand, ArmStatus]:
-        """Follow one action for one policy step."""
-        self.seq += 1
-        action = act(value, self.now, self.seq, source)
-        for _ in range(ticks):
-            last = self.tick(action)
-        return last
-
-    @property
-    def tool(self) -> Floats:
-        return KINEMATICS.pose(self.arm.position).tool
+from tests.integrated_arm import PERIOD, act, report
+from tests.loops.arm_story import CONTROL, HOME, KINEMATICS, Story
 
 
 def test_it_comes_up_disabled_and_only_enable_makes_it_move() -> None:
@@ -248,87 +193,6 @@ def test_a_broken_action_moves_nothing_and_poisons_nothing() -> None:
     command, status = story.act(0.5, 0.0)
     assert np.isfinite(command.command.velocity).all()
     assert command.command.velocity.any()
-
-
-def far_corner() -> Floats:
-    return solve_position(KINEMATICS, np.array([0.56, -0.18, 0.06]), TOOL_DOWN, HOME)
-
-
-@pytest.mark.parametrize("plant", [(0, 0.0), (8, 0.0), (2, 0.05)])
-def test_homing_out_of_active_goes_on_and_out_of_hold_holds(plant: tuple[int, float]) -> None:
-    for hold_first in (False, True):
-        story = Story(far_corner(), *plant)
-        story.tick(None)
-        assert not story.loop.at_home
-        if hold_first:
-            story.loop.hold()
-        story.loop.home([HOME])
-        fastest = 0.0
-        for _ in range(1500):
-            _, status = story.tick(None)
-            fastest = max(fastest, math.sqrt(status.tool_velocity[:3] @ status.tool_velocity[:3]))
-            if story.loop.mode is not Mode.HOMING:
-                break
-        assert story.loop.mode is (Mode.HOLD if hold_first else Mode.ACTIVE)
-        assert story.loop.at_home
-        assert story.tool == pytest.approx(CONTROL.home_tool_m, abs=0.005)
-        assert 0.05 < fastest <= 0.10 + 1e-6
-        command, _ = story.act(1.0, 0.0)
-        assert command.command.velocity.any() != hold_first
-
-
-@pytest.mark.parametrize(
-    "start",
-    [
-        (0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161),
-        (0.1526, 0.9144, -2.0259, 1.6648, -2.4172, 1.1500, -2.4770),
-        (0.6, -0.9, 0.3, 1.5, 0.4, 0.9, 3.6),
-        (-0.9, -1.2, 0.0, 2.0, 0.0, 0.6, 3.0),
-        (-0.3, -1.3, 0.1, 1.9, -0.1, 0.9, 3.1),
-    ],
-)
-def test_homing_reaches_home_from_outside_the_box(start: tuple[float, ...]) -> None:
-    story = Story(np.array(start))
-    tool = story.tool
-    story.loop.home([HOME])
-    for _ in range(4000):
-        story.tick(None)
-        if story.loop.mode is not Mode.HOMING:
-            break
-    assert story.loop.at_home, (tool, story.tool, story.loop.why, story.reasons)
-
-
-def test_homing_that_cannot_arrive_ends_in_hold() -> None:
-    story = Story()
-    beyond = solve_position(KINEMATICS, np.array([0.65, 0.30, 0.06]), TOOL_DOWN, HOME)
-    story.loop.home([beyond])
-    for _ in range(6100):
-        story.tick(None)
-    assert story.loop.mode is Mode.HOLD
-    assert story.loop.why == ("homing_late",)
-    assert story.tool[1] <= 0.2 + 1e-3
-
-
-def test_homing_again_or_without_data_is_bounded() -> None:
-    story = Story(far_corner())
-    story.loop.home([HOME])
-    for _ in range(20):
-        story.tick(None)
-    story.loop.home([HOME])
-    old = report(story.arm.position, story.now)
-    for _ in range(560):
-        story.now += PERIOD
-        story.loop.tick(story.now, old, None)
-    assert story.loop.mode is Mode.HOLD
-    assert story.loop.why == ("lapsed", "state_stale")
-
-
-@pytest.mark.parametrize("poses", [[], [np.zeros(6)], [np.full(7, np.nan)]])
-def test_poses_that_are_none_are_refused(poses: list[Floats]) -> None:
-    with pytest.raises(UserError, match="pose"):
-        Story().loop.home(poses)
-    with pytest.raises(UserError, match="disabled"):
-        Story(enabled=False).loop.home([HOME])
 
 
 def test_a_person_takes_over_by_action_and_gives_back_by_enable() -> None:

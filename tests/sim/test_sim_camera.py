@@ -69,7 +69,10 @@ def mean_difference(a: Bytes, b: Bytes) -> float:
     return float(np.abs(a.astype(int) - b).mean())
 
 
-@pytest.mark.parametrize(("room_name", "poses"), [("push_room", 200), ("off_centre_room", 40)])
+@pytest.mark.parametrize(
+    ("room_name", "poses"),
+    [("push_room", 60), ("off_centre_room", 40), pytest.param("push_room", 200, marks=pytest.mark.proof)],
+)
 def test_own_eye_sees_what_the_one_eye_makes_of_the_camera(
     room_name: str, poses: int, request: pytest.FixtureRequest
 ) -> None:

@@ -13,12 +13,14 @@ from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
+from robot_rig.learning.checkpoint import write_checkpoint
+from robot_rig.learning.number_format import FORMATS, format_tensor
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import where_play_ended
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.practice import PRACTICE, Practice
 from robot_rig.stages.reporting import count_steps
-from robot_rig.stages.shipping import checkpoints, load_policy, ship
+from robot_rig.stages.shipping import TRAINING, checkpoints, load_checkpoint, load_policy, ship
 from sim.rig import SimRig
 from tests.tiny_run import tiny_config
 
@@ -143,6 +145,28 @@ def test_shipping_keeps_the_averaged_policy_and_leaves_a_shipped_one_alone(train
         for group, tensors in averaged.tensors().items():
             for name, value in tensors.items():
                 assert shipped.tensors()[group][name].equal(value), (group, name)
+
+
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_a_checkpoint_says_what_it_was_learnt_in(trained: Path, copy_of: CopyOf, number_format: str) -> None:
+    with copy_of(trained) as run:
+        config = CONFIG.model_copy(update={"number_format": number_format})
+        folder = ship(run, config, Learning(run, CONFIG).trainer, 0)
+        shipment = load_checkpoint(folder)
+        assert shipment.number_format == number_format
+        del shipment.groups[TRAINING]
+        assert shipment.number_format == "float32", "checkpoints of before do not say"
+        foreign = {TRAINING: {"number_format": format_tensor(number_format) + 2}}
+        write_checkpoint(run.path / "foreign", {**shipment.groups, **foreign}, shipment.manifest)
+        with pytest.raises(UserError, match="a number format that is not known here"):
+            load_checkpoint(run.path / "foreign")
+
+
+def test_a_run_is_not_gone_on_with_in_another_format(trained: Path, copy_of: CopyOf) -> None:
+    with copy_of(trained) as run:
+        folder = run.path
+    with pytest.raises(UserError, match="number_format float32 -> bfloat16"):
+        RunFolder.claim(folder, tiny_config("number_format=bfloat16"))
 
 
 def test_a_checkpoint_with_one_flipped_byte_is_refused(trained: Path, copy_of: CopyOf) -> None:

@@ -17,6 +17,7 @@ from benchmarks.growth import Series, Slope, has_grown, slope
 from robot_rig.cli.latency import LATE_S
 from robot_rig.cli.soak.kinds import KINDS, Rescue
 from robot_rig.cli.soak.record import Record, Samples
+from robot_rig.cli.tables import narrow_table
 from robot_rig.loops.episode_state import Stand
 
 WARM_UP_S = 120.0
@@ -179,49 +180,31 @@ def show(record: Record, planned: Mapping[str, int], console: Console) -> None:
 
 
 def _recoveries(record: Record, planned: Mapping[str, int]) -> Table:
-    table = Table(title="Faults, and how practice went on")
-    for column in ("kind", "rescue", "planned", "caused", "passed", "void", "back after, s: median", "worst", "orders"):
-        table.add_column(column, justify="left" if column in ("kind", "rescue") else "right")
+    headings = ("kind", "rescue", "planned", "passed of caused", "void", "back after, s: median, worst", "orders")
+    rows = []
     for name, kind in KINDS.items():
         mine = [one for one in record.outcomes if one.kind == name]
         back = [one.took_s for one in mine if one.passed]
-        numbers = (
-            planned.get(name, 0),
-            len(mine),
-            sum(one.passed for one in mine),
-            sum(bool(one.void) for one in mine),
-        )
-        spread = (f"{np.median(back):.1f}", f"{max(back):.1f}") if back else ("–", "–")
-        table.add_row(name, kind.rescue.value, *map(str, numbers), *spread, str(sum(one.orders for one in mine)))
-    return table
+        passed = f"{sum(one.passed for one in mine)} of {len(mine)}"
+        spread = f"{np.median(back):.1f}, {max(back):.1f}" if back else "–"
+        void, orders = sum(bool(one.void) for one in mine), sum(one.orders for one in mine)
+        rows.append((name, kind.rescue.value, str(planned.get(name, 0)), passed, str(void), spread, str(orders)))
+    return narrow_table("Faults, and how practice went on", headings, rows, left=(0, 1), folding=(0,))
 
 
 def _processes(record: Record) -> Table:
-    table = Table(title="Processes, without the first two minutes of each life")
-    for column in (
-        "process",
-        "lives",
-        "MiB/h",
-        "95 % interval",
-        "",
-        "MiB last",
-        "most",
-        "files, first and last third",
-        " ",
-    ):
-        table.add_column(column, justify="left" if column in ("process", "", " ") else "right")
+    headings = ("process", "lives", "MiB/h, 95 % interval", "memory", "MiB last", "most", "files, first and last third")
+    rows = []
     for name, one in growth(record).items():
-        rise, bounds, said = "–", "–", told_of(one.slope)
+        rise, said = "–", told_of(one.slope)
         if one.slope is not None:
-            rise, bounds = f"{one.slope.per_hour:+.2f}", f"{one.slope.low:+.2f} to {one.slope.high:+.2f}"
+            rise = f"{one.slope.per_hour:+.2f}\n{one.slope.low:+.2f} to {one.slope.high:+.2f}"
         if name in KEEPS_THE_LOG:
             said = "keeps the log"
-        files = f"{one.descriptors[0]}, {one.descriptors[1]}"
-        opens = "GROWS" if one.opens_more else ""
-        table.add_row(
-            name, str(one.lives), rise, bounds, said, f"{one.last_mib:.0f}", f"{one.most_mib:.0f}", files, opens
-        )
-    return table
+        files = f"{one.descriptors[0]}, {one.descriptors[1]}" + ("\nGROWS" if one.opens_more else "")
+        rows.append((name, str(one.lives), rise, said, f"{one.last_mib:.0f}", f"{one.most_mib:.0f}", files))
+    title = "Processes, without the first two minutes of each life"
+    return narrow_table(title, headings, rows, left=(0, 3), folding=(3,))
 
 
 def last_line(record: Record, planned: Mapping[str, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_a_slope_that_cannot_be_told_says_so(tmp_path: Path) -> None:
 
 
 def test_a_soak_of_a_moment_has_tables_and_a_line_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    empty = Record.begin(tmp_path / "soak.json", PAPER)
+    empty, printed = Record.begin(tmp_path / "soak.json", PAPER), ""
     empty.sample("rig_arm 7 1", "rig_arm", 1e9, 60.0, 20)
     for record in (empty, filled(tmp_path / "x.json")):
         show(record, {KIND: 3}, Console(width=200))
@@ -161,7 +162,14 @@ def test_a_soak_of_a_moment_has_tables_and_a_line_too(tmp_path: Path, capsys: py
             pairs
         )
         json.dumps(pairs)
-    printed = capsys.readouterr().out
+        with_room = capsys.readouterr().out
+        printed += with_room
+        show(record, {KIND: 3}, Console(width=80))
+        narrow = capsys.readouterr().out
+        # Nothing is cut where there are 80 columns, but for kinds and verdicts, which are words and fold.
+        whole = set(re.findall(r"rig_\w+|\d\S* to \S*\d|operator|restart", with_room))
+        assert whole <= set(re.findall(r"rig_\w+|\d\S* to \S*\d|operator|restart", narrow))
+        assert {word for name in KINDS for word in name.split()} <= set(narrow.split())
     assert "too short to say" in printed
     assert "does not grow" in printed
     assert all(name in printed for name in KINDS)
