@@ -6,6 +6,7 @@ Called by the command line, `sim.exam`, the benchmarks and the tests.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -24,6 +25,10 @@ from sim.world import World
 
 REST_S = 0.3
 """Time the arm is given to come to rest; from full speed it needs less than 0.1 s."""
+
+
+FIXTURE_S = 2.0
+"""Time a fixture takes to bring the puck to its mark: an assumption, there is none yet."""
 
 
 class SimRig:
@@ -87,6 +92,20 @@ class SimRig:
     def home(self) -> None:
         """Drive to the home posture through the guard, slowly, as on the real arm."""
         self.drive([self._home])
+
+    def put_back(self) -> int:
+        """The arm goes home, and the fixture of `config.sim.fixture` brings the puck to its mark; the steps it took.
+
+        An ideal one: `FIXTURE_S` after the arm is out of the way, the puck lies there.
+        """
+        if self._config.sim.fixture == "none":
+            return 0
+        begun = self.now()
+        self.home()
+        self.world.place_puck_at_start()
+        for _ in range(round(FIXTURE_S / self._period)):
+            self._tick(None)
+        return math.ceil((self.now() - begun) * self._config.control.policy_rate_hz)
 
     def drive(self, poses: list[Floats]) -> None:
         """Home through joint-space `poses`, each (7,) rad, and rest. Raises UserError when they are not reached."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rig.config import Config
 from robot_rig.data.replay import Replay
 from robot_rig.datatypes import Frame, Goal
 from robot_rig.learning.metric import LatentSpace
@@ -18,18 +19,19 @@ from tests.learning.blob_world import play
 from tests.tiny_run import tiny_config
 
 CONFIG = tiny_config()
+PLACING = tiny_config("vae.encoder=vae_keypoints", "vae.pixel_weights=surprise", "agent.metric=slow", "agent.goals=prior")
 EPISODES = play(episodes=4, steps=20, seed=5, name="play")
 
 
-def trainer(episodes: int = 3) -> Trainer:
-    made = Trainer(CONFIG, Replay(300, 2, None))
+def trainer(episodes: int = 3, config: Config = CONFIG) -> Trainer:
+    made = Trainer(config, Replay(300, 2, None))
     for episode in EPISODES[:episodes]:
         made.ingest(episode)
     return made
 
 
-def practising(lag: int = 0) -> Trainer:
-    made = trainer()
+def practising(lag: int = 0, config: Config = CONFIG) -> Trainer:
+    made = trainer(config=config)
     made.train_vae(3)
     made.begin_practice(lag)
     made.update(4)
@@ -76,9 +78,10 @@ def test_what_is_learnt_hangs_on_the_lag() -> None:
 
 
 @pytest.mark.parametrize("lag", [0, 2])
-def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int) -> None:
-    straight = practising(lag)
-    restored = trainer()
+@pytest.mark.parametrize("config", [CONFIG, PLACING], ids=["vae", "vae_keypoints"])
+def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int, config: Config) -> None:
+    straight = practising(lag, config)
+    restored = trainer(config=config)
     restored.load_state_dict(through_a_file(straight.state_dict()))
     assert restored.practising
     assert (restored.updates, restored.vae_updates) == (4, 3)

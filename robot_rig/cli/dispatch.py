@@ -58,6 +58,7 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "seeds": commands.bench_seeds,
         "demos": commands.bench_demos,
         "novelty": commands.bench_novelty,
+        "push": commands.bench_push,
     },
     "calibrate": {
         "board": calibrate_commands.board,

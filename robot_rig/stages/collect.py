@@ -20,7 +20,7 @@ from robot_rig.interfaces import Plant
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.loops.policy_loop import PolicyLoop
 from robot_rig.runs import RunFolder
-from robot_rig.stages.episode import EpisodePlan, lengths, log_episode
+from robot_rig.stages.episode import EpisodePlan, lengths, log_episode, put_back
 
 PLAY = "collect"
 HELD_OUT = "heldout"
@@ -56,7 +56,7 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
         progress(count)
 
     for stage, steps in plan[done:]:
-        meta = {"stage": stage, "policy": "random", "config": config.hash()}
+        meta = {"stage": stage, "policy": "random", "config": config.hash(), **put_back(plant)}
         path = store.next_path(stage)
         writer = EpisodeWriter(path, len(config.control.axes), None, meta)
         log_episode(plant, loop, EpisodePlan(policy, None, Source.RANDOM, steps), writer, on_step)

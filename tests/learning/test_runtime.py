@@ -18,6 +18,7 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning import runtime
 from robot_rig.learning.checkpoint import Manifest
 from robot_rig.learning.finite import require_action
+from robot_rig.learning.keypoint_nets import ARCHITECTURES
 from robot_rig.learning.metric import METRICS, LatentSpace
 from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy
@@ -27,7 +28,6 @@ from robot_rig.learning.tick_cuda import CudaGraphPolicy, PlanNet
 from robot_rig.learning.tick_folding import fold
 from robot_rig.learning.tick_onnx import OnnxPolicy, tick_graph
 from robot_rig.learning.vae import Vae, encoder_from_weights
-from robot_rig.learning.vae_nets import NETS
 from tests.learning.blob_world import blob_pictures
 from tests.tiny_run import ROOT
 
@@ -44,7 +44,7 @@ def goal(picture: Bytes) -> Goal:
 @cache
 def encoder(net: str) -> Vae:
     """Trained once for all policies, because nothing here trains on; who spoils one puts another in its place."""
-    vae = Vae(net=net, latent_dim=6, beta=1.0, learning_rate=1e-3, seed=0)
+    vae = Vae(net=net, latent_dim=6, beta=1.0, learning_rate=1e-3, seed=0, keypoints=5)
     for _ in range(20):
         vae.train_batch(PICTURES)
     return vae
@@ -53,7 +53,8 @@ def encoder(net: str) -> Vae:
 def policy(net: str = "small", metric: str = "whitened", action_dim: int = 2) -> LatentPolicy:
     """A policy whose BatchNorm statistics and latent scale are those of real pictures, and whose actions are large."""
     vae = encoder(net)
-    space = LatentSpace.fit(metric, *vae.encode(PICTURES))
+    means, log_variances = vae.encode(PICTURES)
+    space = LatentSpace.fit(metric, means, log_variances, means[3:] - means[:-3])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         actor = Actor(space.feature_dim, action_dim, (64, 48))
@@ -104,7 +105,7 @@ def on_cpu(trained: LatentPolicy) -> Callable[[Bytes, Bytes], Float32s]:
     return run
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", ARCHITECTURES)
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_engines_answer_as_eager_torch_does(net: str, metric: str) -> None:
     trained = policy(net, metric)
@@ -122,7 +123,7 @@ def test_the_engines_answer_as_eager_torch_does(net: str, metric: str) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", ARCHITECTURES)
 def test_the_cuda_graph_answers_as_eager_torch_does(net: str) -> None:
     trained = policy(net)
     engine = CudaGraphPolicy(fold(trained))

@@ -1,0 +1,164 @@
+"""What an encoder of the push scene knows of the puck, measured with the truth. For `benchmarks.push` only.
+
+No learner gets any of this: the frames are of an arm of the benchmark's own, which plays as the run has played and
+beside each frame notes where the puck and the tool truly are. A small network then learns to read the puck off the
+latent and is examined on goal pictures, in which a puck was placed: what it cannot read there, no policy can either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from robot_rig.config import Config
+from robot_rig.datatypes import Bytes, Floats, Source
+from robot_rig.learning.encoder import Encoder
+from robot_rig.learning.metric import LatentSpace
+from robot_rig.learning.policy import RandomPolicy
+from robot_rig.learning.surprise import Surprise, explained
+from robot_rig.learning.vae import unit_pictures
+from robot_rig.loops.play import play
+from robot_rig.loops.policy_loop import PolicyLoop
+from sim.push_exam import PushCase
+from sim.rig import SimRig
+
+OTHER_SEED = 1_000_003
+"""Added to the run's seed: other play than the run's."""
+
+LEARNT_SHARE = 0.8
+PROBES, PROBE_UPDATES, PROBE_BATCH, PROBE_WIDTH = 3, 600, 256, 128
+PAIRS = 20_000
+AT_ONCE = 256
+
+
+class Watched(NamedTuple):
+    """Play with the truth beside it: frames uint8 (N, 84, 84, 3), puck and tool (N, 2) m, `split`: where what probes
+    learn from ends and what they are held out from begins, between two episodes.
+    """
+
+    frames: Bytes
+    puck_m: Floats
+    tool_m: Floats
+    split: int
+
+
+class Insight(NamedTuple):
+    """What an encoder knows. `goals_m`, `held_out_m`: error of the probe (N,) m on goal pictures and on other play,
+    mean of the probes. Explained share of pixels, all and surprising: `play`, `goals`. Rank correlation of the latent
+    distance with the true one, hand and puck: `pairs` of frames, `goal_pairs`, `to_goals`.
+    """
+
+    goals_m: Floats
+    held_out_m: Floats
+    play: tuple[float, float]
+    goals: tuple[float, float]
+    pairs: tuple[float, float]
+    goal_pairs: tuple[float, float]
+    to_goals: tuple[float, float]
+
+
+def watch_play(config: Config, steps: int, progress: Callable[[int], None]) -> Watched:
+    """`steps` steps of random play as in `config.collect`, on an arm of its own."""
+    seed, settings, control = config.seed + OTHER_SEED, config.collect, config.control
+    rig = SimRig(config, config.seed)
+    try:
+        policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(control.axes), seed)
+        loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
+        frames, places = [], []
+        for begun in range(0, steps, settings.episode_steps):
+            rig.put_back()
+            here = np.stack([rig.world.puck_position()[:2], rig.world.tool_position()[:2]])
+            for step in play(rig, loop, policy, None, Source.RANDOM, min(settings.episode_steps, steps - begun)):
+                frames.append(step.frame.rgb)
+                places.append(here)
+                here = np.stack([rig.world.puck_position()[:2], rig.world.tool_position()[:2]])
+                progress(len(frames))
+    finally:
+        rig.close()
+    truth = np.stack(places)
+    split = settings.episode_steps * round(LEARNT_SHARE * steps / settings.episode_steps)
+    return Watched(np.stack(frames), truth[:, 0], truth[:, 1], split)
+
+
+def look_into(encoder: Encoder, space: LatentSpace, watched: Watched, cases: Sequence[PushCase], seed: int) -> Insight:
+    """What `encoder`, with the distance of `space`, knows of the frames watched and of the goals `cases`."""
+    images, puck, tool = (np.stack([getattr(case, name) for case in cases]) for name in ("image", "puck_xy_m", "tool_xy_m"))
+    known, new = slice(watched.split), slice(watched.split, None)
+    seen, goals = _means(encoder, watched.frames), _means(encoder, images)
+    on_goals, on_new = [], []
+    for number in range(PROBES):
+        read = _probe(seen[known], watched.puck_m[known], seed + number)
+        on_goals.append(np.linalg.norm(read(goals) - puck, axis=1))
+        on_new.append(np.linalg.norm(read(seen[new]) - watched.puck_m[new], axis=1))
+    usual, mean = _usual(watched.frames[known])
+    rng = np.random.default_rng(seed)
+    left, right = rng.integers(len(seen), size=(2, PAIRS))
+    a, b = np.triu_indices(len(goals), 1)
+    g, f = rng.integers(len(goals), size=PAIRS), rng.integers(len(seen), size=PAIRS)
+
+    def rho(one: Tensor, other: Tensor, *apart: Floats) -> tuple[float, float]:
+        distance = space.distance(one, other).numpy()
+        hand, object = (float(spearmanr(distance, np.linalg.norm(between, axis=1)).statistic) for between in apart)
+        return hand, object
+
+    return Insight(
+        goals_m=np.mean(on_goals, axis=0),
+        held_out_m=np.mean(on_new, axis=0),
+        play=_explained(encoder, watched.frames[new], seen[new], usual, mean),
+        goals=_explained(encoder, images, goals, usual, mean),
+        pairs=rho(seen[left], seen[right], watched.tool_m[left] - watched.tool_m[right],
+                  watched.puck_m[left] - watched.puck_m[right]),
+        goal_pairs=rho(goals[a], goals[b], tool[a] - tool[b], puck[a] - puck[b]),
+        to_goals=rho(goals[g], seen[f], tool[g] - watched.tool_m[f], puck[g] - watched.puck_m[f]),
+    )  # fmt: skip
+
+
+def _means(encoder: Encoder, pictures: Bytes) -> Tensor:
+    return torch.cat([encoder.encode(pictures[i : i + AT_ONCE])[0] for i in range(0, len(pictures), AT_ONCE)])
+
+
+def _usual(frames: Bytes) -> tuple[Surprise, Tensor]:
+    """What is usual in a thousand of the frames, and their mean (3, 84, 84)."""
+    shades = unit_pictures(frames[:: max(1, len(frames) // 1000)])
+    return Surprise.of(shades), shades.mean(dim=0)
+
+
+def _explained(
+    encoder: Encoder, pictures: Bytes, latents: Tensor, usual: Surprise, mean: Tensor
+) -> tuple[float, float]:
+    decoded = np.concatenate([encoder.decode(latents[i : i + AT_ONCE]) for i in range(0, len(latents), AT_ONCE)])
+    return explained(unit_pictures(pictures), unit_pictures(decoded), usual, mean)
+
+
+def _probe(latents: Tensor, places: Floats, seed: int) -> Callable[[Tensor], Floats]:
+    """A network that reads places (N, 2) m off latents (N, Z), trained on these."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = nn.Sequential(
+            nn.Linear(latents.shape[1], PROBE_WIDTH), nn.ReLU(), nn.Linear(PROBE_WIDTH, PROBE_WIDTH), nn.ReLU(),
+            nn.Linear(PROBE_WIDTH, 2),
+        )  # fmt: skip
+    wanted = torch.from_numpy(places).float()
+    shift, scale = latents.mean(dim=0), latents.std(dim=0).clamp_min(1e-6)
+    centre, spread = wanted.mean(dim=0), wanted.std(dim=0).clamp_min(1e-6)
+    inputs, outputs = (latents - shift) / scale, (wanted - centre) / spread
+    adam = torch.optim.Adam(net.parameters(), 1e-3)
+    for _ in range(PROBE_UPDATES):
+        rows = torch.randint(len(inputs), (PROBE_BATCH,), generator=generator)
+        loss = (net(inputs[rows]) - outputs[rows]).square().mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+
+    @torch.no_grad()
+    def read(other: Tensor) -> Floats:
+        found: Floats = (net((other - shift) / scale) * spread + centre).double().numpy()
+        return found
+
+    return read
