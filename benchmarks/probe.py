@@ -87,7 +87,9 @@ def watch_play(config: Config, steps: int, progress: Callable[[int], None]) -> W
 
 def look_into(encoder: Encoder, space: LatentSpace, watched: Watched, cases: Sequence[PushCase], seed: int) -> Insight:
     """What `encoder`, with the distance of `space`, knows of the frames watched and of the goals `cases`."""
-    images, puck, tool = (np.stack([getattr(case, name) for case in cases]) for name in ("image", "puck_xy_m", "tool_xy_m"))
+    images, puck, tool = (
+        np.stack([getattr(case, name) for case in cases]) for name in ("image", "puck_xy_m", "tool_xy_m")
+    )
     known, new = slice(watched.split), slice(watched.split, None)
     seen, goals = _means(encoder, watched.frames), _means(encoder, images)
     on_goals, on_new = [], []

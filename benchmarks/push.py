@@ -133,4 +133,6 @@ def _line(config: Config, insight: Insight, ends: Ends) -> str:
 
 
 def _three(distances_m: Floats) -> str:
-    return " / ".join(in_cm(value) for value in (np.median(distances_m), distances_m.mean(), np.percentile(distances_m, 90)))
+    return " / ".join(
+        in_cm(value) for value in (np.median(distances_m), distances_m.mean(), np.percentile(distances_m, 90))
+    )

@@ -1,7 +1,7 @@
-"""The exam of pushing: a picture of hand and puck to bring about, and the judge who measures both. For `rig bench push`.
+"""The exam of pushing: a picture of hand and puck to bring about, and a judge who measures both. For `rig bench push`.
 
-Goals are pictures of a room of its own, in which a puck is placed and the arm put beside it, as a person would take them;
-training never sees a placed puck. Only this judge and the tests read where the puck truly is (R17).
+Goals are pictures of a room of its own, in which a puck is placed and the arm put beside it, as a person would take
+them; training never sees a placed puck. Only this judge and the tests read where the puck truly is (R17).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PushCase:
 
 
 class Pushed(NamedTuple):
-    """An answer of T steps: frames uint8 (T+1, 84, 84, 3); puck and tool tip from their goals in xy at each, (T+1,) m."""
+    """An answer of T steps: frames uint8 (T+1, 84, 84, 3); at each, puck and tool tip from their goals, (T+1,) m."""
 
     frames: Bytes
     puck_m: Floats
@@ -57,7 +57,7 @@ class Pushed(NamedTuple):
 
 
 def draw_places(goal_seed: int) -> Iterator[tuple[Floats, Floats]]:
-    """Goals without end: (puck, tool), (2,) m each, uniform over their boxes, neither too near the mark nor each other."""
+    """Goals without end: (puck, tool), (2,) m each, uniform over their boxes, the puck off its mark and the tool."""
     rng = np.random.default_rng(goal_seed)
     while True:
         puck, tool = rng.uniform(PUCK_LOW_M, PUCK_HIGH_M), rng.uniform(HAND_LOW_M, HAND_HIGH_M)
@@ -86,7 +86,9 @@ class PushExam:
     def goals(self) -> Sequence[PushCase]:
         """The questions; drawn and photographed, in another room, at the first call."""
         if self._goals is None:
-            drawn = zip(range(self._config.evaluation.goals), draw_places(self._config.evaluation.goal_seed), strict=False)
+            drawn = zip(
+                range(self._config.evaluation.goals), draw_places(self._config.evaluation.goal_seed), strict=False
+            )
             studio = SimRig(self._config, self._seed)
             try:
                 studio.home()
@@ -105,13 +107,9 @@ class PushExam:
         studio.retake(crc32(f"picture of {name}".encode()))
         studio.world.place_puck(*puck)
         there = np.array([*tool, control.tool_height_m])
-        studio.world.teleport(
-            solve_position(studio.kinematics, there, TOOL_DOWN, np.array(control.home_posture_rad))
-        )
+        studio.world.teleport(solve_position(studio.kinematics, there, TOOL_DOWN, np.array(control.home_posture_rad)))
         studio.rest()
-        return PushCase(
-            name, studio.look().rgb, studio.world.puck_position()[:2], studio.world.tool_position()[:2]
-        )
+        return PushCase(name, studio.look().rgb, studio.world.puck_position()[:2], studio.world.tool_position()[:2])
 
     def run(self, policy: Policy, case: PushCase, steps: int) -> Pushed:
         """Let `policy` act for `steps` steps from the start towards `case.image`, measuring after each."""

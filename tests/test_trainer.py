@@ -19,7 +19,9 @@ from tests.learning.blob_world import play
 from tests.tiny_run import tiny_config
 
 CONFIG = tiny_config()
-PLACING = tiny_config("vae.encoder=vae_keypoints", "vae.pixel_weights=surprise", "agent.metric=slow", "agent.goals=prior")
+PLACING = tiny_config(
+    "vae.encoder=vae_keypoints", "vae.pixel_weights=surprise", "agent.metric=slow", "agent.goals=prior"
+)
 EPISODES = play(episodes=4, steps=20, seed=5, name="play")
 
 

@@ -3,8 +3,9 @@
     r(s, s_g) = -|| z' - z_g ||_A
 
 A is diagonal, but for `slow`: there the directions count, not the dimensions. An arm moves in every step and fills most
-of a latent; what it pushes moves now and then. Directions in which play changes slowly are lengthened, so that an object
-has a share in the distance, and hasty ones shortened.
+of a latent; what it pushes moves now and then. Directions in which play changes slowly are lengthened, so that an
+object has a share in the distance, and hasty ones shortened.
+
 Fitted once by the trainer before practice and kept: a network that has learnt in one scale must not meet another.
 """
 

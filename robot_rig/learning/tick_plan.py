@@ -1,8 +1,8 @@
 """The policy's tick as plain numbers: the layers between a picture and an action, nothing of torch.
 
 Called by `runtime`. `tick_folding` writes a plan from the networks; `tick_onnx` and `tick_cuda` run it. Division by 255
-lies in the first convolution, BatchNorm in the one before it, the latent space's shift and scale in the mean's layer, and
-the sharpness of the keypoints' softmax in the convolution before it.
+lies in the first convolution, BatchNorm in the one before it, the latent space's shift and scale in the mean's layer,
+and the sharpness of the keypoints' softmax in the convolution before it.
 """
 
 from __future__ import annotations

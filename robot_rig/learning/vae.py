@@ -122,7 +122,10 @@ class VaeEncoder:
 
     def weights(self) -> dict[str, Tensor]:
         """Parameters and BatchNorm statistics, and `architecture`: the index in `keypoint_nets.ARCHITECTURES`."""
-        return {"architecture": torch.tensor(ARCHITECTURES.index(self._name)), **prefixed("net", self._net.state_dict())}
+        return {
+            "architecture": torch.tensor(ARCHITECTURES.index(self._name)),
+            **prefixed("net", self._net.state_dict()),
+        }
 
     def frozen(self) -> VaeEncoder:
         """A copy that no later training changes."""

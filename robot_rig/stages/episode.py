@@ -11,7 +11,6 @@ from robot_rig.interfaces import Plant, Policy
 from robot_rig.loops.play import play
 from robot_rig.loops.policy_loop import PolicyLoop
 
-
 PUT_BACK = "put_back"
 """Key of an episode's metadata: policy steps that a fixture took before it. Absent where there was none."""
 

@@ -16,15 +16,17 @@ PICTURES = blob_pictures(12)
 class EncoderContract:
     """The laws of `encoder.Encoder`, and that what is trained fulfils them at any moment."""
 
-    def make(self, seed: int = 0) -> Vae:
+    @classmethod
+    def make(cls, seed: int = 0) -> Vae:
         """A fresh encoder in training."""
         raise NotImplementedError
 
     @pytest.fixture(scope="class")
-    def vae(self) -> Vae:
+    @classmethod
+    def vae(cls) -> Vae:
         """One that has learnt a little; a test that trains on makes its own."""
-        vae = self.make()
-        for _ in range(60):
+        vae = cls.make()
+        for _ in range(30):
             vae.train_batch(PICTURES)
         return vae
 

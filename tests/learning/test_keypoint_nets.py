@@ -1,4 +1,4 @@
-"""Keypoints: the place that a map expects, by hand; what follows a thing about; and a prior that keeps things together."""
+"""Keypoints: the place that a map expects, by hand; what follows a thing about; a prior that keeps things together."""
 
 from __future__ import annotations
 
@@ -31,17 +31,20 @@ def make(net: str, seed: int = 0, beta: float = 1.0, pixel_weights: str = "even"
 
 
 class TestSmallVae(EncoderContract):
-    def make(self, seed: int = 0) -> Vae:
+    @classmethod
+    def make(cls, seed: int = 0) -> Vae:
         return make("small", seed)
 
 
 class TestKeypoints(EncoderContract):
-    def make(self, seed: int = 0) -> Vae:
+    @classmethod
+    def make(cls, seed: int = 0) -> Vae:
         return make(KEYPOINTS, seed)
 
 
 class TestVaeBesideKeypoints(EncoderContract):
-    def make(self, seed: int = 0) -> Vae:
+    @classmethod
+    def make(cls, seed: int = 0) -> Vae:
         return make(VAE_KEYPOINTS, seed)
 
 
@@ -109,7 +112,7 @@ def test_the_prior_has_the_mean_and_all_covariances_of_what_training_saw(net: st
         vae.train_batch(PICTURES)
     # With the net held still, the running moments come to its own: what was seen before fades by a fiftieth a time.
     means, log_variances = vae.encode(PICTURES)
-    for _ in range(400):
+    for _ in range(1000):
         vae.net.observe(means, log_variances, 1000)
     drawn = vae.sample_prior(40_000, torch.Generator().manual_seed(0))
     wanted = torch.cov(means.T, correction=0) + torch.diag(log_variances.exp().mean(dim=0))
@@ -151,7 +154,7 @@ def test_weights_that_do_not_fit_together_are_refused(net: str, change: str) -> 
         weights["net.part.maps.6.bias"] = torch.zeros(7)
     else:
         weights["other"] = torch.zeros(1)
-    with pytest.raises(UserError, match="no encoder known here|does not fit together|more than an encoder"):
+    with pytest.raises(UserError, match=r"no encoder known here|does not fit together|more than an encoder"):
         encoder_from_weights(weights)
 
 

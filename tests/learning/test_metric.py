@@ -113,8 +113,11 @@ def test_slow_lengthens_what_changes_slowly_up_to_its_limit_and_keeps_the_smalle
         steps = torch.diag(means.std(dim=0))
         lengths = space.distance(steps, torch.zeros_like(steps))
         shares.append((lengths[2] / lengths[0]).item())
-        assert torch.allclose(space.distance(means[:50], means[50:100]),
-                              (space.features(means[:50]) - space.features(means[50:100])).norm(dim=1), rtol=1e-4)
+        assert torch.allclose(
+            space.distance(means[:50], means[50:100]),
+            (space.features(means[:50]) - space.features(means[50:100])).norm(dim=1),
+            rtol=1e-4,
+        )
         assert space.features(means).square().sum(dim=1).mean().item() == pytest.approx(3.0, rel=0.02)
     # The two fast ones set the median haste; the slow one is stretched by the whole limit.
     assert shares == pytest.approx([1.0, 2.0, 4.0], rel=0.05)
@@ -131,7 +134,9 @@ def test_slow_treats_alike_what_changes_alike() -> None:
 def test_slow_does_not_blow_up_a_direction_without_variance() -> None:
     """Two numbers that say the same: their difference is rounding, and stays small."""
     one = hand_and_puck()
-    means = torch.cat([one, one[:, :1] + 1e-4 * torch.randn(len(one), 1, generator=torch.Generator().manual_seed(1))], 1)
+    means = torch.cat(
+        [one, one[:, :1] + 1e-4 * torch.randn(len(one), 1, generator=torch.Generator().manual_seed(1))], 1
+    )
     space = LatentSpace.fit("slow", means, torch.zeros_like(means), moved(means), limit=2.0)
     assert space.features(means).std(dim=0).min() < 0.01
 
