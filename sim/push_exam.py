@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from robot_rig.arrays import picture, read_only
 from robot_rig.config import Config
@@ -24,6 +25,8 @@ from sim.rig import SimRig
 from sim.scenes import PUCK_START_M
 
 PUSHED = "push"
+
+Corner = tuple[float, float]
 
 PUCK_LOW_M, PUCK_HIGH_M = (0.52, -0.18), (0.70, 0.18)
 HAND_LOW_M, HAND_HIGH_M = (0.55, -0.05), (0.65, 0.05)
@@ -57,12 +60,17 @@ class Pushed(NamedTuple):
 
 
 def draw_places(goal_seed: int) -> Iterator[tuple[Floats, Floats]]:
-    """Goals without end: (puck, tool), (2,) m each, uniform over their boxes, the puck off its mark and the tool."""
+    """Goals without end, (puck, tool), (2,) m each: uniform over their boxes, puck off its mark, then tool off the puck."""
     rng = np.random.default_rng(goal_seed)
+
+    def drawn(low: Corner, high: Corner, away_from: ArrayLike) -> Floats:
+        while np.linalg.norm((place := rng.uniform(low, high)) - away_from) < LEAST_APART_M:
+            pass
+        return place
+
     while True:
-        puck, tool = rng.uniform(PUCK_LOW_M, PUCK_HIGH_M), rng.uniform(HAND_LOW_M, HAND_HIGH_M)
-        if min(np.linalg.norm(puck - PUCK_START_M), np.linalg.norm(puck - tool)) >= LEAST_APART_M:
-            yield puck, tool
+        puck = drawn(PUCK_LOW_M, PUCK_HIGH_M, PUCK_START_M)
+        yield puck, drawn(HAND_LOW_M, HAND_HIGH_M, puck)
 
 
 class PushExam:

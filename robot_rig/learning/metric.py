@@ -79,7 +79,9 @@ class LatentSpace:
             if moves is None or len(moves) < LEAST_DIMENSIONS:
                 said = f"metric slow needs episodes of more than {SLOW_LAG} steps"
                 raise UserError(said, next_step="raise collect.episode_steps, or use metric whitened")
-            scale = 1.0 / means.std(dim=0).clamp_min(torch.finfo(torch.float32).eps)
+            # What moves less than it is exact is not blown up to the size of the rest.
+            exact = log_variances.exp().mean(dim=0).sqrt().clamp_min(torch.finfo(torch.float32).eps)
+            scale = 1.0 / torch.maximum(means.std(dim=0), exact)
             turn = _slow_directions(means * scale, moves * scale, limit)
             return cls(kind, everything, means.mean(dim=0), scale, scale, turn)
         raise UserError(f"there is no latent metric {kind!r}", choices=METRICS)

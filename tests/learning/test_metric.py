@@ -22,6 +22,11 @@ def moved(means: torch.Tensor) -> torch.Tensor:
     return means[SLOW_LAG:] - means[:-SLOW_LAG]
 
 
+def exactly(means: torch.Tensor) -> torch.Tensor:
+    """Log-variances of an encoder that is never off."""
+    return torch.full_like(means, -30.0)
+
+
 def hand_and_puck(n: int = 4000) -> torch.Tensor:
     """Latents of which the first two wander fast, and the last, a hundredth as large, slowly."""
     generator, rows, now = torch.Generator().manual_seed(0), [], torch.zeros(3)
@@ -108,7 +113,7 @@ def test_slow_lengthens_what_changes_slowly_up_to_its_limit_and_keeps_the_smalle
     means = hand_and_puck()
     shares = []
     for limit in (1.0, 2.0, 4.0):
-        space = LatentSpace.fit("slow", means, torch.zeros_like(means), moved(means), limit)
+        space = LatentSpace.fit("slow", means, exactly(means), moved(means), limit)
         assert space.dimensions == [0, 1, 2]
         steps = torch.diag(means.std(dim=0))
         lengths = space.distance(steps, torch.zeros_like(steps))
@@ -125,7 +130,7 @@ def test_slow_lengthens_what_changes_slowly_up_to_its_limit_and_keeps_the_smalle
 
 def test_slow_treats_alike_what_changes_alike() -> None:
     means = torch.randn(3000, 4, generator=torch.Generator().manual_seed(2)) * torch.tensor([3.0, 1.0, 0.2, 1.0])
-    space = LatentSpace.fit("slow", means, torch.zeros_like(means), moved(means))
+    space = LatentSpace.fit("slow", means, exactly(means), moved(means))
     whitened = LatentSpace.fit("whitened", means, torch.zeros_like(means))
     a, b = means[:99], means[99:198]
     assert torch.allclose(space.distance(a, b), whitened.distance(a, b), rtol=0.1)
@@ -137,21 +142,30 @@ def test_slow_does_not_blow_up_a_direction_without_variance() -> None:
     means = torch.cat(
         [one, one[:, :1] + 1e-4 * torch.randn(len(one), 1, generator=torch.Generator().manual_seed(1))], 1
     )
-    space = LatentSpace.fit("slow", means, torch.zeros_like(means), moved(means), limit=2.0)
+    space = LatentSpace.fit("slow", means, exactly(means), moved(means), limit=2.0)
     assert space.features(means).std(dim=0).min() < 0.01
+
+
+def test_slow_does_not_blow_up_what_moves_less_than_it_is_exact() -> None:
+    means = hand_and_puck()
+    space = LatentSpace.fit("slow", means, torch.full_like(means, math.log(0.1**2)), moved(means), limit=1.0)
+    lengths = space.distance(0.01 * torch.eye(3), torch.zeros(3, 3))
+    # The third has a deviation of .01, and is known to .1: a tenth of what it would be worth, before the whitening.
+    assert lengths[2] < 0.75
+    assert lengths[2] > 5 * lengths[0]
 
 
 def test_slow_needs_moves() -> None:
     means = hand_and_puck(10)
     for moves in (None, means[:0]):
         with pytest.raises(UserError, match="more than 3 steps"):
-            LatentSpace.fit("slow", means, torch.zeros_like(means), moves)
+            LatentSpace.fit("slow", means, exactly(means), moves)
 
 
 @pytest.mark.parametrize("part", ["turn", "root"])
 def test_a_slow_space_that_does_not_fit_together_is_refused(part: str) -> None:
     means = hand_and_puck(50)
-    state = LatentSpace.fit("slow", means, torch.zeros_like(means), moved(means)).state_dict()
+    state = LatentSpace.fit("slow", means, exactly(means), moved(means)).state_dict()
     with pytest.raises(UserError, match="none of latents"):
         LatentSpace.from_state(state | {part: state[part][:2]}, 3)
     with pytest.raises((UserError, LookupError)):

@@ -18,16 +18,17 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning import runtime
 from robot_rig.learning.checkpoint import Manifest
 from robot_rig.learning.finite import require_action
-from robot_rig.learning.keypoint_nets import ARCHITECTURES
+from robot_rig.learning.keypoint_nets import ARCHITECTURES, PlacingNet
 from robot_rig.learning.metric import METRICS, LatentSpace
 from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy
-from robot_rig.learning.runtime import CUDA_GRAPH, EAGER, ONNX, TOLERANCE, pick_runtime, under_way
+from robot_rig.learning.runtime import CUDA_GRAPH, EAGER, ONNX, pick_runtime, tolerance, under_way
 from robot_rig.learning.td3 import Actor
 from robot_rig.learning.tick_cuda import CudaGraphPolicy, PlanNet
 from robot_rig.learning.tick_folding import fold
 from robot_rig.learning.tick_onnx import OnnxPolicy, tick_graph
 from robot_rig.learning.vae import Vae, encoder_from_weights
+from robot_rig.learning.vae_nets import NETS
 from tests.learning.blob_world import blob_pictures
 from tests.tiny_run import ROOT
 
@@ -45,7 +46,10 @@ def goal(picture: Bytes) -> Goal:
 def encoder(net: str) -> Vae:
     """Trained once for all policies, because nothing here trains on; who spoils one puts another in its place."""
     vae = Vae(net=net, latent_dim=6, beta=1.0, learning_rate=1e-3, seed=0, keypoints=5)
-    for _ in range(20):
+    if isinstance(vae.net, PlacingNet):
+        # Blunt, as they begin, all maps expect the middle of the picture, and no picture differs from another.
+        torch.nn.init.constant_(vae.net.part.sharpness, 3.0)
+    for _ in range(20 if net in NETS else 2):
         vae.train_batch(PICTURES)
     return vae
 
@@ -118,8 +122,8 @@ def test_the_engines_answer_as_eager_torch_does(net: str, metric: str) -> None:
         assert np.ptp(expected, axis=0).max() > 0.1, "a policy that always answers the same would prove nothing"
         found = answers(engine, everything, aim)
         assert found.dtype == np.float32
-        assert np.abs(found - expected).max() <= TOLERANCE[ONNX]
-        assert np.abs(plain(everything, aim) - expected).max() <= TOLERANCE[ONNX]
+        assert np.abs(found - expected).max() <= tolerance(ONNX, trained)
+        assert np.abs(plain(everything, aim) - expected).max() <= tolerance(ONNX, trained)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -129,7 +133,7 @@ def test_the_cuda_graph_answers_as_eager_torch_does(net: str) -> None:
     engine = CudaGraphPolicy(fold(trained))
     for aim in (PICTURES[5], PICTURES[6]):
         expected = answers(trained, PICTURES, aim)
-        assert np.abs(answers(engine, PICTURES, aim) - expected).max() <= TOLERANCE[CUDA_GRAPH]
+        assert np.abs(answers(engine, PICTURES, aim) - expected).max() <= tolerance(CUDA_GRAPH, trained)
 
 
 def test_an_answer_is_the_callers_to_keep() -> None:

@@ -37,14 +37,16 @@ class Outward(DoNothing):
         return np.array([1.0, 0.0], np.float32)
 
 
-@pytest.mark.parametrize("goal_seed", [12345, 99, 3])
-def test_doing_nothing_is_as_far_off_as_the_plans_say(goal_seed: int) -> None:
-    """Pilot: median 12.0, mean 12.4, p90 17.1 cm over its own 50 draws of the same rule."""
-    pucks = np.stack([puck for puck, _ in itertools.islice(draw_places(goal_seed), 50)])
+def left_alone_cm(goal_seed: int, goals: int) -> tuple[float, float, float]:
+    pucks = np.stack([puck for puck, _ in itertools.islice(draw_places(goal_seed), goals)])
     away = 100 * np.linalg.norm(pucks - PUCK_START_M, axis=1)
-    assert np.median(away) == pytest.approx(12.0, abs=1.5)
-    assert away.mean() == pytest.approx(12.4, abs=1.0)
-    assert np.percentile(away, 90) == pytest.approx(17.1, abs=1.0)
+    return float(np.median(away)), float(away.mean()), float(np.percentile(away, 90))
+
+
+def test_doing_nothing_is_as_far_off_as_the_plans_say() -> None:
+    """The pilot's own 50 draws of this rule: median 12.0, mean 12.4, p90 17.1 cm."""
+    assert left_alone_cm(12345, 5000) == pytest.approx((12.0, 12.4, 17.1), abs=0.35)
+    assert left_alone_cm(12345, 50) == pytest.approx((12.00, 12.39, 17.81), abs=0.005)
 
 
 def test_goals_keep_to_their_boxes_and_apart() -> None:
