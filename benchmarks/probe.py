@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from robot_rig.config import Config
 from robot_rig.datatypes import Bytes, Floats, Source
+from robot_rig.errors import GuardStoppedError
 from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.policy import RandomPolicy
@@ -38,7 +39,7 @@ AT_ONCE = 256
 
 class Watched(NamedTuple):
     """Play with the truth beside it: frames uint8 (N, 84, 84, 3), puck and tool (N, 2) m, `split`: where what probes
-    learn from ends and what they are held out from begins, between two episodes.
+    learn from ends and what they are held out from begins.
     """
 
     frames: Bytes
@@ -69,20 +70,27 @@ def watch_play(config: Config, steps: int, progress: Callable[[int], None]) -> W
     try:
         policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(control.axes), seed)
         loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
-        frames, places = [], []
+        frames, places, start = [], [], rig.state()
+
+        def truth() -> Floats:
+            return np.stack([rig.world.puck_position()[:2], rig.world.tool_position()[:2]])
+
         for begun in range(0, steps, settings.episode_steps):
             rig.put_back()
-            here = np.stack([rig.world.puck_position()[:2], rig.world.tool_position()[:2]])
-            for step in play(rig, loop, policy, None, Source.RANDOM, min(settings.episode_steps, steps - begun)):
-                frames.append(step.frame.rgb)
-                places.append(here)
-                here = np.stack([rig.world.puck_position()[:2], rig.world.tool_position()[:2]])
-                progress(len(frames))
+            here = truth()
+            # A person would set the arm free after the guard has ended an episode; here the room is as it was at first.
+            try:
+                for step in play(rig, loop, policy, None, Source.RANDOM, min(settings.episode_steps, steps - begun)):
+                    frames.append(step.frame.rgb)
+                    places.append(here)
+                    here = truth()
+                    progress(len(frames))
+            except GuardStoppedError:
+                rig.load_state(start)
     finally:
         rig.close()
-    truth = np.stack(places)
-    split = settings.episode_steps * round(LEARNT_SHARE * steps / settings.episode_steps)
-    return Watched(np.stack(frames), truth[:, 0], truth[:, 1], split)
+    seen, split = np.stack(places), round(LEARNT_SHARE * len(frames))
+    return Watched(np.stack(frames), seen[:, 0], seen[:, 1], split)
 
 
 def look_into(encoder: Encoder, space: LatentSpace, watched: Watched, cases: Sequence[PushCase], seed: int) -> Insight:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -21,16 +22,21 @@ from robot_rig.cli.progress import stage_bar
 from robot_rig.cli.session import Session
 from robot_rig.config import Config
 from robot_rig.datatypes import Floats
+from robot_rig.errors import GuardStoppedError
 from robot_rig.evaluation import DoNothing, in_cm
 from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import RandomPolicy
+from robot_rig.stages.collect import play_otherwise
 from robot_rig.stages.examine import DO_NOTHING, RANDOM
 from robot_rig.stages.reporting import count_put_back, count_steps
 from robot_rig.stages.shipping import checkpoints, load_policy
-from sim.push_exam import PushExam
+from sim.push_exam import Pushed, PushExam
 
 NEAR_M = (0.03, 0.05)
 """Radii of success, of the puck alone."""
+
+PEOPLE = "people"
+"""Counters of a run: what only a person could have done."""
 
 
 def run(options: RunOptions, seeds: Sequence[int], watched_steps: int) -> int:
@@ -39,10 +45,10 @@ def run(options: RunOptions, seeds: Sequence[int], watched_steps: int) -> int:
     for seed in seeds:
         here = replace(options, run=options.run / f"seed-{seed}", seed=seed, since_s=time.monotonic())
         with Session(here, console) as session:
-            session.collect()
+            people = _play(session)
             fit = session.train()
             session.practise_anyway()
-            _tell_cost(session, fit, console)
+            _tell_cost(session, fit, people, console)
             insight, ends = _judge(session, watched_steps, console)
         _show_insight(insight, console)
         _show_ends(ends, console)
@@ -50,8 +56,29 @@ def run(options: RunOptions, seeds: Sequence[int], watched_steps: int) -> int:
     return 0
 
 
-Ends = dict[str, tuple[Floats, Floats]]
-"""By policy: how far puck and hand ended from each goal, (N,) m each."""
+class End(NamedTuple):
+    """Of one policy: how far puck and hand ended from each goal, (N,) m each, and how often the guard ended it."""
+
+    puck_m: Floats
+    hand_m: Floats
+    stopped: int
+
+
+Ends = dict[str, End]
+"""By policy."""
+
+
+def _play(session: Session) -> int:
+    """Random play to its end; how often the guard ended it and a person would have had to set the arm free."""
+    count = session.run.progress(PEOPLE).get("resets", 0)
+    while True:
+        try:
+            session.collect()
+            return count
+        except GuardStoppedError:
+            play_otherwise(session.run, session.config)
+            count += 1
+            session.run.record(PEOPLE, resets=count)
 
 
 def _judge(session: Session, watched_steps: int, console: Console) -> tuple[Insight, Ends]:
@@ -69,13 +96,12 @@ def _judge(session: Session, watched_steps: int, console: Console) -> tuple[Insi
         ends: Ends = {}
         with stage_bar(console, "exam", len(policies) * len(cases)) as advance:
             for name, policy in policies.items():
-                answers = []
+                answers: list[Pushed] = []
                 for case in cases:
-                    pushed = exam.run(policy, case, config.evaluation.episode_steps)
-                    answers.append((pushed.puck_m[-1], pushed.hand_m[-1]))
+                    answers.append(exam.run(policy, case, config.evaluation.episode_steps))
                     advance(len(ends) * len(cases) + len(answers), name)
-                puck, hand = np.array(answers).T
-                ends[name] = puck, hand
+                puck, hand = np.array([(one.puck_m[-1], one.hand_m[-1]) for one in answers]).T
+                ends[name] = End(puck, hand, sum(one.stopped for one in answers))
     with stage_bar(console, "play with the truth beside it", watched_steps) as advance:
         watched = watch_play(config, watched_steps, lambda done: advance(done, "steps"))
     # The encoder as it was before practice has tuned it.
@@ -84,14 +110,14 @@ def _judge(session: Session, watched_steps: int, console: Console) -> tuple[Insi
     return insight, ends
 
 
-def _tell_cost(session: Session, fit: bool, console: Console) -> None:
+def _tell_cost(session: Session, fit: bool, people: int, console: Console) -> None:
     steps = count_steps(session.run)
     turns, taken = count_put_back(session.run)
     counted = ", ".join(f"{purpose} {count}" for purpose, count in steps.items())
     took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in session.wall_s().items() if seconds)
     console.print(
         f"environment steps: {sum(steps.values()) + taken} ({counted}, {taken} in {turns} turns of the fixture,"
-        f" 0 by people); wall: {took}; the VAE's check says {'fit' if fit else 'unfit'}",
+        f" {people} resets by people, not timed); wall: {took}; the VAE's check says {'fit' if fit else 'unfit'}",
         highlight=False,
         soft_wrap=True,
     )
@@ -114,17 +140,18 @@ def _show_insight(insight: Insight, console: Console) -> None:
 
 def _show_ends(ends: Ends, console: Console) -> None:
     table = Table(title="From the goal at the last step, cm: median / mean / p90")
-    for column in ("policy", "puck", "hand", "both", *(f"puck in {100 * radius:g} cm" for radius in NEAR_M)):
+    within = [f"puck in {100 * radius:g} cm" for radius in NEAR_M]
+    for column in ("policy", "puck", "hand", "both", *within, "ended by the guard"):
         table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=column == "policy")
-    for name, (puck, hand) in ends.items():
+    for name, (puck, hand, stopped) in ends.items():
         near = [f"{int((puck <= radius).sum())} of {len(puck)}" for radius in NEAR_M]
-        table.add_row(name, _three(puck), _three(hand), _three(puck + hand), *near)
+        table.add_row(name, _three(puck), _three(hand), _three(puck + hand), *near, str(stopped))
     console.print(table)
 
 
 def _line(config: Config, insight: Insight, ends: Ends) -> str:
     """The last line: names and numbers that a program can read."""
-    puck, nothing = list(ends.values())[-1][0], ends[DO_NOTHING][0]
+    puck, nothing = list(ends.values())[-1].puck_m, ends[DO_NOTHING].puck_m
     return (
         f"bench push probe_cm={in_cm(np.median(insight.goals_m))} puck_cm={in_cm(np.median(puck))}"
         f" puck_p90_cm={in_cm(np.percentile(puck, 90))} donothing_cm={in_cm(np.median(nothing))}"

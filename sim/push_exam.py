@@ -18,7 +18,7 @@ from robot_rig.arrays import picture, read_only
 from robot_rig.config import Config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Floats
-from robot_rig.errors import UserError
+from robot_rig.errors import GuardStoppedError, UserError
 from robot_rig.interfaces import Policy
 from sim.exam import watch
 from sim.rig import SimRig
@@ -52,15 +52,18 @@ class PushCase:
 
 
 class Pushed(NamedTuple):
-    """An answer of T steps: frames uint8 (T+1, 84, 84, 3); at each, puck and tool tip from their goals, (T+1,) m."""
+    """An answer of T steps: puck and tool tip from their goals in xy at each frame, (T+1,) m.
 
-    frames: Bytes
+    stopped: whether the guard ended it before; what lay there then counts for all frames that are missing.
+    """
+
     puck_m: Floats
     hand_m: Floats
+    stopped: bool
 
 
 def draw_places(goal_seed: int) -> Iterator[tuple[Floats, Floats]]:
-    """Goals without end, (puck, tool), (2,) m each: uniform over their boxes, puck off its mark, then tool off the puck."""
+    """Goals without end, (puck, tool), (2,) m each: uniform in their boxes, puck off its mark, tool off the puck."""
     rng = np.random.default_rng(goal_seed)
 
     def drawn(low: Corner, high: Corner, away_from: ArrayLike) -> Floats:
@@ -122,14 +125,23 @@ class PushExam:
     def run(self, policy: Policy, case: PushCase, steps: int) -> Pushed:
         """Let `policy` act for `steps` steps from the start towards `case.image`, measuring after each."""
         self._rig.load_state(self._start)
-        frames, places, _ = watch(self._rig, self._config, policy, case.id, case.image, steps, self._truth)
-        away = np.linalg.norm(places - np.stack([case.puck_xy_m, case.tool_xy_m]), axis=2)
-        return Pushed(frames, away[:, 0], away[:, 1])
+        seen: list[Floats] = []
 
-    def _truth(self) -> Floats:
-        """(2, 2) m: puck and tool tip in xy."""
-        world = self._rig.world
-        return np.stack([world.puck_position()[:2], world.tool_position()[:2]])
+        def truth() -> Floats:
+            """(2, 2) m: puck and tool tip in xy."""
+            world = self._rig.world
+            seen.append(np.stack([world.puck_position()[:2], world.tool_position()[:2]]))
+            return seen[-1]
+
+        stopped = False
+        try:
+            watch(self._rig, self._config, policy, case.id, case.image, steps, truth)
+        except GuardStoppedError:
+            stopped = True
+            truth()
+        places = np.stack(seen + (steps + 1 - len(seen)) * [seen[-1]])
+        away = np.linalg.norm(places - np.stack([case.puck_xy_m, case.tool_xy_m]), axis=2)
+        return Pushed(away[:, 0], away[:, 1], stopped)
 
     def close(self) -> None:
         """Release the simulated arm; may be called twice."""

@@ -14,7 +14,7 @@ import numpy as np
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config
 from robot_rig.datatypes import Action, ArmStatus, Bytes, Executed, Floats, Frame, Mode
-from robot_rig.errors import UserError
+from robot_rig.errors import GuardStoppedError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import HOMING_LIMIT_S, ArmLoop
 from robot_rig.loops.step_accounting import StepAccount
@@ -74,11 +74,11 @@ class SimRig:
         return self._eye.look()
 
     def act(self, action: Action) -> Executed:
-        """Stream `action` through the guard for one policy period. Raises UserError when the guard ends motion."""
+        """Stream `action` through the guard for one policy period. Raises GuardStoppedError when that ends motion."""
         for _ in range(self._ticks):
             self._account.add(self._tick(action))
         if self._loop.mode is not Mode.ACTIVE:
-            raise UserError(
+            raise GuardStoppedError(
                 f"the guard went to {self._loop.mode.value}: {', '.join(self._loop.why)}",
                 next_step="see the last episode with `rig data check`",
             )
@@ -108,13 +108,13 @@ class SimRig:
         return math.ceil((self.now() - begun) * self._config.control.policy_rate_hz)
 
     def drive(self, poses: list[Floats]) -> None:
-        """Home through joint-space `poses`, each (7,) rad, and rest. Raises UserError when they are not reached."""
+        """Home through joint-space `poses`, each (7,) rad, and rest. Raises GuardStoppedError when it is cut short."""
         self._loop.home(poses)
         deadline = self.now() + HOMING_LIMIT_S
         while self._loop.mode is Mode.HOMING and self.now() < deadline:
             self._tick(None)
         if self._loop.mode is not Mode.ACTIVE:
-            raise UserError(f"homing ended in {self._loop.mode.value}: {', '.join(self._loop.why)}")
+            raise GuardStoppedError(f"homing ended in {self._loop.mode.value}: {', '.join(self._loop.why)}")
         self.rest()
 
     def _tick(self, action: Action | None) -> ArmStatus:

@@ -64,6 +64,23 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
         run.save_arrays(CONTINUATION, {**plant.state(), **policy.state(), COUNTED: np.array(counted)})
 
 
+def play_otherwise(run: RunFolder, config: Config) -> None:
+    """After the guard has ended play, and a person has set the arm free: let it go on with noise that is yet to come.
+
+    From the last whole episode, as ever; the same noise would lead to the same end. Raises UserError before there is
+    one.
+    """
+    saved = where_play_ended(run)
+    if not saved:
+        raise UserError("the guard has ended play in its first episode", next_step=ANEW)
+    settings = config.collect
+    policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(config.control.axes), config.seed)
+    policy.load_state(saved)
+    for _ in range(settings.episode_steps):
+        policy.noise()
+    run.save_arrays(CONTINUATION, {**saved, **policy.state()})
+
+
 def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:
     """The saved plant and policy, from which play or practice goes on; empty where nothing has been played.
 

@@ -87,4 +87,4 @@ def test_the_bench_goes_from_nothing_to_its_line_and_repeats_nothing(
     lines = [text.rstrip("\n").rpartition("\n")[2] for text in said]
     assert re.fullmatch(form, lines[0])
     assert lines[0] == lines[1]
-    assert "turns of the fixture, 0 by people" in said[0]
+    assert "turns of the fixture, 0 resets by people" in said[0]

@@ -16,6 +16,9 @@ PICTURES = blob_pictures(12)
 class EncoderContract:
     """The laws of `encoder.Encoder`, and that what is trained fulfils them at any moment."""
 
+    UPDATES = 30
+    """After which it has learnt a little."""
+
     @classmethod
     def make(cls, seed: int = 0) -> Vae:
         """A fresh encoder in training."""
@@ -26,7 +29,7 @@ class EncoderContract:
     def vae(cls) -> Vae:
         """One that has learnt a little; a test that trains on makes its own."""
         vae = cls.make()
-        for _ in range(30):
+        for _ in range(cls.UPDATES):
             vae.train_batch(PICTURES)
         return vae
 

@@ -37,6 +37,8 @@ class TestSmallVae(EncoderContract):
 
 
 class TestKeypoints(EncoderContract):
+    UPDATES = 60
+
     @classmethod
     def make(cls, seed: int = 0) -> Vae:
         return make(KEYPOINTS, seed)

@@ -10,7 +10,7 @@ import pytest
 
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
-from robot_rig.datatypes import Frame
+from robot_rig.datatypes import Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.evaluation import DoNothing
 from sim.push_exam import LEAST_APART_M, PushExam, draw_places
@@ -75,13 +75,34 @@ def test_pictures_are_of_what_was_drawn_and_the_same_for_the_same_seed(exam: Pus
 def test_both_distances_are_measured_at_every_frame_from_the_same_start(exam: PushExam) -> None:
     case = exam.goals[1]
     still = exam.run(DoNothing(2), case, 4)
-    assert still.frames.shape == (5, 84, 84, 3)
+    assert (still.puck_m.shape, still.stopped) == ((5,), False)
     np.testing.assert_allclose(still.puck_m, np.linalg.norm(case.puck_xy_m - PUCK_START_M), atol=0.001)
     np.testing.assert_allclose(still.hand_m, np.linalg.norm(case.tool_xy_m - (0.5, 0.0)), atol=0.003)
     pushed = exam.run(Outward(2), case, 12)
     assert np.ptp(pushed.puck_m) > 0.01
     assert np.ptp(pushed.hand_m) > 0.05
-    assert exam.run(DoNothing(2), case, 4).frames.tobytes() == still.frames.tobytes()
+    again = exam.run(DoNothing(2), case, 4)
+    assert (again.puck_m.tolist(), again.hand_m.tolist()) == (still.puck_m.tolist(), still.hand_m.tolist())
+
+
+def test_what_the_guard_ends_is_measured_where_it_ended(exam: PushExam) -> None:
+    class Crashing(Outward):
+        """The guard ends motion at its third step, as it does when the tool meets the table."""
+
+        def begin(self, goal: Goal) -> None:
+            self.left = 3
+
+        def act(self, frame: Frame, under_way: np.ndarray | None = None) -> np.ndarray:
+            self.left -= 1
+            if not self.left:
+                exam._rig.world.teleport(exam._rig.world.joint_position() + 0.2)
+            return super().act(frame, under_way)
+
+    ended = exam.run(Crashing(2), exam.goals[0], 6)
+    assert ended.stopped
+    assert ended.hand_m.shape == (7,)
+    assert len(set(ended.hand_m[3:].tolist())) == 1
+    assert exam.run(DoNothing(2), exam.goals[0], 2).stopped is False
 
 
 def test_a_scene_without_a_puck_is_refused() -> None:
