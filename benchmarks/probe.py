@@ -7,7 +7,7 @@ latent and is examined on goal pictures, in which a puck was placed: what it can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,10 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from robot_rig.config import Config
-from robot_rig.datatypes import Bytes, Floats, Source
+from robot_rig.datatypes import Bytes, Floats, Ints, Source
 from robot_rig.errors import GuardStoppedError
 from robot_rig.learning.encoder import Encoder
-from robot_rig.learning.metric import LatentSpace
+from robot_rig.learning.metric import SLOW_LAG, LatentSpace
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.learning.surprise import Surprise, explained
 from robot_rig.learning.vae import unit_pictures
@@ -35,32 +35,41 @@ LEARNT_SHARE = 0.8
 PROBES, PROBE_UPDATES, PROBE_BATCH, PROBE_WIDTH = 3, 600, 256, 128
 PAIRS = 20_000
 AT_ONCE = 256
+COMPARED = ("whitened", "slow")
+"""Metrics."""
 
 
 class Watched(NamedTuple):
-    """Play with the truth beside it: frames uint8 (N, 84, 84, 3), puck and tool (N, 2) m, `split`: where what probes
-    learn from ends and what they are held out from begins.
+    """Play with the truth beside it: frames uint8 (N, 84, 84, 3), puck and tool (N, 2) m, `episode` (N,): which one.
+
+    Of four fifths of it probes learn, and they are held out from the rest.
     """
 
     frames: Bytes
     puck_m: Floats
     tool_m: Floats
-    split: int
+    episode: Ints
+
+
+class Alike(NamedTuple):
+    """Rank correlations (hand, puck) of two distances: of pairs of frames, of goals, and of a goal and a frame."""
+
+    frames: tuple[float, float]
+    goals: tuple[float, float]
+    goal_and_frame: tuple[float, float]
 
 
 class Insight(NamedTuple):
     """What an encoder knows. `goals_m`, `held_out_m`: error of the probe (N,) m on goal pictures and on other play,
-    mean of the probes. Explained share of pixels, all and surprising: `play`, `goals`. Rank correlation of the latent
-    distance with the true one, hand and puck: `pairs` of frames, `goal_pairs`, `to_goals`.
+    mean of the probes. Explained share of pixels, all and surprising: `play`, `goals`. `alike`: by metric, rank
+    correlation of the latent distance with the true one.
     """
 
     goals_m: Floats
     held_out_m: Floats
     play: tuple[float, float]
     goals: tuple[float, float]
-    pairs: tuple[float, float]
-    goal_pairs: tuple[float, float]
-    to_goals: tuple[float, float]
+    alike: Mapping[str, Alike]
 
 
 def watch_play(config: Config, steps: int, progress: Callable[[int], None]) -> Watched:
@@ -70,7 +79,7 @@ def watch_play(config: Config, steps: int, progress: Callable[[int], None]) -> W
     try:
         policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(control.axes), seed)
         loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
-        frames, places, start = [], [], rig.state()
+        frames, places, episodes, start = [], [], [], rig.state()
 
         def truth() -> Floats:
             return np.stack([rig.world.puck_position()[:2], rig.world.tool_position()[:2]])
@@ -83,23 +92,25 @@ def watch_play(config: Config, steps: int, progress: Callable[[int], None]) -> W
                 for step in play(rig, loop, policy, None, Source.RANDOM, min(settings.episode_steps, steps - begun)):
                     frames.append(step.frame.rgb)
                     places.append(here)
+                    episodes.append(begun)
                     here = truth()
                     progress(len(frames))
             except GuardStoppedError:
                 rig.load_state(start)
     finally:
         rig.close()
-    seen, split = np.stack(places), round(LEARNT_SHARE * len(frames))
-    return Watched(np.stack(frames), seen[:, 0], seen[:, 1], split)
+    seen = np.stack(places)
+    return Watched(np.stack(frames), seen[:, 0], seen[:, 1], np.array(episodes))
 
 
-def look_into(encoder: Encoder, space: LatentSpace, watched: Watched, cases: Sequence[PushCase], seed: int) -> Insight:
-    """What `encoder`, with the distance of `space`, knows of the frames watched and of the goals `cases`."""
+def look_into(encoder: Encoder, watched: Watched, cases: Sequence[PushCase], limit: float, seed: int) -> Insight:
+    """What `encoder` knows of the frames watched and of the goals `cases`; `limit`: of metric slow."""
     images, puck, tool = (
         np.stack([getattr(case, name) for case in cases]) for name in ("image", "puck_xy_m", "tool_xy_m")
     )
-    known, new = slice(watched.split), slice(watched.split, None)
-    seen, goals = _means(encoder, watched.frames), _means(encoder, images)
+    split = round(LEARNT_SHARE * len(watched.frames))
+    known, new = slice(split), slice(split, None)
+    (seen, log_variances), (goals, _) = _moments(encoder, watched.frames), _moments(encoder, images)
     on_goals, on_new = [], []
     for number in range(PROBES):
         read = _probe(seen[known], watched.puck_m[known], seed + number)
@@ -111,25 +122,36 @@ def look_into(encoder: Encoder, space: LatentSpace, watched: Watched, cases: Seq
     a, b = np.triu_indices(len(goals), 1)
     g, f = rng.integers(len(goals), size=PAIRS), rng.integers(len(seen), size=PAIRS)
 
-    def rho(one: Tensor, other: Tensor, *apart: Floats) -> tuple[float, float]:
+    together = torch.from_numpy(watched.episode[SLOW_LAG:] == watched.episode[:-SLOW_LAG])
+    moves = (seen[SLOW_LAG:] - seen[:-SLOW_LAG])[together]
+
+    def rho(space: LatentSpace, one: Tensor, other: Tensor, *apart: Floats) -> tuple[float, float]:
         distance = space.distance(one, other).numpy()
         hand, object = (float(spearmanr(distance, np.linalg.norm(between, axis=1)).statistic) for between in apart)
         return hand, object
+
+    def alike(metric: str) -> Alike:
+        space = LatentSpace.fit(metric, seen, log_variances, moves, limit)
+        return Alike(
+            rho(space, seen[left], seen[right], watched.tool_m[left] - watched.tool_m[right],
+                watched.puck_m[left] - watched.puck_m[right]),
+            rho(space, goals[a], goals[b], tool[a] - tool[b], puck[a] - puck[b]),
+            rho(space, goals[g], seen[f], tool[g] - watched.tool_m[f], puck[g] - watched.puck_m[f]),
+        )  # fmt: skip
 
     return Insight(
         goals_m=np.mean(on_goals, axis=0),
         held_out_m=np.mean(on_new, axis=0),
         play=_explained(encoder, watched.frames[new], seen[new], usual, mean),
         goals=_explained(encoder, images, goals, usual, mean),
-        pairs=rho(seen[left], seen[right], watched.tool_m[left] - watched.tool_m[right],
-                  watched.puck_m[left] - watched.puck_m[right]),
-        goal_pairs=rho(goals[a], goals[b], tool[a] - tool[b], puck[a] - puck[b]),
-        to_goals=rho(goals[g], seen[f], tool[g] - watched.tool_m[f], puck[g] - watched.puck_m[f]),
-    )  # fmt: skip
+        alike={metric: alike(metric) for metric in COMPARED},
+    )
 
 
-def _means(encoder: Encoder, pictures: Bytes) -> Tensor:
-    return torch.cat([encoder.encode(pictures[i : i + AT_ONCE])[0] for i in range(0, len(pictures), AT_ONCE)])
+def _moments(encoder: Encoder, pictures: Bytes) -> tuple[Tensor, Tensor]:
+    blocks = [encoder.encode(pictures[i : i + AT_ONCE]) for i in range(0, len(pictures), AT_ONCE)]
+    means, log_variances = (torch.cat(part) for part in zip(*blocks, strict=True))
+    return means, log_variances
 
 
 def _usual(frames: Bytes) -> tuple[Surprise, Tensor]:

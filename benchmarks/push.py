@@ -28,6 +28,7 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.stages.collect import play_otherwise
 from robot_rig.stages.examine import DO_NOTHING, RANDOM
+from robot_rig.stages.learn import Learning
 from robot_rig.stages.reporting import count_put_back, count_steps
 from robot_rig.stages.shipping import checkpoints, load_policy
 from sim.push_exam import Pushed, PushExam
@@ -47,11 +48,13 @@ def run(options: RunOptions, seeds: Sequence[int], watched_steps: int) -> int:
         with Session(here, console) as session:
             people = _play(session)
             fit = session.train()
-            session.practise_anyway()
+            with closing(PushExam(session.config, seed)) as exam:
+                insight = _look(session, exam, watched_steps, console)
+                _show_insight(insight, console)
+                session.practise_anyway()
+                ends = _examine(session, exam, console)
+            _show_ends(ends, console)
             _tell_cost(session, fit, people, console)
-            insight, ends = _judge(session, watched_steps, console)
-        _show_insight(insight, console)
-        _show_ends(ends, console)
         print(_line(session.config, insight, ends))
     return 0
 
@@ -81,8 +84,18 @@ def _play(session: Session) -> int:
             session.run.record(PEOPLE, resets=count)
 
 
-def _judge(session: Session, watched_steps: int, console: Console) -> tuple[Insight, Ends]:
+def _look(session: Session, exam: PushExam, watched_steps: int, console: Console) -> Insight:
+    """Into the encoder as play has made it, before practice tunes it."""
     config = session.config
+    with stage_bar(console, "play with the truth beside it", watched_steps) as advance:
+        watched = watch_play(config, watched_steps, lambda done: advance(done, "steps"))
+    with console.status("probes"):
+        encoder = Learning(session.run, config).trainer.vae
+        return look_into(encoder, watched, exam.goals, config.agent.slow_limit, config.seed)
+
+
+def _examine(session: Session, exam: PushExam, console: Console) -> Ends:
+    config, cases = session.config, exam.goals
     shipped = [load_policy(path) for path in checkpoints(session.run).values()]
     names = [path.name for path in checkpoints(session.run).values()]
     axes, play = len(config.control.axes), config.collect
@@ -91,23 +104,16 @@ def _judge(session: Session, watched_steps: int, console: Console) -> tuple[Insi
         RANDOM: RandomPolicy(play.ou_theta, play.ou_sigma, axes, config.seed + 1),
         **dict(zip(names, shipped, strict=True)),
     }
-    with closing(PushExam(config, config.seed)) as exam:
-        cases = exam.goals
-        ends: Ends = {}
-        with stage_bar(console, "exam", len(policies) * len(cases)) as advance:
-            for name, policy in policies.items():
-                answers: list[Pushed] = []
-                for case in cases:
-                    answers.append(exam.run(policy, case, config.evaluation.episode_steps))
-                    advance(len(ends) * len(cases) + len(answers), name)
-                puck, hand = np.array([(one.puck_m[-1], one.hand_m[-1]) for one in answers]).T
-                ends[name] = End(puck, hand, sum(one.stopped for one in answers))
-    with stage_bar(console, "play with the truth beside it", watched_steps) as advance:
-        watched = watch_play(config, watched_steps, lambda done: advance(done, "steps"))
-    # The encoder as it was before practice has tuned it.
-    with console.status("probes"):
-        insight = look_into(shipped[0].encoder, shipped[0].space, watched, cases, config.seed)
-    return insight, ends
+    ends: Ends = {}
+    with stage_bar(console, "exam", len(policies) * len(cases)) as advance:
+        for name, policy in policies.items():
+            answers: list[Pushed] = []
+            for case in cases:
+                answers.append(exam.run(policy, case, config.evaluation.episode_steps))
+                advance(len(ends) * len(cases) + len(answers), name)
+            puck, hand = np.array([(one.puck_m[-1], one.hand_m[-1]) for one in answers]).T
+            ends[name] = End(puck, hand, sum(one.stopped for one in answers))
+    return ends
 
 
 def _tell_cost(session: Session, fit: bool, people: int, console: Console) -> None:
@@ -131,10 +137,10 @@ def _show_insight(insight: Insight, console: Console) -> None:
         table.add_row(f"puck read off the latent, {name}, cm: median / mean / p90", _three(errors))
     for name, (everywhere, surprising) in (("play", insight.play), ("goal pictures", insight.goals)):
         table.add_row(f"pixels explained, {name}: all / surprising", f"{everywhere:.2f} / {surprising:.2f}")
-    for name, (hand, puck) in (
-        ("frames", insight.pairs), ("goals", insight.goal_pairs), ("a goal and a frame", insight.to_goals),
-    ):  # fmt: skip
-        table.add_row(f"rank correlation of latent and true distance, {name}: hand / puck", f"{hand:.2f} / {puck:.2f}")
+    for metric, alike in insight.alike.items():
+        for name, (hand, puck) in alike._asdict().items():
+            of = f"rank correlation of {metric} and true distance, {name.replace('_', ' ')}: hand / puck"
+            table.add_row(of, f"{hand:.2f} / {puck:.2f}")
     console.print(table)
 
 

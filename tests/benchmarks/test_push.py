@@ -13,7 +13,6 @@ from benchmarks.probe import Watched, look_into
 from robot_rig.cli.main import main
 from robot_rig.datatypes import Bytes, Floats
 from robot_rig.learning.encoder import Encoder
-from robot_rig.learning.metric import LatentSpace
 from robot_rig.learning.vae import Vae
 from sim.push_exam import PushCase
 from tests.tiny_run import content, words
@@ -55,19 +54,16 @@ def test_a_probe_reads_what_is_there_and_nothing_else(shown: slice, knows: bool)
         for i, (image, place) in enumerate(zip(images, places, strict=True))
     ]
     encoder: Encoder = Telling(shown)
-    means, log_variances = encoder.encode(frames)
-    space = LatentSpace.fit("whitened", means, log_variances)
-    insight = look_into(encoder, space, Watched(frames, pucks, still, 480), cases, seed=0)
+    watched = Watched(frames, pucks, still, np.repeat(np.arange(6), 100))
+    insight = look_into(encoder, watched, cases, limit=2.0, seed=0)
     assert len(insight.goals_m) == 30
     assert len(insight.held_out_m) == 120
-    if knows:
-        assert np.median(insight.goals_m) < 0.01
-        assert insight.goal_pairs[1] > 0.8
-        assert insight.to_goals[1] > 0.8
-    else:
-        assert np.median(insight.goals_m) > 0.07
-        assert abs(insight.goal_pairs[1]) < 0.3
-        assert abs(insight.pairs[1]) < 0.1
+    assert (np.median(insight.goals_m) < 0.01) == knows
+    assert (np.median(insight.goals_m) > 0.07) != knows
+    for alike in insight.alike.values():
+        for _, puck in alike:
+            assert (puck > 0.8) == knows
+            assert knows or abs(puck) < 0.3
 
 
 @pytest.mark.proof

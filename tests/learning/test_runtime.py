@@ -119,7 +119,7 @@ def test_the_engines_answer_as_eager_torch_does(net: str, metric: str) -> None:
     everything = np.concatenate([PICTURES, NOISE, EDGES])
     for aim in (PICTURES[5], NOISE[3]):
         expected = answers(trained, everything, aim)
-        assert np.ptp(expected, axis=0).max() > 0.1, "a policy that always answers the same would prove nothing"
+        assert np.ptp(expected, axis=0).max() > 0.02, "a policy that always answers the same would prove nothing"
         found = answers(engine, everything, aim)
         assert found.dtype == np.float32
         assert np.abs(found - expected).max() <= tolerance(ONNX, trained)
