@@ -67,7 +67,7 @@ def draw_places(goal_seed: int) -> Iterator[tuple[Floats, Floats]]:
     rng = np.random.default_rng(goal_seed)
 
     def drawn(low: Corner, high: Corner, away_from: ArrayLike) -> Floats:
-        while np.linalg.norm((place := rng.uniform(low, high)) - away_from) < LEAST_APART_M:
+        while np.linalg.norm((place := rng.uniform(low, high)) - np.asarray(away_from)) < LEAST_APART_M:
             pass
         return place
 

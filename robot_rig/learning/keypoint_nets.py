@@ -50,7 +50,7 @@ def expected_places(scores: Tensor) -> Tensor:
 
 def blobs(points: Tensor, size: int) -> Tensor:
     """Maps (B, K, size, size) with a Gaussian of deviation `BLOB` and height 1 at each of `points` (B, 2 K)."""
-    at = points.unflatten(1, (-1, 2))[..., None]
+    at = points.reshape(len(points), -1, 2, 1)
     along = torch.exp(-(torch.linspace(-1.0, 1.0, size) - at).square() / (2.0 * BLOB**2))
     return along[:, :, 1, :, None] * along[:, :, 0, None, :]
 
@@ -124,7 +124,8 @@ class PlacingNet(PictureNet):
         covariance = self.seen_square - torch.outer(self.seen_mean, self.seen_mean)
         variances, directions = torch.linalg.eigh(covariance)
         noise = torch.randn(n, self.latent_dim, generator=generator)
-        return self.seen_mean + (noise * variances.clamp_min(0.0).sqrt()) @ directions.T
+        draws: Tensor = self.seen_mean + (noise * variances.clamp_min(0.0).sqrt()) @ directions.T
+        return draws
 
 
 class KeypointNet(PlacingNet):

@@ -159,7 +159,8 @@ def _slow_directions(standard: Tensor, moves: Tensor, limit: float) -> Tensor:
     stretch = (hastes.median() / hastes).sqrt().clamp(1.0 / limit, limit)
     # Of mean square 1, so that a distance is about as long as a whitened one.
     stretch = stretch / stretch.square().mean().sqrt()
-    return (stretch[:, None] * (directions.T @ whiten)).float()
+    turn: Tensor = (stretch[:, None] * (directions.T @ whiten)).float()
+    return turn
 
 
 def _kept_dimensions(means: Tensor) -> Tensor:

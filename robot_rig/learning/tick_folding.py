@@ -53,7 +53,8 @@ def _latent(net: PictureNet) -> tuple[Floats, Floats]:
 
 
 def _placing(part: KeypointPart) -> Placing:
-    convolutions, scores = _convolutions(list(part.maps[:-1])), cast(nn.Conv2d, part.maps[-1])
+    *modules, scores = part.maps.children()
+    convolutions, scores = _convolutions(modules), cast(nn.Conv2d, scores)
     sharpness = np.exp(_numbers(part.sharpness))
     weight, bias = _numbers(scores.weight) * sharpness, _numbers(cast(Tensor, scores.bias)) * sharpness
     last = Convolution(_single(weight), _single(bias), scores.stride[0], int(scores.padding[0]))

@@ -47,14 +47,14 @@ def world(count: int, seed: int) -> tuple[Bytes, Floats]:
 @pytest.mark.parametrize(("shown", "knows"), [(slice(0, 2), True), (slice(2, 4), False)])
 def test_a_probe_reads_what_is_there_and_nothing_else(shown: slice, knows: bool) -> None:
     frames, pucks = world(600, 0)
-    still = np.zeros_like(pucks)
+    tools = np.random.default_rng(2).uniform(size=pucks.shape)
     images, places = world(30, 1)
     cases = [
         PushCase(f"g{i}", image, place, np.array([i, 0.0]))
         for i, (image, place) in enumerate(zip(images, places, strict=True))
     ]
     encoder: Encoder = Telling(shown)
-    watched = Watched(frames, pucks, still, np.repeat(np.arange(6), 100))
+    watched = Watched(frames, pucks, tools, np.repeat(np.arange(6), 100))
     insight = look_into(encoder, watched, cases, limit=2.0, seed=0)
     assert len(insight.goals_m) == 30
     assert len(insight.held_out_m) == 120

@@ -116,7 +116,8 @@ def test_the_engines_answer_as_eager_torch_does(net: str, metric: str) -> None:
     engine = OnnxPolicy(tick_graph(fold(trained)))
     plain = on_cpu(trained)
     assert engine.action_dim == 2
-    everything = np.concatenate([PICTURES, NOISE, EDGES])
+    # Maps take their time.
+    everything = np.concatenate([PICTURES, NOISE, EDGES])[:: 1 if net in NETS else 5]
     for aim in (PICTURES[5], NOISE[3]):
         expected = answers(trained, everything, aim)
         assert np.ptp(expected, axis=0).max() > 0.02, "a policy that always answers the same would prove nothing"
