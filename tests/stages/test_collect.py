@@ -15,7 +15,7 @@ from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Plant
 from robot_rig.runs import RunFolder
-from robot_rig.stages.collect import HELD_OUT, PLAY, collect
+from robot_rig.stages.collect import HELD_OUT, PLAY, collect, play_otherwise, where_play_ended
 from robot_rig.stages.reporting import count_put_back, count_steps
 from sim.rig import SimRig
 from tests.stages.conftest import no_progress
@@ -113,6 +113,20 @@ def test_the_turns_of_a_fixture_are_counted_beside_the_steps(collected: Path, tm
     assert steps >= turns * 2.0 * config.control.policy_rate_hz, "2 s a turn at least"
     told = [outline(path).meta["put_back"] for path in EpisodeStore(tmp_path / "run" / "episodes").paths()]
     assert sum(map(int, told)) == steps
+
+
+def test_after_the_guard_has_ended_play_it_goes_on_with_other_noise_from_the_same_place(
+    copy_of: CopyOf, collected: Path, tmp_path: Path
+) -> None:
+    with copy_of(collected) as run:
+        before = where_play_ended(run)
+        play_otherwise(run, tiny_config())
+        after = where_play_ended(run)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"noise"}
+    with RunFolder.claim(tmp_path / "empty", tiny_config()) as run, pytest.raises(UserError, match="first episode"):
+        play_otherwise(run, tiny_config())
 
 
 def test_another_seed_plays_otherwise(collected: Path, tmp_path: Path) -> None:
