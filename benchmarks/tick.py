@@ -59,7 +59,7 @@ while True:
 def untrained(config: Config) -> tuple[LatentPolicy, Manifest]:
     """A policy of the configured sizes that has learnt nothing: its arithmetic is that of a good one."""
     pictures = np.random.default_rng(0).integers(0, 256, (64, 84, 84, 3), np.uint8)
-    vae = Vae(config.vae.net, config.vae.latent_dim, config.vae.beta, config.vae.learning_rate, config.seed)
+    vae = Vae.of(config.vae, config.seed)
     vae.train_batch(pictures)
     space = LatentSpace.fit("identity", *vae.encode(pictures))
     axes = len(config.control.axes)

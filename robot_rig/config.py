@@ -10,20 +10,15 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from robot_rig.config_learning import AgentConfig, VaeConfig
+from robot_rig.config_section import Section
+
 Coordinate = Annotated[float, Field(ge=-5, le=5)]
 Angle = Annotated[float, Field(ge=-6.3, le=6.3)]
-Width = Annotated[int, Field(ge=1, le=4096)]
 Point = tuple[Coordinate, Coordinate, Coordinate]
 JointAngles = tuple[Angle, Angle, Angle, Angle, Angle, Angle, Angle]
-
-
-class Section(BaseModel):
-    """Frozen, strict about names: an unknown key is an error, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, validate_default=True)
 
 
 class CameraConfig(Section):
@@ -150,6 +145,9 @@ class SimConfig(Section):
     """The simulated robot and room."""
 
     scene: Literal["reach", "push"] = Field("reach", description="what lies on the table: nothing, or a puck")
+    fixture: Literal["none", "puck"] = Field(
+        "none", description="what is put back before an episode of play or practice; puck: it comes to its mark"
+    )
     camera_position_m: Point = Field((1.30, 0.0, 0.70), description="where the camera is, m in base")
     camera_target_m: Point = Field((0.66, 0.0, 0.12), description="the point it looks at, m in base")
     mesh_dir: str = Field("", description="folder of Sawyer STL meshes; empty: primitive shapes")
@@ -158,6 +156,12 @@ class SimConfig(Section):
         0.0, ge=-1, le=1, description="mass in the hand that gravity compensation ignores, kg"
     )
     velocity_bias_rad_s: float = Field(0.0, ge=-0.05, le=0.05, description="constant error of joint speed, rad/s")
+
+    @model_validator(mode="after")
+    def _the_fixture_has_something_to_put_back(self) -> SimConfig:
+        if self.fixture == "puck" and self.scene != "push":
+            raise ValueError(f"fixture puck needs scene push: there is no puck in scene {self.scene}")
+        return self
 
 
 class FlawsConfig(Section):
@@ -194,55 +198,12 @@ class CollectConfig(Section):
     ou_theta: float = Field(0.15, gt=0, le=1, description="Ornstein-Uhlenbeck noise: pull to zero")
 
 
-class VaeConfig(Section):
-    """The beta-VAE (R11-R13)."""
-
-    net: Literal["small", "rlkit"] = Field("small", description="encoder and decoder; rlkit is the authors' net")
-    latent_dim: int = Field(8, ge=2, le=64, description="numbers in the latent z")
-    beta: float = Field(1.0, ge=0, le=10_000, description="weight of the KL term, which carries its 1/2")
-    updates: int = Field(1000, ge=1, le=1_000_000, description="gradient steps before practice")
-    batch: int = Field(64, ge=2, le=1024, description="frames in a gradient step")
-    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="step size of Adam")
-
-
-class AgentConfig(Section):
-    """The goal-conditioned agent on latents (R1, R6, R8, R9, R15)."""
-
-    kind: Literal["rig", "gcbc"] = Field(
-        "rig",
-        description="rig: TD3 on the latent distance; gcbc: behaviour cloning of the steps of people where there are "
-        "any, else of every step; of the settings below it takes hidden, learning_rate, batch and polyak",
-    )
-    hidden: tuple[Width, ...] = Field(
-        (256, 256), min_length=1, max_length=4, description="units in the hidden layers of actor and critics"
-    )
-    layer_norm: bool = Field(True, description="LayerNorm in the critics")
-    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="step size of Adam")
-    batch: int = Field(128, ge=2, le=4096, description="transitions in a gradient step")
-    discount: float = Field(0.9, gt=0, lt=1, description="gamma, per policy step")
-    polyak: float = Field(0.01, gt=0, le=1, description="tau: how far the targets follow in one update")
-    target_noise: float = Field(0.05, ge=0, le=1, description="deviation of the target action's noise")
-    target_noise_clip: float = Field(0.1, ge=0, le=1, description="bound of the target action's noise")
-    policy_delay: int = Field(2, ge=1, le=10, description="critic updates in one actor update")
-    metric: Literal["identity", "precision", "whitened"] = Field("whitened", description="the latent distance (R6)")
-    goals: Literal["prior", "aggregate", "achieved"] = Field("achieved", description="imagined goals z_g ~ p(z) (R8)")
-    mix_rollout: Fraction = Field(0.2, description="share of a batch with the goal of its episode (R9)")
-    mix_imagined: Fraction = Field(0.5, description="share of a batch with a freshly imagined goal (R9)")
-    mix_future: Fraction = Field(0.3, description="share of a batch with a later frame as goal (R9)")
-
-    @model_validator(mode="after")
-    def _mix_sums_to_one(self) -> AgentConfig:
-        total = self.mix_rollout + self.mix_imagined + self.mix_future
-        if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"mix_rollout + mix_imagined + mix_future must be 1, is {total:g}")
-        return self
-
-
 class PracticeConfig(Section):
     """Practice on imagined goals, learning on the way (R14, R18)."""
 
     steps: int = Field(1200, ge=0, le=10_000_000, description="practice steps after random play")
     episode_steps: int = Field(50, ge=2, le=10_000, description="steps towards one imagined goal")
+    put_back_every: int = Field(1, ge=1, le=10_000, description="episodes to one turn of a fixture, where there is one")
     pretrain_updates: int = Field(2000, ge=0, le=10_000_000, description="TD3 updates on random play before practice")
     updates_per_step: int = Field(4, ge=0, le=64, description="TD3 updates in a practice step")
     ou_sigma: float = Field(0.3, gt=0, le=2, description="exploration noise: step deviation")

@@ -32,3 +32,7 @@ class PolicyFailedError(UserError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, next_step="go back to the checkpoint before this one")
+
+
+class GuardStoppedError(UserError):
+    """The guard has ended all motion, and a person must set the arm free: what was done until then stands."""

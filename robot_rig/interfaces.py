@@ -107,6 +107,13 @@ class Plant(Protocol):
         """Drive to the home posture through the guard and rest there. Raises UserError when it is not reached."""
         ...
 
+    def put_back(self) -> int:
+        """Before an episode: what a fixture on the table puts back is put back; the policy steps that this took.
+
+        0 where there is no fixture. Raises UserError when the arm does not get out of its way.
+        """
+        ...
+
     def state(self) -> Mapping[str, Bytes]:
         """What must be saved of a plant at rest so that a simulated one continues bit for bit; empty for a real one."""
         ...

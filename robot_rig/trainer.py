@@ -20,7 +20,7 @@ from robot_rig.errors import UserError
 from robot_rig.learning.agent import Agent, Diet
 from robot_rig.learning.gcbc import Gcbc
 from robot_rig.learning.goals import GoalSampler
-from robot_rig.learning.metric import LatentSpace
+from robot_rig.learning.metric import SLOW_LAG, LatentSpace
 from robot_rig.learning.motion import MotionModel
 from robot_rig.learning.number_format import format_tensor, told_format
 from robot_rig.learning.policy import LatentPolicy
@@ -52,13 +52,12 @@ class Trainer:
 
     def __init__(self, config: Config, replay: Replay) -> None:
         torch.set_num_threads(config.threads)
-        vae = config.vae
         self._config = config
         self._replay = replay
         self._rng = np.random.default_rng([config.seed, 1])
-        self.vae = Vae(vae.net, vae.latent_dim, vae.beta, vae.learning_rate, config.seed, config.number_format)
+        self.vae = Vae.of(config.vae, config.seed, config.number_format)
         self.vae_updates = 0
-        self._sampler = GoalSampler(config.agent.goals, config.seed)
+        self._sampler = GoalSampler(config.agent.goals, config.seed, self.vae.sample_prior)
         self._space: LatentSpace | None = None
         self._agent: Agent | None = None
         self._motion: MotionModel | None = None
@@ -109,7 +108,9 @@ class Trainer:
         """
         self._lag = lag
         means, log_variances = self._moments(self._replay.pictures(self._replay.frame_rows))
-        self._space = LatentSpace.fit(self._config.agent.metric, means, log_variances)
+        before, after = self._replay.pairs(SLOW_LAG)
+        moves, agent = means[after] - means[before], self._config.agent
+        self._space = LatentSpace.fit(agent.metric, means, log_variances, moves, agent.slow_limit)
         self._agent, self._motion = self._new_agent(self._space), self._new_motion(self._space)
         self._encode()
 

@@ -7,7 +7,7 @@ then really is, not where it was sent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from zlib import crc32
 
 import numpy as np
@@ -30,10 +30,30 @@ def require_exam(config: Config) -> None:
     """Raise UserError unless there is an exam for the scene of `config`."""
     if config.sim.scene != EXAMINED:
         raise UserError(
-            f"there is no exam for sim.scene {config.sim.scene}: the judge measures the tool, not what it moves",
+            f"there is no exam for sim.scene {config.sim.scene} here: this judge measures the tool, not what it moves",
             choices=[EXAMINED],
-            next_step="use `rig collect`, `rig train` and `rig practice` on it",
+            next_step="`rig bench push` examines that one",
         )
+
+
+def watch(
+    rig: SimRig, config: Config, policy: Policy, id: str, image: Bytes, steps: int, truth: Callable[[], Floats]
+) -> tuple[Bytes, Floats, Bytes]:
+    """Let `policy` act for `steps` steps from where `rig` is towards `image`; the camera's chance hangs on `id`.
+
+    Frames (T+1, 84, 84, 3), what `truth` said at each (T+1, ...), and the steps' outcomes (T,).
+    """
+    rig.retake(crc32(id.encode()))
+    goal = Goal(image, id, rig.now(), calibration_id="", source="evaluation")
+    control = config.control
+    loop = PolicyLoop(config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
+    frames, places, outcomes = [], [truth()], []
+    for step in play(rig, loop, policy, goal, Source.POLICY, steps):
+        frames.append(step.frame.rgb)
+        places.append(truth())
+        outcomes.append(OUTCOMES.index(step.executed.outcome))
+    frames.append(rig.look().rgb)
+    return np.stack(frames), np.stack(places), np.array(outcomes, np.uint8)
 
 
 class SimExam:
@@ -91,19 +111,8 @@ class SimExam:
 
     def _walk(self, policy: Policy, id: str, image: Bytes, steps: int) -> tuple[Bytes, Floats, Bytes]:
         """Frames (T+1, 84, 84, 3), where the tool truly was at each (T+1, 2) m, and the steps' outcomes (T,)."""
-        rig = self._rig
-        rig.load_state(self._start)
-        rig.retake(crc32(id.encode()))
-        goal = Goal(image, id, rig.now(), calibration_id="", source="evaluation")
-        control = self._config.control
-        loop = PolicyLoop(self._config.guard.image_age_limit_s, 1.0 / control.policy_rate_hz, control.lag_s)
-        frames, places, outcomes = [], [self._truth()], []
-        for step in play(rig, loop, policy, goal, Source.POLICY, steps):
-            frames.append(step.frame.rgb)
-            places.append(self._truth())
-            outcomes.append(OUTCOMES.index(step.executed.outcome))
-        frames.append(rig.look().rgb)
-        return np.stack(frames), np.stack(places), np.array(outcomes, np.uint8)
+        self._rig.load_state(self._start)
+        return watch(self._rig, self._config, policy, id, image, steps, self._truth)
 
     def close(self) -> None:
         """Release the simulated arm; may be called twice."""

@@ -6,6 +6,7 @@ Called by the command line, `sim.exam`, the benchmarks and the tests.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config
 from robot_rig.datatypes import Action, ArmStatus, Bytes, Executed, Floats, Frame, Mode
-from robot_rig.errors import UserError
+from robot_rig.errors import GuardStoppedError
 from robot_rig.kinematics import Kinematics
 from robot_rig.loops.arm_loop import HOMING_LIMIT_S, ArmLoop
 from robot_rig.loops.step_accounting import StepAccount
@@ -24,6 +25,10 @@ from sim.world import World
 
 REST_S = 0.3
 """Time the arm is given to come to rest; from full speed it needs less than 0.1 s."""
+
+
+FIXTURE_S = 2.0
+"""Time a fixture takes to bring the puck to its mark: an assumption, there is none yet."""
 
 
 class SimRig:
@@ -69,11 +74,11 @@ class SimRig:
         return self._eye.look()
 
     def act(self, action: Action) -> Executed:
-        """Stream `action` through the guard for one policy period. Raises UserError when the guard ends motion."""
+        """Stream `action` through the guard for one policy period. Raises GuardStoppedError when that ends motion."""
         for _ in range(self._ticks):
             self._account.add(self._tick(action))
         if self._loop.mode is not Mode.ACTIVE:
-            raise UserError(
+            raise GuardStoppedError(
                 f"the guard went to {self._loop.mode.value}: {', '.join(self._loop.why)}",
                 next_step="see the last episode with `rig data check`",
             )
@@ -88,14 +93,28 @@ class SimRig:
         """Drive to the home posture through the guard, slowly, as on the real arm."""
         self.drive([self._home])
 
+    def put_back(self) -> int:
+        """The arm goes home, and the fixture of `config.sim.fixture` brings the puck to its mark; the steps it took.
+
+        An ideal one: `FIXTURE_S` after the arm is out of the way, the puck lies there.
+        """
+        if self._config.sim.fixture == "none":
+            return 0
+        begun = self.now()
+        self.home()
+        self.world.place_puck_at_start()
+        for _ in range(round(FIXTURE_S / self._period)):
+            self._tick(None)
+        return math.ceil((self.now() - begun) * self._config.control.policy_rate_hz)
+
     def drive(self, poses: list[Floats]) -> None:
-        """Home through joint-space `poses`, each (7,) rad, and rest. Raises UserError when they are not reached."""
+        """Home through joint-space `poses`, each (7,) rad, and rest. Raises GuardStoppedError when it is cut short."""
         self._loop.home(poses)
         deadline = self.now() + HOMING_LIMIT_S
         while self._loop.mode is Mode.HOMING and self.now() < deadline:
             self._tick(None)
         if self._loop.mode is not Mode.ACTIVE:
-            raise UserError(f"homing ended in {self._loop.mode.value}: {', '.join(self._loop.why)}")
+            raise GuardStoppedError(f"homing ended in {self._loop.mode.value}: {', '.join(self._loop.why)}")
         self.rest()
 
     def _tick(self, action: Action | None) -> ArmStatus:

@@ -49,6 +49,8 @@ ROOMS: dict[str, Room] = {
     "robot_rig.compiled": _room(0, "contracts", "numba"),
     "robot_rig.kinematics": _room(0, "contracts", "numpy"),
     "robot_rig.config": _room(0, "contracts", "pydantic"),
+    "robot_rig.config_learning": _room(0, "contracts", "pydantic"),
+    "robot_rig.config_section": _room(0, "contracts", "pydantic"),
     "robot_rig.config_files": _room(0, "contracts", "pydantic yaml"),
     "robot_rig.strict_yaml": _room(0, "contracts", "yaml"),
     "robot_rig.disk": _room(0, "contracts"),

@@ -48,6 +48,7 @@ from robot_rig.learning.vae import Elbo, Vae
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import FORMAT as RUN_FORMAT
 from robot_rig.runs import RunFolder
+from robot_rig.stages.episode import PUT_BACK
 from robot_rig.stages.shipping import GOALS, TRAINING
 from tests import format_fixtures as made
 from tests.house import ROOT
@@ -319,7 +320,7 @@ def test_the_page_names_every_field_of_every_message() -> None:
 def test_the_page_names_every_field_of_every_record(tmp_path: Path, copied: Path) -> None:
     writers = " ".join(path.read_text() for path in (ROOT / "robot_rig").rglob("*.py"))
     meta = names(part(f"`{schema.META_RECORD}`", "###"))
-    assert meta == {*schema.RESERVED_META, *made.META} - {"lost"}
+    assert meta == {*schema.RESERVED_META, *made.META, PUT_BACK} - {"lost"}
     assert all(f'"{key}"' in writers for key in meta)
     assert names(part(f"`{schema.ABORT_RECORD}`", "###")) == {"reason"}
     assert names(part("What a learner gets of it", "###")) == {field.name for field in dataclasses.fields(Episode)}

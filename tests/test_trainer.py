@@ -20,6 +20,10 @@ from tests.learning.blob_world import play
 from tests.tiny_run import tiny_config
 
 CONFIG, SHORT = tiny_config(), tiny_config("number_format=bfloat16")
+PLACING = tiny_config(
+    "vae.encoder=vae_keypoints", "vae.pixel_weights=surprise", "agent.metric=slow", "agent.goals=prior"
+)
+PLACING_SHORT = PLACING.model_copy(update={"number_format": "bfloat16"})
 EPISODES = play(episodes=4, steps=20, seed=5, name="play")
 
 
@@ -77,7 +81,9 @@ def test_what_is_learnt_hangs_on_the_lag() -> None:
     assert state_bytes(practising(2)) == state_bytes(practising(2))
 
 
-@pytest.mark.parametrize(("lag", "config"), [(0, CONFIG), (2, CONFIG), (0, SHORT)])
+@pytest.mark.parametrize(
+    ("lag", "config"), [(0, CONFIG), (2, CONFIG), (0, SHORT), (0, PLACING), (2, PLACING), (0, PLACING_SHORT)]
+)
 def test_a_learner_restored_in_practice_goes_on_bit_for_bit(lag: int, config: Config) -> None:
     straight = practising(lag, config)
     restored = trainer(config=config)

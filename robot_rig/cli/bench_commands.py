@@ -80,6 +80,33 @@ def bench_novelty(run: Path, count: int = 100) -> int:
     return run_novelty(run, count)
 
 
+def bench_push(
+    run: Path = Path("runs/push"),
+    seeds: tuple[int, ...] = (0,),
+    goal_seed: int | None = None,
+    watched_steps: int = 5000,
+    config: Overlays = (),
+    set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
+) -> int:
+    """Bring a puck to where 50 pictures show it, from nothing, for every seed; and what the encoder knows of the puck.
+
+    Beside do-nothing and random play. Pushing is not solved, so there is no bar here and the exit code is 0.
+
+    Args:
+        run: Folder of the runs; what is there already is gone on with.
+        seeds: Seeds of training.
+        goal_seed: Seed of the exam's goal pictures.
+        watched_steps: Steps of play that the encoder is measured on with the truth; no learner has them.
+        config: A preset or a YAML file laid over push; may be given more than once.
+        set: One setting; may be given more than once.
+    """
+    from benchmarks.push import run as run_push
+
+    if not seeds or watched_steps < 1000:
+        raise UserError("there is nothing to measure", next_step="give a seed or more, and 1000 watched steps or more")
+    return run_push(RunOptions(run, ("push", *config), set, goal_seed=goal_seed), seeds, watched_steps)
+
+
 def bench_sim(rounds: int = 7) -> int:
     """10 Hz steps per second through guard and picture, against a bare mj_step + render loop; exit 1 if too slow."""
     from benchmarks.sim import run

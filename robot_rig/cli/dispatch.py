@@ -61,6 +61,7 @@ GROUPS: Mapping[str, Mapping[str, Callable[..., int]]] = {
         "novelty": bench_commands.bench_novelty,
         "refresh": bench_commands.bench_refresh,
         "precision": bench_commands.bench_precision,
+        "push": bench_commands.bench_push,
     },
     "calibrate": {
         "board": calibrate_commands.board,

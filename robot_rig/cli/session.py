@@ -99,10 +99,13 @@ class Session:
 
     def practise(self, on_refresh: OnRefresh = ignore_refresh) -> None:
         """Stage 3: practice on imagined goals, with a checkpoint now and then."""
-        health = load_health(self.run)
-        if not health.serves(self.config.agent.kind):
+        if not load_health(self.run).serves(self.config.agent.kind):
             raise UserError("the VAE failed its check: practice would be wasted", next_step="see `rig train`")
-        settings = self.config.practice
+        self.practise_anyway(on_refresh)
+
+    def practise_anyway(self, on_refresh: OnRefresh = ignore_refresh) -> None:
+        """Stage 3, whatever the VAE's check says: for who asks whether the check is right."""
+        health, settings = load_health(self.run), self.config.practice
         with self._stage("practice"):
             learning = Learning(self.run, self.config)
             with stage_bar(self._console, "3 learn from play", settings.pretrain_updates) as advance:

@@ -232,6 +232,14 @@ class Replay:
         drawn = np.searchsorted(total, rng.random(batch) * total[-1], side="right")
         return np.asarray(self._frame_rows[drawn], np.int64)
 
+    def pairs(self, apart: int) -> tuple[Ints, Ints]:
+        """(before, after), int64 (M,) each: places in `frame_rows` of all frames `apart` steps apart in an episode."""
+        counts = self._spans[:, 1] - self._spans[:, 0] + 1
+        firsts = np.cumsum(counts) - counts
+        before = [np.arange(first, first + count - apart) for first, count in zip(firsts, counts, strict=True)]
+        found: Ints = np.concatenate([np.empty(0, np.int64), *before])
+        return found, found + apart
+
     def windows(self, rng: np.random.Generator, batch: int, length: int) -> Ints:
         """Rows (B, L) of `length` consecutive frames of one episode, uniform over all such windows."""
         counts = np.maximum(self._spans[:, 1] - self._spans[:, 0] + 2 - length, 0)

@@ -1,12 +1,13 @@
 """Goals that the robot sets itself: z_g ~ p(z) (R3, R8). Called by the trainer to practise and by `relabel`.
 
-prior: N(0, I), trivial to sample, as in the released RIG. aggregate: a Gaussian fitted to the latents of the data, as
-in the authors' 2018 runs. achieved: latents of frames that the robot has seen, hence goals that can be reached.
+prior: the encoder's own p(z): N(0, I), as in the released RIG, or with keypoints the Gaussian that training saw.
+aggregate: each number apart as in the data, as in the authors' 2018 runs, which draws keypoints that nothing has in
+common. achieved: latents of frames that the robot has seen, hence goals that can be reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Generator, Tensor
@@ -16,17 +17,22 @@ from robot_rig.learning.training_state import seeded
 
 GOALS = ("prior", "aggregate", "achieved")
 
+Prior = Callable[[int, Generator], Tensor]
+"""(n, generator) -> n latents (n, Z): `Encoder.sample_prior`."""
+
 
 class GoalSampler:
     """Draws imagined goals. `observe` must be called once before the first draw, and again when latents change.
 
-    kind: one of `GOALS`; seed: of its own generator. Raises UserError for another kind.
+    kind: one of `GOALS`; seed: of its own generator; prior: what kind "prior" draws from. Raises UserError for another
+    kind.
     """
 
-    def __init__(self, kind: str, seed: int) -> None:
+    def __init__(self, kind: str, seed: int, prior: Prior) -> None:
         if kind not in GOALS:
             raise UserError(f"there is no kind of goal {kind!r}", choices=GOALS)
         self.kind = kind
+        self._prior = prior
         self._generator = seeded(seed)
         self._latents: Tensor | None = None
 
@@ -48,8 +54,9 @@ class GoalSampler:
             raise RuntimeError("a goal sampler must observe latents before it draws")
         if self.kind == "achieved":
             return self._latents[torch.randint(len(self._latents), (n,), generator=generator)]
-        noise = torch.randn(n, self._latents.shape[1], generator=generator)
-        return noise if self.kind == "prior" else self._mean + self._std * noise
+        if self.kind == "prior":
+            return self._prior(n, generator)
+        return self._mean + self._std * torch.randn(n, self._latents.shape[1], generator=generator)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The generator; latents belong to the replay."""

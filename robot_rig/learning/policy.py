@@ -169,6 +169,10 @@ class RandomPolicy:
 
     def act(self, frame: Frame, under_way: Float32s | None = None) -> Float32s:
         """Noise float32 (A,) clipped to [-1, 1], whatever the frame shows."""
+        return self.noise()
+
+    def noise(self) -> Float32s:
+        """The next action."""
         # Not np.clip: its checks cost more than the arithmetic, at every step of play.
         action: Float32s = np.minimum(np.maximum(self._noise.sample(), np.float32(-1.0)), np.float32(1.0))
         return action

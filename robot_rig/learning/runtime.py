@@ -23,16 +23,23 @@ from robot_rig.datatypes import Bytes, Float32s, Floats, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.interfaces import UNDER_WAY_ROWS, Policy
 from robot_rig.learning.checkpoint import Manifest
+from robot_rig.learning.keypoint_nets import PlacingNet
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.tick_cuda import CudaGraphPolicy
 from robot_rig.learning.tick_folding import fold
 from robot_rig.learning.tick_onnx import OnnxPolicy, tick_graph
 from robot_rig.learning.tick_spare import SparedPolicy
+from robot_rig.learning.vae import VaeEncoder
 
 EAGER, ONNX, CUDA_GRAPH = "torch eager", "onnxruntime cpu", "cuda graph"
 
 TOLERANCE = {ONNX: 1e-5, CUDA_GRAPH: 1e-3}
 """How far an engine's actions may be from the reference's."""
+
+STRETCHED_TOLERANCE = 1e-3
+"""The same where rounding is blown up with what it is about: by the softmax of sharp maps, and by metric slow, which
+divides by small deviations.
+"""
 
 WARM_UP_TICKS = 50
 MEASURED_TICKS = 300
@@ -132,14 +139,21 @@ def agreement(reference: LatentPolicy, engines: Mapping[str, Policy], manifest: 
         for name, engine in engines.items():
             off = float(np.abs(_answers(engine, aim, pictures) - expected).max())
             # Not `off > tolerance`, which a NaN would pass.
-            if not off <= TOLERANCE[name]:
+            if not off <= tolerance(name, reference):
                 raise UserError(
                     f"{name} answers the checkpoint's golden pair {off:.1e} away from eager torch, allowed are"
-                    f" {TOLERANCE[name]:.0e}",
+                    f" {tolerance(name, reference):.0e}",
                     next_step="do not run this policy; report it with the versions of torch and onnxruntime",
                 )
             differences[name] = max(differences[name], off)
     return differences
+
+
+def tolerance(name: str, policy: LatentPolicy) -> float:
+    """How far the actions of engine `name` may be from those of `policy` in eager torch."""
+    places = isinstance(policy.encoder, VaeEncoder) and isinstance(policy.encoder.net, PlacingNet)
+    least = STRETCHED_TOLERANCE if places or policy.space.kind == "slow" else 0.0
+    return max(TOLERANCE[name], least)
 
 
 def measure(engines: Mapping[str, Policy], frame: Frame, ticks: int) -> dict[str, Floats]:

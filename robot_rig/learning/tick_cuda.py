@@ -14,7 +14,7 @@ from torch import Tensor
 from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
 from robot_rig.interfaces import UNDER_WAY_ROWS
 from robot_rig.learning.finite import require_action, require_goal
-from robot_rig.learning.tick_plan import Dense, TickPlan
+from robot_rig.learning.tick_plan import Convolution, Dense, TickPlan
 
 WARM_UPS = 3
 """Runs before capture, in which libraries choose their kernels and take their workspace."""
@@ -30,22 +30,41 @@ class PlanNet:
         def dense(layer: Dense) -> tuple[Tensor, Tensor]:
             return there(layer.weight), there(layer.bias)
 
-        self._convolutions = [
-            (there(layer.weight), there(layer.bias), layer.stride, layer.padding) for layer in plan.convolutions
-        ]
-        self._linear = [dense(layer) for layer in (*plan.trunk, plan.features)]
+        def convolution(layer: Convolution) -> tuple[Tensor, Tensor, int, int]:
+            return there(layer.weight), there(layer.bias), layer.stride, layer.padding
+
+        self._convolutions = [convolution(layer) for layer in plan.convolutions]
+        self._trunk, self._features = [dense(layer) for layer in plan.trunk], dense(plan.features)
+        placing = plan.placing
+        self._placing = [] if placing is None else [convolution(one) for one in (*placing.convolutions, placing.scores)]
+        self._places = None if placing is None else there(placing.places)
         self._motion = [dense(layer) for layer in plan.motion]
         self._actor = [dense(layer) for layer in plan.actor]
 
     def features(self, picture: Tensor) -> Tensor:
         """Features (1, F) of `picture` uint8 (84, 84, 3)."""
-        value = picture.permute(2, 0, 1)[None].float()
-        for weight, bias, stride, padding in self._convolutions:
+        shades = picture.permute(2, 0, 1)[None].float()
+        parts = []
+        if self._convolutions:
+            value = shades
+            for weight, bias, stride, padding in self._convolutions:
+                value = F.relu(F.conv2d(value, weight, bias, stride, padding))
+            value = value.flatten(1)
+            for weight, bias in self._trunk:
+                value = F.linear(value, weight, bias)
+            parts.append(value)
+        if self._places is not None:
+            parts.append(self._points(shades, self._places))
+        return F.linear(torch.cat(parts, dim=1), *self._features)
+
+    def _points(self, shades: Tensor, places: Tensor) -> Tensor:
+        """Keypoints (1, 2 K)."""
+        value = shades
+        for weight, bias, stride, padding in self._placing[:-1]:
             value = F.relu(F.conv2d(value, weight, bias, stride, padding))
-        value = value.flatten(1)
-        for weight, bias in self._linear:
-            value = F.linear(value, weight, bias)
-        return value
+        weight, bias, stride, padding = self._placing[-1]
+        scores = F.conv2d(value, weight, bias, stride, padding).flatten(2)
+        return (torch.softmax(scores, dim=2) @ places).flatten(1)
 
     def ahead(self, features: Tensor, under_way: Tensor) -> Tensor:
         """Features (1, F) after the motion `under_way` (UNDER_WAY_ROWS, 1 + A); unused rows change nothing."""

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from robot_rig.datatypes import IMAGE_SHAPE, Float32s, Frame, Goal
 from robot_rig.interfaces import UNDER_WAY_ROWS
 from robot_rig.learning.finite import require_action, require_goal
-from robot_rig.learning.tick_plan import Dense, TickPlan
+from robot_rig.learning.tick_plan import Convolution, Dense, Placing, TickPlan
 
 OPSET = 17
 IR_VERSION = 8
@@ -95,14 +95,16 @@ def tick_graph(plan: TickPlan) -> bytes:
     graph = _Graph()
     value = graph.add("Cast", "picture", to=TensorProto.FLOAT)
     value = graph.add("Transpose", value, perm=[2, 0, 1])
-    value = graph.add("Unsqueeze", value, graph.constant(np.array([0], np.int64)))
-    for layer in plan.convolutions:
-        inputs = (value, graph.constant(layer.weight), graph.constant(layer.bias))
-        value = graph.add("Conv", *inputs, strides=2 * [layer.stride], pads=4 * [layer.padding])
-        value = graph.add("Relu", value)
-    value = graph.add("Flatten", value, axis=1)
-    for dense in plan.trunk:
-        value = graph.dense(value, dense)
+    picture = graph.add("Unsqueeze", value, graph.constant(np.array([0], np.int64)))
+    parts = []
+    if plan.convolutions:
+        value = graph.add("Flatten", graph.convolved(picture, plan.convolutions), axis=1)
+        for dense in plan.trunk:
+            value = graph.dense(value, dense)
+        parts.append(value)
+    if plan.placing is not None:
+        parts.append(graph.placed(picture, plan.placing))
+    value = graph.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
     features = graph.dense(value, plan.features, name="features")
     value = graph.add("Concat", graph.ahead(features, plan.motion), "goal", axis=1)
     for dense in plan.actor[:-1]:
@@ -130,6 +132,23 @@ class _Graph:
 
     def dense(self, value: str, layer: Dense, name: str = "") -> str:
         return self.add("Gemm", value, self.constant(layer.weight), self.constant(layer.bias), name=name, transB=1)
+
+    def convolution(self, value: str, layer: Convolution) -> str:
+        inputs = (value, self.constant(layer.weight), self.constant(layer.bias))
+        return self.add("Conv", *inputs, strides=2 * [layer.stride], pads=4 * [layer.padding])
+
+    def convolved(self, value: str, layers: Sequence[Convolution]) -> str:
+        """A ReLU behind each."""
+        for layer in layers:
+            value = self.add("Relu", self.convolution(value, layer))
+        return value
+
+    def placed(self, picture: str, placing: Placing) -> str:
+        """The keypoints (1, 2 K) of the picture."""
+        scores = self.convolution(self.convolved(picture, placing.convolutions), placing.scores)
+        maps = self.add("Reshape", scores, self.constant(np.array([len(placing.scores.bias), len(placing.places)])))
+        points = self.add("MatMul", self.add("Softmax", maps, axis=1), self.constant(placing.places))
+        return self.add("Reshape", points, self.constant(np.array([1, -1])))
 
     def ahead(self, features: str, motion: Sequence[Dense]) -> str:
         """The features (1, F) after each row under way in turn.

@@ -1,7 +1,7 @@
-"""The two convolutional nets a VAE may have (R5, R12, R13). Called by `vae` only.
+"""The two convolutional nets a VAE may have (R5, R12, R13), and what every net of an encoder does.
 
-Both map pictures float32 (B, 3, 84, 84) in [0, 1] to the moments of q(z|s), and latents to per-pixel logits of the same
-shape.
+Called by `vae` and `keypoint_nets`. A net maps pictures float32 (B, 3, 84, 84) in [0, 1] to the moments of q(z|s), and
+latents to per-pixel logits of the same shape.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from robot_rig.datatypes import IMAGE_SIZE
 from robot_rig.learning.number_format import in_full
@@ -24,7 +24,32 @@ RLKIT_LEAST_VARIANCE = 1e-3
 RLKIT_HEAD_INIT = 1e-3
 
 
-class VaeNet(nn.Module):
+class PictureNet(nn.Module):
+    """What an encoder and its trainer ask of a net."""
+
+    latent_dim: int
+    """Z: numbers in a latent."""
+
+    noisy: int
+    """How many of them, the first ones, are drawn from q(z|s) in training and held to N(0, I) by the KL term."""
+
+    def moments(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """(mean, log_variance) of q(z|s), (B, Z) each."""
+        raise NotImplementedError
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """Logits (B, 3, 84, 84) of p(s|z)."""
+        raise NotImplementedError
+
+    def prior(self, n: int, generator: Generator) -> Tensor:
+        """`n` draws (n, Z) from p(z): N(0, I), which the KL term has held q(z|s) to."""
+        return torch.randn(n, self.latent_dim, generator=generator)
+
+    def observe(self, mean: Tensor, log_variance: Tensor, updates: int) -> None:
+        """Hear the moments (B, Z) of a batch in training, `updates` steps after the first; N(0, I) needs none."""
+
+
+class VaeNet(PictureNet):
     """Encoder trunk -> (mean, log-variance); decoder -> logits. Subclasses say which layers."""
 
     trunk: nn.Module
@@ -34,9 +59,9 @@ class VaeNet(nn.Module):
     decoder: nn.Module
     seed_shape: tuple[int, int, int]
 
-    def moments(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """(mean, log_variance) of q(z|s), (B, Z) each."""
-        raise NotImplementedError
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = self.noisy = latent_dim
 
     def logits(self, latents: Tensor) -> Tensor:
         """Logits (B, 3, 84, 84) of p(s|z), channels last in memory."""
@@ -54,7 +79,7 @@ class SmallNet(VaeNet):
     seed_shape = (32, 7, 7)
 
     def __init__(self, latent_dim: int) -> None:
-        super().__init__()
+        super().__init__(latent_dim)
         self.trunk = nn.Sequential(
             *_down(3, 16, kernel=5, stride=3), *_down(16, 32, kernel=4, stride=2), *_down(32, 32, kernel=4, stride=2)
         )
@@ -89,7 +114,7 @@ class RlkitNet(VaeNet):
     seed_shape = (32, 2, 2)
 
     def __init__(self, latent_dim: int) -> None:
-        super().__init__()
+        super().__init__(latent_dim)
         width = math.prod(self.seed_shape)
         self.trunk = nn.Sequential(
             *_down(3, 16, kernel=5, stride=3, padding=0),

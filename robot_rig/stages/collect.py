@@ -20,7 +20,7 @@ from robot_rig.interfaces import Plant
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.loops.policy_loop import PolicyLoop
 from robot_rig.runs import RunFolder
-from robot_rig.stages.episode import EpisodePlan, lengths, log_episode
+from robot_rig.stages.episode import EpisodePlan, lengths, log_episode, put_back
 
 PLAY = "collect"
 HELD_OUT = "heldout"
@@ -56,12 +56,29 @@ def collect(run: RunFolder, config: Config, plant: Plant, progress: Callable[[in
         progress(count)
 
     for stage, steps in plan[done:]:
-        meta = {"stage": stage, "policy": "random", "config": config.hash()}
+        meta = {"stage": stage, "policy": "random", "config": config.hash(), **put_back(plant)}
         path = store.next_path(stage)
         writer = EpisodeWriter(path, len(config.control.axes), None, meta)
         log_episode(plant, loop, EpisodePlan(policy, None, Source.RANDOM, steps), writer, on_step)
         counted.append(path.stem)
         run.save_arrays(CONTINUATION, {**plant.state(), **policy.state(), COUNTED: np.array(counted)})
+
+
+def play_otherwise(run: RunFolder, config: Config) -> None:
+    """After the guard has ended play, and a person has set the arm free: let it go on with noise that is yet to come.
+
+    From the last whole episode, as ever; the same noise would lead to the same end. Raises UserError before there is
+    one.
+    """
+    saved = where_play_ended(run)
+    if not saved:
+        raise UserError("the guard has ended play in its first episode", next_step=ANEW)
+    settings = config.collect
+    policy = RandomPolicy(settings.ou_theta, settings.ou_sigma, len(config.control.axes), config.seed)
+    policy.load_state(saved)
+    for _ in range(settings.episode_steps):
+        policy.noise()
+    run.save_arrays(CONTINUATION, {**saved, **policy.state()})
 
 
 def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from robot_rig.data.log import EpisodeWriter
@@ -10,6 +10,15 @@ from robot_rig.datatypes import Goal, Source
 from robot_rig.interfaces import Plant, Policy
 from robot_rig.loops.play import play
 from robot_rig.loops.policy_loop import PolicyLoop
+
+PUT_BACK = "put_back"
+"""Key of an episode's metadata: policy steps that a fixture took before it. Absent where there was none."""
+
+
+def put_back(plant: Plant) -> Mapping[str, str]:
+    """Let the fixture put back what it puts back, and say so for the episode that begins now."""
+    steps = plant.put_back()
+    return {PUT_BACK: str(steps)} if steps else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from robot_rig.datatypes import Source
 from robot_rig.interfaces import Plant
 from robot_rig.learning.policy import NoisyPolicy, OrnsteinUhlenbeck
 from robot_rig.loops.policy_loop import PolicyLoop
-from robot_rig.stages.episode import EpisodePlan, lengths, log_episode
+from robot_rig.stages.episode import EpisodePlan, lengths, log_episode, put_back
 from robot_rig.stages.learn import Learning
 from robot_rig.trainer import Trainer
 
@@ -93,6 +93,7 @@ class Practice:
             "policy": f"updates-{trainer.updates}",
             "encoder": trainer.vae.encoder_id,
             "config": self._config.hash(),
+            **({} if self._episodes % settings.put_back_every else put_back(self._plant)),
         }
         writer = EpisodeWriter(path, len(self._config.control.axes), goal.image, meta)
         policy = NoisyPolicy(trainer.acting_policy(), self._noise)

@@ -11,6 +11,7 @@ import numpy as np
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config
 from robot_rig.data.log import read_episode
+from robot_rig.data.outline import outline
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Bytes
 from robot_rig.disk import write_atomically
@@ -34,6 +35,7 @@ from robot_rig.report_data import (
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT, PLAY
 from robot_rig.stages.demonstrations import DEMONSTRATED, HELD_BACK
+from robot_rig.stages.episode import PUT_BACK
 from robot_rig.stages.examine import DO_NOTHING, INDEX, RANDOM, results
 from robot_rig.stages.practice import PRACTICE
 from robot_rig.stages.refreshes import stretches
@@ -78,6 +80,13 @@ def count_steps(run: RunFolder) -> dict[str, int]:
     store = EpisodeStore(run.episodes)
     counted = {purpose: sum(map(len, store.read_new((), stage))) for purpose, stage in PURPOSES.items()}
     return {purpose: steps for purpose, steps in counted.items() if steps or PURPOSES[purpose] not in SHOWN_BY_PEOPLE}
+
+
+def count_put_back(run: RunFolder) -> tuple[int, int]:
+    """(turns, policy steps) that a fixture took before the episodes of the log; they are no steps of any episode."""
+    told = [outline(path).meta.get(PUT_BACK) for path in EpisodeStore(run.episodes).paths()]
+    turns = [int(steps) for steps in told if steps is not None]
+    return len(turns), sum(turns)
 
 
 def save_health(run: RunFolder, health: HealthReport) -> None:

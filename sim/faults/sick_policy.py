@@ -105,7 +105,7 @@ def circle(now: float, axes: int) -> Float32s:
 
 def untrained(config: Config) -> LatentPolicy:
     """Networks as training makes them, before any."""
-    vae = Vae(config.vae.net, config.vae.latent_dim, 1.0, config.vae.learning_rate, 0)
+    vae = Vae.of(config.vae, 0)
     pictures = np.random.default_rng(0).integers(0, 256, (8, *IMAGE_SHAPE), np.uint8)
     space = LatentSpace.fit("identity", *vae.encode(pictures))
     axes = len(config.control.axes)

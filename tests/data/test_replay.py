@@ -226,6 +226,17 @@ def test_frames_are_what_the_camera_saw_weighted_or_not() -> None:
             replay.frames(rng, 4, bad)
 
 
+@pytest.mark.parametrize("apart", [0, 1, 3])
+def test_pairs_are_all_frames_so_far_apart_in_one_episode(apart: int) -> None:
+    replay, _, rows = filled()
+    whose, rows_of_frames = owner(rows, replay.rows), replay.frame_rows
+    before, after = (rows_of_frames[places] for places in replay.pairs(apart))
+    assert (after - before == apart).all()
+    assert (whose[before] == whose[after]).all()
+    assert len(set(before)) == len(before) == sum(max(0, steps + 1 - apart) for steps in LENGTHS)
+    assert all(len(part) == 0 for part in Replay(3, ACTION_DIM, None).pairs(apart))
+
+
 @pytest.mark.parametrize("length", [1, 2, 6, 13, 31])
 def test_windows_never_cross_an_episode_and_are_uniform(length: int) -> None:
     replay, episodes, rows = filled()

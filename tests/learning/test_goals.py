@@ -13,8 +13,12 @@ def latents() -> torch.Tensor:
     return torch.randn(300, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.2, 1.0, 3.0]) + 5.0
 
 
+def standard(n: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(n, 3, generator=generator)
+
+
 def sampler(kind: str, seed: int = 1) -> GoalSampler:
-    made = GoalSampler(kind, seed)
+    made = GoalSampler(kind, seed, standard)
     made.observe(latents())
     return made
 
@@ -23,6 +27,12 @@ def test_prior_goals_are_standard_normal() -> None:
     goals = sampler("prior").sample(5000)
     assert goals.mean(dim=0).abs().max() < 0.06
     assert (goals.std(dim=0) - 1).abs().max() < 0.04
+
+
+def test_prior_goals_are_the_encoders_own() -> None:
+    made = GoalSampler("prior", 1, lambda n, generator: torch.full((n, 3), 7.0))
+    made.observe(latents())
+    assert torch.equal(made.sample(4), torch.full((4, 3), 7.0))
 
 
 def test_aggregate_goals_have_the_moments_of_the_data() -> None:
@@ -58,9 +68,9 @@ def test_draws_resume_where_they_stopped(kind: str) -> None:
 
 def test_drawing_before_observing_and_unknown_kinds_are_refused() -> None:
     with pytest.raises(RuntimeError, match="observe"):
-        GoalSampler("prior", 0).sample(1)
+        GoalSampler("prior", 0, standard).sample(1)
     with pytest.raises(UserError, match="prior, aggregate, achieved"):
-        GoalSampler("novel", 0)
+        GoalSampler("novel", 0, standard)
 
 
 @pytest.mark.parametrize("kind", GOALS)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from robot_rig.errors import UserError
-from robot_rig.learning.metric import METRICS, LatentSpace
+from robot_rig.learning.metric import METRICS, SLOW_LAG, LatentSpace
 
 
 def moments(n: int = 500) -> tuple[torch.Tensor, torch.Tensor]:
@@ -16,6 +16,25 @@ def moments(n: int = 500) -> tuple[torch.Tensor, torch.Tensor]:
     scale = torch.tensor([2.0, 0.5, 0.01, 1.0])
     means = torch.randn(n, 4, generator=generator) * scale + torch.tensor([1.0, -2.0, 0.0, 0.5])
     return means, -torch.rand(n, 4, generator=generator) * 3
+
+
+def moved(means: torch.Tensor) -> torch.Tensor:
+    return means[SLOW_LAG:] - means[:-SLOW_LAG]
+
+
+def exactly(means: torch.Tensor) -> torch.Tensor:
+    """Log-variances of an encoder that is never off."""
+    return torch.full_like(means, -30.0)
+
+
+def hand_and_puck(n: int = 4000) -> torch.Tensor:
+    """Latents of which the first two wander fast, and the last, a hundredth as large, slowly."""
+    generator, rows, now = torch.Generator().manual_seed(0), [], torch.zeros(3)
+    keep = torch.tensor([0.5, 0.5, 0.995])
+    for _ in range(n):
+        now = keep * now + (1 - keep.square()).sqrt() * torch.randn(3, generator=generator)
+        rows.append(now * torch.tensor([1.0, 2.0, 0.01]))
+    return torch.stack(rows)
 
 
 def test_identity_is_the_euclidean_distance_and_leaves_latents_alone() -> None:
@@ -71,7 +90,8 @@ def test_whitened_keeps_two_dimensions_even_of_a_collapsed_encoder() -> None:
 
 @pytest.mark.parametrize("kind", METRICS)
 def test_axioms_and_the_reward(kind: str) -> None:
-    space = LatentSpace.fit(kind, *moments())
+    means, log_variances = moments()
+    space = LatentSpace.fit(kind, means, log_variances, moved(means))
     a, b, c = moments()[0][:300].reshape(3, 100, 4)
     assert torch.equal(space.distance(a, a), torch.zeros(100))
     assert torch.equal(space.distance(a, b), space.distance(b, a))
@@ -82,13 +102,76 @@ def test_axioms_and_the_reward(kind: str) -> None:
 @pytest.mark.parametrize("kind", METRICS)
 def test_a_space_comes_back_from_its_tensors(kind: str) -> None:
     means, log_variances = moments()
-    space = LatentSpace.fit(kind, means, log_variances)
+    space = LatentSpace.fit(kind, means, log_variances, moved(means))
     again = LatentSpace.from_state(space.state_dict())
     assert again.kind == kind
     assert torch.equal(again.features(means), space.features(means))
     assert torch.equal(again.distance(means[:9], means[9:18]), space.distance(means[:9], means[9:18]))
 
 
+def test_slow_lengthens_what_changes_slowly_up_to_its_limit_and_keeps_the_smallest() -> None:
+    means = hand_and_puck()
+    shares = []
+    for limit in (1.0, 2.0, 4.0):
+        space = LatentSpace.fit("slow", means, exactly(means), moved(means), limit)
+        assert space.dimensions == [0, 1, 2]
+        steps = torch.diag(means.std(dim=0))
+        lengths = space.distance(steps, torch.zeros_like(steps))
+        shares.append((lengths[2] / lengths[0]).item())
+        assert torch.allclose(
+            space.distance(means[:50], means[50:100]),
+            (space.features(means[:50]) - space.features(means[50:100])).norm(dim=1),
+            rtol=1e-4,
+        )
+        assert space.features(means).square().sum(dim=1).mean().item() == pytest.approx(3.0, rel=0.02)
+    # The two fast ones set the median haste; the slow one is stretched by the whole limit.
+    assert shares == pytest.approx([1.0, 2.0, 4.0], rel=0.05)
+
+
+def test_slow_treats_alike_what_changes_alike() -> None:
+    means = torch.randn(3000, 4, generator=torch.Generator().manual_seed(2)) * torch.tensor([3.0, 1.0, 0.2, 1.0])
+    space = LatentSpace.fit("slow", means, exactly(means), moved(means))
+    whitened = LatentSpace.fit("whitened", means, torch.zeros_like(means))
+    a, b = means[:99], means[99:198]
+    assert torch.allclose(space.distance(a, b), whitened.distance(a, b), rtol=0.1)
+
+
+def test_slow_does_not_blow_up_a_direction_without_variance() -> None:
+    """Two numbers that say the same: their difference is rounding, and stays small."""
+    one = hand_and_puck()
+    means = torch.cat(
+        [one, one[:, :1] + 1e-4 * torch.randn(len(one), 1, generator=torch.Generator().manual_seed(1))], 1
+    )
+    space = LatentSpace.fit("slow", means, exactly(means), moved(means), limit=2.0)
+    assert space.features(means).std(dim=0).min() < 0.01
+
+
+def test_slow_does_not_blow_up_what_moves_less_than_it_is_exact() -> None:
+    means = hand_and_puck()
+    space = LatentSpace.fit("slow", means, torch.full_like(means, math.log(0.1**2)), moved(means), limit=1.0)
+    lengths = space.distance(0.01 * torch.eye(3), torch.zeros(3, 3))
+    # The third has a deviation of .01, and is known to .1: a tenth of what it would be worth, before the whitening.
+    assert lengths[2] < 0.75
+    assert lengths[2] > 0.65
+
+
+def test_slow_needs_moves() -> None:
+    means = hand_and_puck(10)
+    for moves in (None, means[:0]):
+        with pytest.raises(UserError, match="more than 3 steps"):
+            LatentSpace.fit("slow", means, exactly(means), moves)
+
+
+@pytest.mark.parametrize("part", ["turn", "root"])
+def test_a_slow_space_that_does_not_fit_together_is_refused(part: str) -> None:
+    means = hand_and_puck(50)
+    state = LatentSpace.fit("slow", means, exactly(means), moved(means)).state_dict()
+    with pytest.raises(UserError, match="none of latents"):
+        LatentSpace.from_state(state | {part: state[part][:2]}, 3)
+    with pytest.raises((UserError, LookupError)):
+        LatentSpace.from_state({name: value for name, value in state.items() if name != part}, 3)
+
+
 def test_an_unknown_metric_is_refused_with_the_valid_ones() -> None:
-    with pytest.raises(UserError, match="identity, precision, whitened"):
+    with pytest.raises(UserError, match="identity, precision, whitened, slow"):
         LatentSpace.fit("cosine", *moments())

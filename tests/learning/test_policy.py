@@ -35,7 +35,8 @@ def parts(metric: str = "whitened") -> tuple[Vae, LatentSpace, TD3, MotionNet]:
     vae = Vae(net="small", latent_dim=4, beta=1.0, learning_rate=1e-3, seed=0)
     for _ in range(5):
         vae.train_batch(PICTURES)
-    space = LatentSpace.fit(metric, *vae.encode(PICTURES))
+    means, log_variances = vae.encode(PICTURES)
+    space = LatentSpace.fit(metric, means, log_variances, means[3:] - means[:-3])
     agent = TD3(
         space.feature_dim, 2, hidden=(16, 16), layer_norm=True, learning_rate=1e-2, polyak=0.01,
         target_noise=0.2, target_noise_clip=0.5, policy_delay=1, seed=0,

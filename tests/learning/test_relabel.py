@@ -28,7 +28,7 @@ def transitions(batch: int = 128) -> Transitions:
 
 
 def sampler(kind: str, seed: int = 4) -> GoalSampler:
-    made = GoalSampler(kind, seed)
+    made = GoalSampler(kind, seed, lambda n, generator: torch.randn(n, 4, generator=generator))
     made.observe(latents() + 10.0)
     return made
 
@@ -37,7 +37,8 @@ def sampler(kind: str, seed: int = 4) -> GoalSampler:
 @pytest.mark.parametrize("kind", GOALS)
 def test_every_reward_is_minus_the_distance_to_the_goal_of_its_row(metric: str, kind: str) -> None:
     table, drawn = latents(), transitions()
-    space = LatentSpace.fit(metric, table, -torch.rand(ROWS, 4, generator=torch.Generator().manual_seed(1)))
+    log_variances = -torch.rand(ROWS, 4, generator=torch.Generator().manual_seed(1))
+    space = LatentSpace.fit(metric, table, log_variances, table[3:] - table[:-3])
     goals = goal_latents(drawn, table, sampler(kind))
     batch = relabel(drawn, table, sampler(kind), space, discount=0.9)
     assert set(np.unique(drawn.kind)) == {ROLLOUT, IMAGINED, FUTURE}

@@ -18,10 +18,11 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning import runtime
 from robot_rig.learning.checkpoint import Manifest
 from robot_rig.learning.finite import require_action
+from robot_rig.learning.keypoint_nets import ARCHITECTURES, PlacingNet
 from robot_rig.learning.metric import METRICS, LatentSpace
 from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy
-from robot_rig.learning.runtime import CUDA_GRAPH, EAGER, ONNX, TOLERANCE, pick_runtime, under_way
+from robot_rig.learning.runtime import CUDA_GRAPH, EAGER, ONNX, pick_runtime, tolerance, under_way
 from robot_rig.learning.td3 import Actor
 from robot_rig.learning.tick_cuda import CudaGraphPolicy, PlanNet
 from robot_rig.learning.tick_folding import fold
@@ -44,8 +45,11 @@ def goal(picture: Bytes) -> Goal:
 @cache
 def encoder(net: str) -> Vae:
     """Trained once for all policies, because nothing here trains on; who spoils one puts another in its place."""
-    vae = Vae(net=net, latent_dim=6, beta=1.0, learning_rate=1e-3, seed=0)
-    for _ in range(20):
+    vae = Vae(net=net, latent_dim=6, beta=1.0, learning_rate=1e-3, seed=0, keypoints=5)
+    if isinstance(vae.net, PlacingNet):
+        # Blunt, as they begin, all maps expect the middle of the picture, and no picture differs from another.
+        torch.nn.init.constant_(vae.net.part.sharpness, 3.0)
+    for _ in range(20 if net in NETS else 2):
         vae.train_batch(PICTURES)
     return vae
 
@@ -53,7 +57,8 @@ def encoder(net: str) -> Vae:
 def policy(net: str = "small", metric: str = "whitened", action_dim: int = 2) -> LatentPolicy:
     """A policy whose BatchNorm statistics and latent scale are those of real pictures, and whose actions are large."""
     vae = encoder(net)
-    space = LatentSpace.fit(metric, *vae.encode(PICTURES))
+    means, log_variances = vae.encode(PICTURES)
+    space = LatentSpace.fit(metric, means, log_variances, means[3:] - means[:-3])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         actor = Actor(space.feature_dim, action_dim, (64, 48))
@@ -104,31 +109,32 @@ def on_cpu(trained: LatentPolicy) -> Callable[[Bytes, Bytes], Float32s]:
     return run
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", ARCHITECTURES)
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_engines_answer_as_eager_torch_does(net: str, metric: str) -> None:
     trained = policy(net, metric)
     engine = OnnxPolicy(tick_graph(fold(trained)))
     plain = on_cpu(trained)
     assert engine.action_dim == 2
-    everything = np.concatenate([PICTURES, NOISE, EDGES])
+    # Maps take their time.
+    everything = np.concatenate([PICTURES, NOISE, EDGES])[:: 1 if net in NETS else 5]
     for aim in (PICTURES[5], NOISE[3]):
         expected = answers(trained, everything, aim)
-        assert np.ptp(expected, axis=0).max() > 0.1, "a policy that always answers the same would prove nothing"
+        assert np.ptp(expected, axis=0).max() > 0.02, "a policy that always answers the same would prove nothing"
         found = answers(engine, everything, aim)
         assert found.dtype == np.float32
-        assert np.abs(found - expected).max() <= TOLERANCE[ONNX]
-        assert np.abs(plain(everything, aim) - expected).max() <= TOLERANCE[ONNX]
+        assert np.abs(found - expected).max() <= tolerance(ONNX, trained)
+        assert np.abs(plain(everything, aim) - expected).max() <= tolerance(ONNX, trained)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", ARCHITECTURES)
 def test_the_cuda_graph_answers_as_eager_torch_does(net: str) -> None:
     trained = policy(net)
     engine = CudaGraphPolicy(fold(trained))
     for aim in (PICTURES[5], PICTURES[6]):
         expected = answers(trained, PICTURES, aim)
-        assert np.abs(answers(engine, PICTURES, aim) - expected).max() <= TOLERANCE[CUDA_GRAPH]
+        assert np.abs(answers(engine, PICTURES, aim) - expected).max() <= tolerance(CUDA_GRAPH, trained)
 
 
 def test_an_answer_is_the_callers_to_keep() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from robot_rig.config import Config, SimConfig
+from robot_rig.config_files import load_config
 from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.datatypes import JOINTS, Action, Executed, Floats, Frame, Outcome, Source, Step
 from robot_rig.errors import UserError
@@ -19,6 +20,7 @@ from robot_rig.loops.play import play
 from robot_rig.loops.policy_loop import PolicyLoop
 from robot_rig.safety.modes import HELD_LIMIT_S
 from sim.rig import SimRig
+from sim.scenes import PUCK_START_M
 from tests.data.episodes import NO_LIMIT
 
 CONFIG = Config()
@@ -164,13 +166,29 @@ def test_the_executed_action_explains_where_the_tool_went(rig: SimRig) -> None:
     assert max(executed.residual for executed in done) * PERIOD < LAG_M
 
 
+def test_a_fixture_brings_the_puck_to_its_mark_when_the_arm_is_out_of_its_way(rig: SimRig) -> None:
+    now = rig.now()
+    assert (rig.put_back(), rig.now()) == (0, now), "without one nothing happens, and nothing is waited for"
+    pushing = SimRig(load_config(["push"], []), 0)
+    for _ in range(20):
+        act(pushing, (1.0, 0.0))
+    assert np.linalg.norm(pushing.world.puck_position()[:2] - PUCK_START_M) > 0.05
+    before = pushing.now()
+    steps = pushing.put_back()
+    assert np.linalg.norm(pushing.world.puck_position()[:2] - PUCK_START_M) < 0.001
+    assert np.linalg.norm(pushing.world.tool_position()[:2] - (0.5, 0.0)) < 0.003
+    assert 0 <= steps * PERIOD - (pushing.now() - before) < PERIOD + 1e-6
+    act(pushing, (0.0, 0.1))
+    pushing.close()
+
+
 def test_the_policy_side_shows_no_joints() -> None:
     """R17: pictures and normalised actions only. `Executed.position` goes to the log's diagnosis channel."""
     offered = {
         name: get_type_hints(method).get("return") for name, method in vars(Plant).items() if not name.startswith("_")
     }
-    assert set(offered) == {"now", "look", "act", "rest", "home", "state", "load_state"}
-    assert (offered["now"], offered["look"], offered["act"]) == (float, Frame, Executed)
+    assert set(offered) == {"now", "look", "act", "rest", "home", "put_back", "state", "load_state"}
+    assert (offered["now"], offered["look"], offered["act"], offered["put_back"]) == (float, Frame, Executed, int)
     nothing = type(None)
     assert (offered["rest"], offered["home"], offered["load_state"]) == (nothing, nothing, nothing)
 

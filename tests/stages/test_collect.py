@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from robot_rig.data.log import read_episode
+from robot_rig.data.outline import outline
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Plant
 from robot_rig.runs import RunFolder
-from robot_rig.stages.collect import HELD_OUT, PLAY, collect
-from robot_rig.stages.reporting import count_steps
+from robot_rig.stages.collect import HELD_OUT, PLAY, collect, play_otherwise, where_play_ended
+from robot_rig.stages.reporting import count_put_back, count_steps
 from sim.rig import SimRig
 from tests.stages.conftest import no_progress
 from tests.tiny_run import tiny_config
@@ -95,6 +96,37 @@ def test_a_lost_or_damaged_end_of_play_is_refused_and_nothing_is_played_twice(co
                 collect(run, tiny_config(), pytest.fail, pytest.fail)
             (run.path / "state" / "collect.npz").unlink(missing_ok=True)
         assert sorted(path.name for path in run.episodes.iterdir()) == before
+
+
+def test_the_turns_of_a_fixture_are_counted_beside_the_steps(collected: Path, tmp_path: Path) -> None:
+    with RunFolder.open(collected) as run:
+        assert count_put_back(run) == (0, 0)
+    short = ("collect.steps=50", "collect.held_out_steps=21", "collect.episode_steps=25")
+    config = tiny_config("sim.scene=push", "sim.fixture=puck", *short)
+    rig = SimRig(config, config.seed)
+    with RunFolder.claim(tmp_path / "run", config) as run:
+        collect(run, config, rig, no_progress)
+        turns, steps = count_put_back(run)
+        assert sum(count_steps(run).values()) == 71
+    rig.close()
+    assert turns == 3
+    assert steps >= turns * 2.0 * config.control.policy_rate_hz, "2 s a turn at least"
+    told = [outline(path).meta["put_back"] for path in EpisodeStore(tmp_path / "run" / "episodes").paths()]
+    assert sum(map(int, told)) == steps
+
+
+def test_after_the_guard_has_ended_play_it_goes_on_with_other_noise_from_the_same_place(
+    copy_of: CopyOf, collected: Path, tmp_path: Path
+) -> None:
+    with copy_of(collected) as run:
+        before = where_play_ended(run)
+        play_otherwise(run, tiny_config())
+        after = where_play_ended(run)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"noise"}
+    with RunFolder.claim(tmp_path / "empty", tiny_config()) as run, pytest.raises(UserError, match="first episode"):
+        play_otherwise(run, tiny_config())
 
 
 def test_another_seed_plays_otherwise(collected: Path, tmp_path: Path) -> None:
