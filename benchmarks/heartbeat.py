@@ -154,6 +154,9 @@ class Pulse:
         for line in self._process.stdout:
             # Asked here, because it takes 0.2 ms, which the beating process must not take from its core.
             steal = 0.0 if self.core is None else steal_s(self.core, PROC_STAT.read_text())
+            if not line.endswith("\n"):
+                # Killed in the middle of a word.
+                break
             wake, gap, late = map(float, line.split())
             with self._news:
                 self._told.append(Beat(wake, gap, late, self.core, steal))

@@ -185,15 +185,15 @@ class ArmNode:
             self.process.stop()
 
     def _return_home(self, request: Any) -> None:
-        program = request._connection_header["callerid"]
+        program, given = request._connection_header["callerid"], self.process.moment()
         _await(lambda: self._links.of(program) is not None)
-        self.process.return_home(program)
+        self.process.return_home(program, given)
 
     def _visit(self, request: Any) -> None:
-        program = request._connection_header["callerid"]
+        program, given = request._connection_header["callerid"], self.process.moment()
         # An order may overtake the posture that it is about.
         _await(lambda: self._visits.has_new(program, time.monotonic()))
-        self.process.visit(program)
+        self.process.visit(program, given)
 
     def _answer(self, name: str, order: Callable[[Any], None]) -> Callable[[Any], Any]:
         def answer(request: Any) -> Any:

@@ -60,7 +60,6 @@ class GuardProcess:
         self._orders = OrderTurns()
         self._closing, self._failed = threading.Event(), threading.Event()
         self._pacer = TickPacer(clock, period_s, self._closing)
-        self._holder: Source | None = None
         self._commanding = False
         self._standing = StandingArm(loop, self._lock, self._orders, self._closing)
         self._beats = 0
@@ -82,7 +81,7 @@ class GuardProcess:
         with self._lock:
             if self._closing.is_set():
                 return
-            action = None if self._standing.active else self._choice.choose(now, self._holder)
+            action = None if self._standing.active else self._choice.choose(now, self._loop.leader)
             self._programs.watch(now, action)
             command, status = self._loop.tick(now, self._arm.state(), action)
             if self._commanding and self._loop.streaming(now):
@@ -90,7 +89,6 @@ class GuardProcess:
             if status.source in MACHINES:
                 self._senders.follow(status.source)
             report = TickReport(status, self._loop.why, self._loop.at_home, self._loop.tool)
-        self._holder = status.source
         self._beats += 1
         self._take(report)
 
@@ -102,7 +100,7 @@ class GuardProcess:
         """An action of a machine's `source` came over `connection`: none goes on by itself where a dead one ended."""
         with self._lock:
             anew = self._senders.anew(source, connection)
-            if not anew or self._holder in PEOPLE or self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
+            if not anew or self._loop.leader in PEOPLE or self._loop.mode not in (Mode.ACTIVE, Mode.HOMING):
                 return
             self._orders.overtake()
             self._loop.change_sender()
@@ -150,6 +148,8 @@ class GuardProcess:
             self._commanders.check()
             if self._loop.mode is Mode.FAULT:
                 self._loop.enable()
+            with self._lock:
+                self._programs.end_visits()
             self._arm.enable()
             try:
                 with self._lock:
@@ -173,33 +173,41 @@ class GuardProcess:
             self._programs.forget()
             self._loop.home(self._home_poses)
 
-    def return_home(self, program: str) -> None:
+    def moment(self) -> int:
+        """When a program's order is given, which may then have to wait for what belongs to it."""
+        return self._orders.moment()
+
+    def return_home(self, program: str, given: int) -> None:
         """The node `program` sends the arm home, between two episodes. A person who takes it then ends that in HOLD.
 
-        Raises UserError unless the arm is ACTIVE, no person has it (only people lead out of HOLD), the program that led
-        it still runs (no other one takes over), and `program` is connected to lead it.
+        `given`: the `moment` of the order. Raises UserError unless the arm is ACTIVE, no person has it (only people
+        lead out of HOLD), the program that led it still runs (no other one takes over), and `program` is connected to
+        lead it; and while a person's order is carried out.
         """
-        with self._orders.take(), self._lock:
-            self._programs.return_home(program, self._holder)
+        with self._orders.take_at_once(given), self._lock:
+            self._programs.return_home(program)
 
-    def visit(self, program: str) -> None:
+    def visit(self, program: str, given: int) -> None:
         """The node `program` leads the arm straight to the posture that it asks for, and keeps it there for the next.
 
-        Its silence or end, a person's action or order, and anybody else who wants to lead end that in HOLD. Raises
-        UserError for a way that is not free, and unless a person has enabled the arm and nobody leads it.
+        Its silence or end, a person's action or order, and anybody else who wants to lead end that in HOLD.
+        `given`: the `moment` of the order. Raises UserError for a way that is not free, unless a person has enabled the
+        arm and nobody leads it, and while a person's order is carried out.
         """
-        with self._orders.take() as turn:
+        with self._orders.take_at_once(given) as turn:
+            with self._lock:
+                self._programs.refuse_visit()
             # Beside the tick, which must not wait for it.
             wish, way = self._programs.way_of(program, self._clock.now())
             with self._lock:
                 if self._orders.overtaken_since(turn):
                     raise UserError("the arm was held or stopped meanwhile", next_step="look at it, then try again")
-                self._programs.visit(wish, way, self._clock.now(), self._holder)
+                self._programs.visit(wish, way, self._clock.now())
 
     def hand_back(self) -> None:
         """A person who leads hands the arm back, through rest. UserError: none does, or the program that led ended."""
         with self._orders.take(), self._lock:
-            if self._loop.mode is not Mode.ACTIVE or self._holder not in PEOPLE:
+            if self._loop.mode is not Mode.ACTIVE or self._loop.leader not in PEOPLE:
                 raise UserError(f"no person leads an arm in mode {self._loop.mode.value}", next_step="`rig enable`")
             if (lost := self._senders.lost) is not None:
                 raise UserError(f"the program that led the arm ({lost.value}) has ended", next_step="`rig enable`")

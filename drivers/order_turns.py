@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from robot_rig.errors import UserError
 
@@ -31,14 +31,27 @@ class OrderTurns:
         """Whether a hold or stop has come since the order of `turn` was given."""
         return self._halts != turn
 
-    @contextmanager
-    def take(self) -> Iterator[int]:
-        """A turn, by which `overtaken_since` knows when the order was given.
+    def moment(self) -> int:
+        """Now, for `take_at_once`."""
+        return self._halts
+
+    def take(self) -> AbstractContextManager[int]:
+        """A person's turn, by which `overtaken_since` knows when the order was given.
 
         UserError: the order before takes too long, or a hold or stop has come while this one waited for it.
         """
-        turn = self._halts
-        if not self._turn.acquire(timeout=PATIENCE_S):
+        return self._take(self._halts, PATIENCE_S)
+
+    def take_at_once(self, given: int) -> AbstractContextManager[int]:
+        """A program's turn, for an order of the moment `given`; a person's order may undo its sense, so it never waits.
+
+        UserError: an order is being carried out, or a hold or stop has come since.
+        """
+        return self._take(given, 0.0)
+
+    @contextmanager
+    def _take(self, turn: int, patience_s: float) -> Iterator[int]:
+        if not self._turn.acquire(timeout=patience_s):
             raise UserError("another order is still being carried out", next_step="wait for its end, then try again")
         try:
             if self.overtaken_since(turn):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from drivers.action_choice import PEOPLE, ActionChoice
 from drivers.posture_visits import PostureVisits, PostureWish
 from drivers.senders import Senders
-from robot_rig.datatypes import Action, Floats, Mode, Source
+from robot_rig.datatypes import Action, Floats, Mode
 from robot_rig.errors import UserError
 from robot_rig.loops.arm_loop import ArmLoop
 from robot_rig.safety.ways import Way
@@ -50,13 +50,18 @@ class ProgramWays:
             elif self._senders.asker_lost or self._senders.lost is not None:
                 self._loop.change_sender()
 
-    def return_home(self, program: str, holder: Source | None) -> None:
-        """The node `program` sends the arm home, of which `holder` has the lease.
+    def end_visits(self) -> None:
+        """A person is about to give the arm to somebody: who visits postures leads no further, whatever comes of it."""
+        if self._loop.visiting:
+            self._loop.hold()
+
+    def return_home(self, program: str) -> None:
+        """The node `program` sends the arm home.
 
         Raises UserError unless the arm is ACTIVE, no person has it (only people lead out of HOLD), the program that led
         it still runs (no other one takes over), and `program` is connected to lead it.
         """
-        self._refuse([Mode.ACTIVE], holder)
+        self._refuse([Mode.ACTIVE])
         if not self._senders.ask(program):
             raise UserError(
                 f"{program} is not connected to lead the arm, and no program may move it", next_step="`rig home`"
@@ -72,21 +77,25 @@ class ProgramWays:
         wish = self._visits.next_of(program, now)
         return wish, self._loop.way_to(wish.position)
 
-    def visit(self, wish: PostureWish, way: Way, now: float, holder: Source | None) -> None:
+    def refuse_visit(self) -> None:
+        """Raises UserError unless a person has enabled the arm, and nobody has it or a program visits postures."""
+        self._refuse([Mode.HOMING if self._loop.visiting else Mode.ACTIVE])
+
+    def visit(self, wish: PostureWish, way: Way, now: float) -> None:
         """Lead the arm along `way` for the program of `wish`, at `now` (s).
 
         Raises UserError unless a person has enabled the arm and nobody else leads it, or wants to.
         """
-        visiting = self._loop.visiting
-        self._refuse([Mode.HOMING if visiting else Mode.ACTIVE], holder)
-        action = self._choice.choose(now, holder)
-        if (visiting and not self._visits.leads(wish)) or (action is not None and self._choice.fresh(now, action)):
+        self.refuse_visit()
+        action = self._choice.choose(now, self._loop.leader)
+        wanted = action is not None and self._choice.fresh(now, action)
+        if wanted or (self._loop.visiting and not self._visits.leads(wish)):
             raise UserError("somebody else leads the arm, or wants to", next_step="end that program, then enable anew")
         self._loop.visit(way)
         self._visits.begin(wish)
 
-    def _refuse(self, modes: Sequence[Mode], holder: Source | None) -> None:
-        if holder in PEOPLE:
+    def _refuse(self, modes: Sequence[Mode]) -> None:
+        if self._loop.leader in PEOPLE:
             who = "a person has the arm"
         elif self._loop.mode not in modes:
             who = f"the arm is in mode {self._loop.mode.value}"

@@ -87,6 +87,11 @@ class ArmLoop:
         return not self._sent.any()
 
     @property
+    def leader(self) -> Source | None:
+        """Who has the lease now, orders since the last tick included."""
+        return self._gate.source
+
+    @property
     def visiting(self) -> bool:
         """Whether a program leads the arm from posture to posture; so it stays where it has arrived at one."""
         return self._mode is Mode.HOMING and self._on_arrival is None
@@ -211,7 +216,8 @@ class ArmLoop:
 
     def _wish(self, pose: ArmPose, action: Action | None, elapsed: float) -> Floats:
         if self._mode is Mode.HOMING and self._vias is not None:
-            return self._vias.velocity(pose.position)
+            velocity = self._vias.velocity(pose.position)
+            return self._ways.slowly(velocity, pose) if self.visiting else velocity
         if action is None or (action.source is Source.HUMAN and not action.value.any()):
             # A person who lets go wants it to stand where it is, not where its set-point has got to.
             self._servo.release()

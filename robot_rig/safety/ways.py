@@ -1,7 +1,8 @@
 """Whether the arm may go straight through joint space to a posture that a program asks for. Pure.
 
 Asked by `loops.arm_loop` before the arm sets off, and by `calibration.poses`, who plans such postures. The gate keeps
-every motion off the walls too, but by bending and braking it: what is judged here meets none, and is seen in advance.
+every motion off the walls too, but by bending and braking it: what is judged here keeps clear of them, and is seen in
+advance. The arm may set off as far from the way's beginning as it counts as having arrived at one.
 
 A way is looked at in places so close together that between two of them no point of the arm goes further than `STEP_M`,
 and in each place every point keeps the margin. So all of it keeps the margin less half a step, not only those places.
@@ -26,6 +27,7 @@ MARGIN_M = STEP_M / 2
 """What every point keeps from box, table and keep-outs at the places that are looked at; nothing is left between."""
 
 FREE: tuple[str, ...] = ()
+TINY = 1e-12
 
 SENTENCES = {
     "joint_limit": "a joint would come near its limit",
@@ -78,6 +80,14 @@ class Ways:
             if refused := self.refuse_place(start + share * (goal - start)):
                 return refused
         return FREE
+
+    def slowly(self, velocity: Floats, pose: ArmPose) -> Floats:
+        """`velocity` (7,) rad/s so slowed at `pose` that no sphere of a link is faster than the slow tool.
+
+        A way that hardly moves the tool may swing the elbow, and the gate's limit is the tool's.
+        """
+        fastest = float(np.linalg.norm(pose.sphere_jacobians @ velocity, axis=1).max())
+        return velocity * min(1.0, self._limits.slow_speed / max(fastest, TINY))
 
     def refuse_place(self, position: Floats) -> tuple[str, ...]:
         """The code of what the arm is too close to with the joints at `position` (7,) rad; empty where it is not."""

@@ -90,7 +90,7 @@ class SimulatedArm:
         self.wish = (1 if self.wish is None else self.wish[0] + 1, posture)
         self.pass_ticks(1)
         try:
-            self.process.visit("tour")
+            self.process.visit("tour", self.process.moment())
         except UserError as error:
             if self.process.mode not in (Mode.ACTIVE, Mode.HOMING):
                 raise

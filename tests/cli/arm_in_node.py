@@ -127,7 +127,7 @@ class Robot:
         deadline = time.monotonic() + 5.0
         while not self.visits.has_new(program, time.monotonic()) and time.monotonic() < deadline:
             time.sleep(0.01)
-        self.process.visit(program)
+        self.process.visit(program, self.process.moment())
 
     def answer(self, order: Callable[[Any], None]) -> Callable[[Any], Any]:
         def give(request: Any) -> Any:

@@ -334,12 +334,12 @@ def test_without_actions_it_ticks_on_a_grid() -> None:
 
 def test_a_program_leads_home_out_of_active_only(bench: Bench) -> None:
     with pytest.raises(UserError, match="no program may move it"):
-        bench.process.return_home("policy")
+        bench.process.return_home("policy", bench.process.moment())
     bench.process.enable()
     bench.pass_time(0.2, x=0.5)
     bench.process.hold()
     with pytest.raises(UserError, match="mode hold, and no program"):
-        bench.process.return_home("policy")
+        bench.process.return_home("policy", bench.process.moment())
     assert bench.process.mode is Mode.HOLD
 
 
@@ -349,14 +349,14 @@ def test_a_program_does_not_take_the_arm_from_a_person(bench: Bench) -> None:
         bench.ask(0.5, Source.HUMAN)
         bench.pass_time(PERIOD)
     with pytest.raises(UserError, match="a person has the arm"):
-        bench.process.return_home("policy")
+        bench.process.return_home("policy", bench.process.moment())
     assert bench.process.mode is Mode.ACTIVE
 
 
 def test_a_person_ends_a_programs_way_home_and_not_their_own(bench: Bench) -> None:
     bench.process.enable()
     bench.pass_time(1.0, x=1.0)
-    bench.process.return_home("policy")
+    bench.process.return_home("policy", bench.process.moment())
     bench.pass_time(0.05)
     assert bench.process.mode is Mode.HOMING
     bench.ask(0.5, Source.HUMAN)

@@ -270,7 +270,7 @@ def test_an_order_that_had_to_wait_does_not_undo_the_hold_that_came_meanwhile(ta
     giving = threading.Thread(target=give)
     with table.process.standing():
         giving.start()
-        assert eventually(lambda: frame_of(giving) == "take")
+        assert eventually(lambda: frame_of(giving) == "_take")
         table.process.hold()
     giving.join()
     table.policy = 1.0

@@ -62,7 +62,7 @@ class Guide:
 
     def visit(self, posture: Floats) -> None:
         self.ask(posture)
-        self.bench.process.visit(self.name)
+        self.bench.process.visit(self.name, self.bench.process.moment())
 
     def arrive(self, posture: Floats, within_s: float = 20.0) -> None:
         self.visit(posture)
@@ -246,7 +246,7 @@ def test_nobody_else_s_visits_are_taken_over(guide: Guide) -> None:
     guide.bench.links.named["other"] = other
     guide.bench.visits.offer(PostureWish(1, guide.bench.clock.now(), B, other))
     with pytest.raises(UserError, match="somebody else leads"):
-        guide.bench.process.visit("other")
+        guide.bench.process.visit("other", guide.bench.process.moment())
     guide.pass_time(BEAT_S)
     assert guide.mode is Mode.HOLD
 
@@ -262,6 +262,49 @@ def test_it_does_not_begin_beside_a_policy_nor_with_an_arm_that_a_person_has(gui
         guide.visit(A)
 
 
+def test_a_person_s_order_counts_before_the_next_tick_has_seen_it(guide: Guide) -> None:
+    guide.bench.process.enable(Source.HUMAN)
+    with pytest.raises(UserError, match="a person has the arm"):
+        guide.visit(A)
+    with pytest.raises(UserError, match="a person has the arm"):
+        guide.bench.process.return_home("policy", guide.bench.process.moment())
+    guide.pass_time(0.3)
+    assert guide.bench.reports[-1].status.source is Source.HUMAN
+    assert max(guide.bench.arm.speeds, default=0.0) == 0.0
+
+
+def test_a_program_waits_for_no_person_s_order_and_the_order_ends_its_visits_first(guide: Guide) -> None:
+    guide.visit(A)
+    guide.pass_time(0.5)
+    refused: list[str] = []
+
+    def meanwhile() -> None:
+        guide.bench.pass_time(PERIOD)
+        refused.append(guide.mode.value)
+        for order in ("visit", "return_home"):
+            with pytest.raises(UserError, match="another order"):
+                getattr(guide.bench.process, order)(guide.name, guide.bench.process.moment())
+        raise UserError("the motors do not come on")
+
+    guide.bench.arm.meanwhile = meanwhile
+    with pytest.raises(UserError, match="motors do not"):
+        guide.bench.process.enable()
+    assert refused == ["hold"]
+    rests_for_good(guide, "hold")
+
+
+def test_an_order_from_before_a_hold_moves_nothing_after_the_enable_that_follows(guide: Guide) -> None:
+    process = guide.bench.process
+    guide.ask(A)
+    given = process.moment()
+    process.hold()
+    process.enable()
+    with pytest.raises(UserError, match="held or stopped meanwhile"):
+        process.visit(guide.name, given)
+    with pytest.raises(UserError, match="held or stopped meanwhile"):
+        process.return_home(guide.name, given)
+
+
 def test_it_does_not_begin_where_the_program_that_led_has_ended(guide: Guide) -> None:
     policy = object()
     guide.bench.process.heard(Source.POLICY, policy)
@@ -274,16 +317,16 @@ def test_it_does_not_begin_where_the_program_that_led_has_ended(guide: Guide) ->
 
 def test_each_posture_is_ordered_by_a_number_of_its_own_and_said_freshly(guide: Guide) -> None:
     with pytest.raises(UserError, match="does not say which posture"):
-        guide.bench.process.visit(guide.name)
+        guide.bench.process.visit(guide.name, guide.bench.process.moment())
     with pytest.raises(UserError, match="does not say which posture"):
-        guide.bench.process.visit("nobody")
+        guide.bench.process.visit("nobody", guide.bench.process.moment())
     guide.ask(A)
     guide.bench.pass_time(SILENT_S + 2 * PERIOD)
     with pytest.raises(UserError, match="does not say which posture"):
-        guide.bench.process.visit(guide.name)
+        guide.bench.process.visit(guide.name, guide.bench.process.moment())
     guide.arrive(A)
     with pytest.raises(UserError, match="no other posture"):
-        guide.bench.process.visit(guide.name)
+        guide.bench.process.visit(guide.name, guide.bench.process.moment())
 
 
 def test_it_is_led_on_from_rest_only(guide: Guide) -> None:
@@ -336,9 +379,10 @@ def test_a_posture_is_not_home(guide: Guide) -> None:
 
 def test_nothing_is_visited_before_the_arm_has_said_where_it_is() -> None:
     guide = Guide()
+    guide.bench.process.enable()
     guide.ask(A)
     with pytest.raises(UserError, match="has not reported where it is"):
-        guide.bench.process.visit(guide.name)
+        guide.bench.process.visit(guide.name, guide.bench.process.moment())
 
 
 def test_a_program_that_was_started_anew_is_not_crowded_by_its_dead_self(guide: Guide) -> None:

@@ -47,7 +47,7 @@ def test_not_even_after_the_way_home_that_the_dead_one_asked_for(bench: Bench) -
     bench.process.heard(Source.POLICY, object())
     bench.process.enable()
     bench.pass_time(0.5, x=-1.0)
-    bench.process.return_home("policy")
+    bench.process.return_home("policy", bench.process.moment())
     for _ in range(2000):
         bench.pass_time(PERIOD)
         if bench.process.mode is not Mode.HOMING:
@@ -77,11 +77,11 @@ def test_no_program_takes_the_arm_home_after_the_one_that_led_it_has_died(bench:
     bench.pass_time(0.5, x=-1.0)
     bench.links.dead.append(old)
     with pytest.raises(UserError, match="no program may move it"):
-        bench.process.return_home("policy")
+        bench.process.return_home("policy", bench.process.moment())
     bench.pass_time(0.5)
     assert bench.process.mode is not Mode.HOMING
     bench.process.enable()
-    bench.process.return_home("policy")
+    bench.process.return_home("policy", bench.process.moment())
     assert bench.process.mode is Mode.HOMING
 
 
@@ -90,7 +90,7 @@ def test_a_program_that_dies_on_the_way_home_leaves_the_arm_where_it_is(bench: B
     bench.process.heard(Source.POLICY, old)
     bench.process.enable()
     bench.pass_time(0.5, x=-1.0)
-    bench.process.return_home("policy")
+    bench.process.return_home("policy", bench.process.moment())
     bench.pass_time(0.2)
     assert bench.process.mode is Mode.HOMING
     bench.links.dead.append(old)
@@ -119,7 +119,7 @@ def test_a_way_home_ends_with_its_program_though_it_had_not_acted_yet(bench: Ben
     bench.pass_time(0.2)
     bench.process.enable()
     bench.pass_time(0.02)
-    bench.process.return_home("policy")
+    bench.process.return_home("policy", bench.process.moment())
     bench.pass_time(0.2)
     assert bench.process.mode is Mode.HOMING
     bench.links.dead.append(bench.links.named["policy"])
@@ -131,7 +131,7 @@ def test_a_way_home_ends_with_its_program_though_it_had_not_acted_yet(bench: Ben
 def test_who_cannot_lead_cannot_send_the_arm_home_either(bench: Bench) -> None:
     bench.process.enable()
     with pytest.raises(UserError, match="/somebody is not connected"):
-        bench.process.return_home("/somebody")
+        bench.process.return_home("/somebody", bench.process.moment())
     assert bench.process.mode is Mode.ACTIVE
 
 

@@ -185,3 +185,15 @@ def test_a_free_way_is_what_was_asked_for_and_a_blocked_one_is_a_sentence() -> N
 
 def test_every_code_has_its_sentence() -> None:
     assert set(SENTENCES) <= set(REASONS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(vectors, vectors, st.floats(0.0, 2.0))
+def test_no_link_is_faster_than_the_slow_tool_where_it_goes_slowly(place: Floats, way: Floats, fast: float) -> None:
+    pose = KINEMATICS.pose(START + 0.5 * place)
+    wish = fast * way
+    slow = OPEN.slowly(wish, pose)
+    speeds = [np.linalg.norm(jacobian @ slow) for jacobian in pose.sphere_jacobians]
+    assert max(speeds) <= BARE.slow_speed + 1e-9
+    asked = max(np.linalg.norm(jacobian @ wish) for jacobian in pose.sphere_jacobians)
+    assert np.allclose(slow, wish if asked <= BARE.slow_speed else wish * BARE.slow_speed / asked, atol=1e-9)
