@@ -103,7 +103,7 @@ def test_a_real_difference_is_found_and_its_direction_told() -> None:
 
 
 # Few goals with ties are tested by trying every pattern of signs, which takes its time.
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=40))
 def test_who_is_called_b_changes_nothing_but_signs(distances: list[tuple[float, float]]) -> None:
     a, b = np.array(distances).T

@@ -14,11 +14,11 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import Bytes
 from robot_rig.errors import UserError
-from tests.calibration.test_poses import camera
+from tests.calibration.test_poses import CAMERA
 from tests.calibration.twin import Twin, held_board
 
 CONFIG = Config()
-LENS, BASE_FROM_CAMERA = Lens.configured(CONFIG.camera), camera()
+LENS, BASE_FROM_CAMERA = Lens.configured(CONFIG.camera), CAMERA
 BLACK = np.zeros((480, 640, 3), np.uint8)
 LOW, HIGH = CONFIG.guard.box_low_m, CONFIG.guard.box_high_m
 

@@ -56,6 +56,7 @@ def words(server: SshServer, data: Path, out: Path) -> list[str]:
     return ["train", "--data", f"{there}{data}", "--out", f"{there}{out}"]
 
 
+@pytest.mark.proof
 def test_everything_is_learnt_and_every_checkpoint_arrives(
     server: SshServer, robot: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -225,6 +225,7 @@ def test_a_machine_without_the_library_cannot_show_it(tmp_path: Path, monkeypatc
         see(tmp_path, DARK)
 
 
+@pytest.mark.proof
 @real
 def test_a_covered_lens_through_the_real_library(tmp_path: Path) -> None:
     verdict = tried(ATTEMPTS[103], tmp_path)

@@ -261,6 +261,7 @@ def ended(process: psutil.Process) -> bool:
         return True
 
 
+@pytest.mark.proof
 def test_a_learner_that_is_killed_leaves_no_transfer_behind(server: SshServer, log: Path, tmp_path: Path) -> None:
     relay = Relay(server.port, rate=RATE / 5)
     words = [str(relay.port), server.options[1], str(log.parent), str(tmp_path / "mirror")]

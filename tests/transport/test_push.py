@@ -143,6 +143,7 @@ class Reader(threading.Thread):
         self.join()
 
 
+@pytest.mark.proof
 def test_a_link_that_breaks_all_the_time_shows_no_half_checkpoint(
     server: SshServer, learnt: Path, there: Path, key: TrainerKey
 ) -> None:
