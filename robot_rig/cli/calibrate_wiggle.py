@@ -60,7 +60,8 @@ def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, co
             with _recorded(bag, topic), stage_bar(console, "wiggling", round(seconds)) as advance:
                 hand.play(seconds, advance)
         finally:
-            say(console, give_order("hold"))
+            if hand.may_hold:
+                say(console, give_order("hold"))
     if not bag.exists():
         raise UserError(f"rosbag has left no {bag}", next_step="see what it says above")
     say(console, f"{bag}: next, rig calibrate latency {bag} --serial SERIAL")
@@ -100,6 +101,12 @@ class _Hand:
     def mode(self) -> Mode | None:
         newest = self._reports.newest()
         return None if newest is None else newest.value.mode
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether nobody has taken the arm: a person who leads it is not to be stopped."""
+        newest = self._reports.newest()
+        return newest is None or newest.value.source is not Source.HUMAN
 
     def play(self, seconds: float, advance: Advance) -> None:
         """Send the wiggle for `seconds`. Raises UserError where the arm does not follow it."""

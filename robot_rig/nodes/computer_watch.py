@@ -21,6 +21,8 @@ BELIEVABLE_C = (-40.0, 150.0)
 """Sensors that are not connected say -273 or 255 degrees; what silicon does not bear is not believed."""
 
 LOOK_S = 2.0
+BLIND_LOOKS = 5
+"""How often in a row no temperature may be read before a computer that was hot counts as one that shows none."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class ComputerWatch:
         self._zones, self._supplies, self._look_s = zones, supplies, look_s
         self._ended = threading.Event()
         self._heat, self._battery = _Alarm(), _Alarm()
+        self._celsius: float | None = None
+        self._unseen = 0
         self.objection = ""
         """Why no episode may begin, or empty."""
 
@@ -72,7 +76,7 @@ class ComputerWatch:
 
     def look(self) -> Condition:
         """Look once; what was found."""
-        celsius, charge = hottest(self._zones), charge_left(self._supplies)
+        celsius, charge = self._hottest(), charge_left(self._supplies)
         objections = []
         if self._heat.judge(celsius):
             log.warning("this computer is at %.0f C: see to its fan and its load; at %.0f C it stops", celsius, STOP)
@@ -86,6 +90,14 @@ class ComputerWatch:
             )
         self.objection = "; ".join(objections)
         return Condition(celsius, charge)
+
+    def _hottest(self) -> float | None:
+        """The hottest zone's temperature, C: for some looks the last one where none can be read."""
+        seen = hottest(self._zones)
+        self._unseen = self._unseen + 1 if seen is None else 0
+        if seen is not None or self._unseen > BLIND_LOOKS:
+            self._celsius = seen
+        return self._celsius
 
     def _run(self) -> None:
         while not self._ended.wait(self._look_s):

@@ -15,7 +15,7 @@ pytest.importorskip("rospy")
 
 from robot_rig.config import Config
 from robot_rig.datatypes import Mode, Outcome, Verdict
-from robot_rig.nodes.computer_watch import ComputerWatch, charge_left
+from robot_rig.nodes.computer_watch import BLIND_LOOKS, ComputerWatch, charge_left
 from robot_rig.nodes.policy_wiring import arm_view
 from robot_rig.ros.arm_report import ArmReport
 
@@ -77,6 +77,14 @@ def test_it_objects_until_it_has_cooled_down(tmp_path: Path) -> None:
     assert objected == [False, False, True, True, True, False, False, True]
 
 
+def test_a_reading_that_fails_does_not_make_a_hot_computer_fit(tmp_path: Path) -> None:
+    watch = hot(zones(tmp_path, "95000"))
+    watch.look()
+    zones(tmp_path, "garbled")
+    looks = [(watch.look().celsius, bool(watch.objection)) for _ in range(BLIND_LOOKS + 1)]
+    assert looks == [(95.0, True)] * BLIND_LOOKS + [(None, False)]
+
+
 def test_a_battery_that_runs_down_is_objected_to_until_it_is_plugged_in_or_charged(tmp_path: Path) -> None:
     watch, objected = ComputerWatch(tmp_path / "no zones", tmp_path), []
     says = [(50, "Discharging"), (11, "Discharging"), (10, "Discharging"), (14, "Discharging"), (16, "Discharging")]
@@ -120,6 +128,8 @@ def test_a_sensor_that_goes_away_takes_its_objection_with_it(tmp_path: Path) -> 
     watch.look()
     assert watch.objection
     (tmp_path / "thermal_zone0" / "temp").unlink()
+    for _ in range(BLIND_LOOKS):
+        watch.look()
     assert watch.look() == (None, None)
     assert not watch.objection
 
