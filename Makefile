@@ -12,7 +12,7 @@ SAFETY_COVERAGE := --ignore tests/safety/test_gate_closed_loop.py --cov=robot_ri
 	--cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-live test proof mutants bench env configs clean
+.PHONY: help setup demo demo-live test tests beside style coverage proof mutants bench env configs clean
 
 help:
 	@echo 'robot-rig: an arm that learns to reach whatever picture it is shown.'
@@ -46,11 +46,23 @@ demo-live: setup
 	.venv/bin/rig demo-live $(LIVE_ARGS)
 
 test: setup
+	@$(MAKE) --no-print-directory -j 2 tests beside
+
+tests: setup
+	$(PYTHON) -m pytest -m 'not proof and not robot' $(PYTEST_ARGS)
+
+# In the time that live tests leave, at the lowest priority; what it says comes in one piece at its end.
+beside: setup
+	@said=$$(mktemp) && { nice -n 19 $(MAKE) --no-print-directory style coverage >"$$said" 2>&1; code=$$?; \
+		cat "$$said"; rm "$$said"; exit $$code; }
+
+style: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -m 'not proof and not robot' $(PYTEST_ARGS)
-	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest -m 'not proof and not robot' -n 2 tests/safety $(SAFETY_COVERAGE)
+
+coverage: setup
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest -m 'not proof and not robot' tests/safety $(SAFETY_COVERAGE)
 
 proof: setup
 	$(PYTHON) -m pytest -m 'proof and not robot' $(PYTEST_ARGS)

@@ -101,11 +101,12 @@ def test_a_program_leads_the_arm_until_it_falls_silent(node: Node) -> None:
     arm.start()
     program = Program(node)
     try:
+        assert "mode disabled, and no program may move it" in order("visit").message
+        assert eventually(lambda: order("enable").success)
         refused = order("visit")
         assert not refused.success
         assert "does not say which posture it wants" in refused.message
         program.asked = (1, at(0.65, 0.03, 0.12))
-        assert eventually(lambda: order("enable").success)
         visited = order("visit")
         assert visited.success, visited.message
         assert visited.message == "visit: the guard is in mode homing"

@@ -103,6 +103,7 @@ def test_play_becomes_practice_without_a_person(tmp_path: Path, tiny_run: Path) 
     )
 
 
+@pytest.mark.proof
 def test_an_arm_that_a_person_has_enabled_visits_planned_poses(tmp_path: Path) -> None:
     calibrations, views = tmp_path / "calibrations", tmp_path / "hand"
     Results(calibrations).keep(lens_record())

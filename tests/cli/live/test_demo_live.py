@@ -35,6 +35,7 @@ benchmarks.attempts.GAP_LIMIT_S = robot_rig.cli.live.stack.SILENT_S = float("inf
 pytestmark = pytest.mark.usefixtures("ros_master")  # where ROS is missing, none of this can be collected
 
 
+@pytest.mark.proof
 def test_a_goal_is_reached_for_over_ros_and_the_graph_is_gone_afterwards(demo: Demo, tmp_path: Path) -> None:
     out = tmp_path / "live"
     process = start(["demo-live", "--run", str(demo.folder), "--goals", "1", "--out", str(out)], PATIENT)
