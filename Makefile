@@ -21,7 +21,7 @@ help:
 	@echo '                make demo DEMO_ARGS="--seed 7 --goal-seed 99"; go on after Ctrl-C with DEMO_ARGS=--resume'
 	@echo '  make demo-live   the checkpoint of the last make demo reaches 5 pictures over ROS, in real time'
 	@echo '                make demo-live LIVE_ARGS="--goals 20"'
-	@echo '  make test     style, types and every test that is quick (10 minutes on 2 cores at most)'
+	@echo '  make test     style, types and every test that is quick (under 15 minutes on 2 cores)'
 	@echo '                make test PYTEST_ARGS="-k config"'
 	@echo '  make proof    the tests that take long'
 	@echo '  make mutants  break the guard in one place after another: does a test of it notice? Goes on where it was ended'
