@@ -37,7 +37,7 @@ from robot_rig.ros.visitor import visit
 
 NODE = "rig_wiggle"
 LOOK_S, TELL_S = 0.1, 10.0
-RECORDER_STARTS_S, RECORDER_ENDS_S = 2.0, 20.0
+RECORDER_STARTS_S, TOPICS_OPEN_S, RECORDER_ENDS_S = 20.0, 1.0, 20.0
 TAKEN_S = 0.5
 """After so long without being followed it is somebody else who has the arm, or it is held."""
 
@@ -143,9 +143,7 @@ def _recorded(bag: Path, topic: str) -> Iterator[None]:
     command = ["rosbag", "record", "--quiet", "-O", str(bag), topic, STATE_TOPIC, SENT_TOPIC]
     process = subprocess.Popen(command, start_new_session=True)
     try:
-        threading.Event().wait(RECORDER_STARTS_S)
-        if process.poll() is not None:
-            raise UserError(f"rosbag record has ended with {process.returncode}", next_step="see what it says above")
+        _await_recorder(process, bag)
         yield
     finally:
         process.send_signal(signal.SIGINT)
@@ -154,3 +152,15 @@ def _recorded(bag: Path, topic: str) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _await_recorder(process: subprocess.Popen[bytes], bag: Path) -> None:
+    """Until `rosbag record` has opened its file, and the topics a moment later. Raises UserError where it does not."""
+    deadline, pause = time.monotonic() + RECORDER_STARTS_S, threading.Event()
+    while not bag.with_name(f"{bag.name}.active").exists():
+        if process.poll() is not None:
+            raise UserError(f"rosbag record has ended with {process.returncode}", next_step="see what it says above")
+        if time.monotonic() > deadline:
+            raise UserError(f"rosbag record has not begun after {RECORDER_STARTS_S:g} s", next_step="try again")
+        pause.wait(LOOK_S)
+    pause.wait(TOPICS_OPEN_S)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from robot_rig.config import Config
 from robot_rig.config_files import describe_config
@@ -72,10 +73,12 @@ def originals() -> Originals:
 
 
 def untrained(seed: int, latents: int = LATENTS) -> LatentPolicy:
-    """A policy as it is before it learns: random weights."""
+    """A policy as it is before it learns: random weights, the same in every process."""
     encoder = Vae(net="rlkit", latent_dim=latents, beta=1.0, learning_rate=1e-3, seed=seed)
     space = LatentSpace.fit("identity", *encoder.encode(np.stack([_picture(n) for n in range(4)])))
-    return LatentPolicy(encoder, space, Actor(latents, ACTIONS, (16, 16)), MotionNet(latents, ACTIONS))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LatentPolicy(encoder, space, Actor(latents, ACTIONS, (16, 16)), MotionNet(latents, ACTIONS))
 
 
 def _checkpoint(folder: Path, latents: int, seed: int) -> None:
