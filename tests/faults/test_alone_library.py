@@ -216,21 +216,13 @@ def tried(attempt: alone_library.Attempt, folder: Path, seed: int = 1) -> Verdic
             return attempt(np.random.default_rng(seed), made)
         except VoidError as error:
             why = str(error)
-    pytest.skip(f"void {TRIES} times: {why}")
+    pytest.fail(f"void {TRIES} times: {why}")
 
 
 def test_a_machine_without_the_library_cannot_show_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alone_library, "find_spec", lambda _: None)
     with pytest.raises(alone_library.NotPermittedError, match="pyrealsense2"):
         see(tmp_path, DARK)
-
-
-@pytest.mark.proof
-@real
-def test_a_covered_lens_through_the_real_library(tmp_path: Path) -> None:
-    verdict = tried(ATTEMPTS[103], tmp_path)
-    assert verdict.complaints == []
-    assert verdict.figures["told ms"] <= 100.0
 
 
 @real
