@@ -119,6 +119,7 @@ ROOMS: dict[str, Room] = {
     "sim.wire": _room(3, "sim", f"numpy {WITH_ROS}", siblings=True),
     "sim.env": _room(3, "sim", "numpy gymnasium", siblings=True),
     "sim.strangers": _room(3, "sim", "numpy zstandard pydantic", siblings=True),
+    "sim.strangers.originals": _room(3, "sim", "numpy torch", siblings=True),
     "calibration": _room(3, "calibration", "numpy scipy cv2", siblings=True),
     "calibration.board_pdf": _room(3, "calibration", "matplotlib", siblings=True),
     "calibration.records": _room(3, "calibration", "numpy pydantic", siblings=True),
