@@ -125,6 +125,14 @@ def test_a_report_with_one_number_that_is_none_is_seen(joint: int, bad: float) -
     assert finite(np.zeros(7), np.full(7, 1e300))
 
 
+@pytest.mark.parametrize(("norm", "proven"), [(1e-9, True), (1.5e-100, True), (0.75e-100, False)])
+def test_a_condition_does_not_depend_on_the_scale_until_products_vanish(norm: float, proven: bool) -> None:
+    """Six equal singular values s, whose condition number is 1: the squared norm of their squares is 6 s^4."""
+    scaled = np.zeros((6, 7))
+    np.fill_diagonal(scaled, (norm / 6.0) ** 0.25)
+    assert conditioned(scaled, 17.0) == proven
+
+
 def test_nothing_is_proven_of_a_jacobian_whose_products_vanish() -> None:
     tiny = np.zeros((6, 7))
     np.fill_diagonal(tiny, [1e-90] * 5 + [1e-94])
