@@ -106,8 +106,8 @@ class SimNode:
         self._room = Room(self._sawyer, self._outbox, node.stamps.wall, self._real_time.factor)
         node.closing(self._room.close)
         self._thread = threading.Thread(target=self._run, name="physics", daemon=True)
-        node.closing(self._stop)
         self._thread.start()
+        node.closing(self._stop)
 
     def _step(self, stamp: float) -> None:
         self._troubles.before_step()

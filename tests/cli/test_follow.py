@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from robot_rig.cli.follow import NICENESS
 from robot_rig.cli.main import main
+from robot_rig.learning.checkpoint import MANIFEST, OWN_DIGEST, RUN_ID
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
 from tests.house import ROOT
@@ -21,6 +23,7 @@ from tests.tiny_run import start
 
 Capture = pytest.CaptureFixture[str]
 LIMIT_S = 200.0
+OF_THE_RUN = (RUN_ID, OWN_DIGEST)
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +43,15 @@ def words(data: Path, out: Path, *more: str) -> list[str]:
     return ["train", "--data", str(data), "--out", str(out), *more]
 
 
-def checkpoints(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in (out / "checkpoints").rglob("*.*")}
+def checkpoints(out: Path) -> dict[str, object]:
+    """Every file of every checkpoint as bytes; of a manifest all but which run it is of, and its own sum."""
+    found: dict[str, object] = {}
+    for path in (out / "checkpoints").rglob("*.*"):
+        content: object = path.read_bytes()
+        if path.name == MANIFEST:
+            content = {key: value for key, value in json.loads(path.read_text()).items() if key not in OF_THE_RUN}
+        found[str(path.relative_to(out))] = content
+    return found
 
 
 def curves(out: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
