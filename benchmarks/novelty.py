@@ -115,7 +115,9 @@ def _pictures(rig: SimRig, config: Config, places: Floats) -> Bytes:
 
 def _of_a_person(rng: np.random.Generator, count: int) -> Bytes:
     """Windows of the portrait that comes with matplotlib: a picture that no robot has taken."""
-    portrait = cv2.imread(str(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"))[..., ::-1]
+    read = cv2.imread(str(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"))
+    assert read is not None
+    portrait = read[..., ::-1]
     shown = []
     for _ in range(count):
         side = rng.integers(IMAGE_SIZE, min(portrait.shape[:2]))

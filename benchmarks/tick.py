@@ -132,9 +132,9 @@ class Heart(Protocol):
 
 
 def valid_rounds(
-    rounds: int, one: Callable[[], dict[str, Floats]], heart: Heart, attempts: Attempts, tell: Callable[[str], None]
+    one: Callable[[], dict[str, Floats]], heart: Heart, attempts: Attempts, tell: Callable[[str], None]
 ) -> list[dict[str, Floats]]:
-    """What `one` measured in `rounds` rounds during which the machine was there; fewer when too many were void."""
+    """What `one` measured in rounds during which the machine was there; fewer than wanted when too many were void."""
     clock, measured = WallClock(), []
     while attempts.wanting and not attempts.failed:
         began = clock.now()
@@ -170,7 +170,7 @@ def run(rounds: int) -> int:
             return one_round(contestants, picture, config, TICKS_A_ROUND)
 
     with Heartbeat(ABOVE_ALL) as heart, busy_cores():
-        measured = valid_rounds(rounds, one, heart, attempts, lambda line: console.print(line, highlight=False))
+        measured = valid_rounds(one, heart, attempts, lambda line: console.print(line, highlight=False))
     with real_time() as scheduling:
         console.print(
             f"load on all {os.cpu_count()} cores, {scheduling}; heartbeat: {heart.scheduling}", highlight=False

@@ -12,7 +12,7 @@ from calibration.rigid import inverse
 from robot_rig.datatypes import Bytes, Floats
 
 Colour = tuple[int, int, int]
-GREEN, ORANGE, WHITE = (60, 220, 90), (255, 150, 40), (255, 255, 255)
+GREEN, ORANGE = (60, 220, 90), (255, 150, 40)
 NEAR_M = 0.05
 """Nothing nearer to the camera is drawn: its place in the picture runs off to infinity."""
 

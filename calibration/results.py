@@ -24,7 +24,6 @@ from robot_rig.stranger_files import open_regular, read_regular, sha256_of
 from robot_rig.strict_yaml import Entry, read_strict
 from robot_rig.vision import decode_picture, save_picture
 
-FOLDER = Path("calibrations")
 STAMP = "%Y%m%dT%H%M%SZ"
 PICTURE_LIMIT = 8 * 2**20
 Kind = TypeVar("Kind", bound=Record)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -76,7 +77,7 @@ def tour(room: Room, plan: Plan, folder: Path, arm: LedArm, look: Callable[[], S
         )
     while left:
         here = arm.position()
-        number = arm.stay(lambda here=here: room.nearest(here, left))
+        number = arm.stay(partial(room.nearest, here, left))
         if number is None:
             yield Sight(False, f"left out: {len(left)} poses to which no free way leads from here")
             return
@@ -126,4 +127,6 @@ def _numbers(row: Entry) -> list[float]:
 
 
 def _number(entry: Entry | None) -> float | None:
-    return float(entry.value) if entry is not None and type(entry.value) in (int, float) else None
+    value = entry.value if entry is not None else None
+    # To Python, yes and no are numbers too.
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -33,10 +33,9 @@ class HandWatch:
         released: Callable[[], None],
         obey: Callable[[Stroke], None],
         say: Callable[[str], None],
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hand, self._open_again, self._loop, self._lock = hand, open_again, loop, lock
-        self._released, self._obey, self._say, self._now = released, obey, say, now
+        self._released, self._obey, self._say = released, obey, say
         self._closing = threading.Event()
 
     def run(self) -> None:
@@ -53,16 +52,16 @@ class HandWatch:
         """Read until `close`, or until the device is gone, which raises OSError."""
         first = self._hand.begin()
         with self._lock:
-            self._loop.begin(self._now(), first)
+            self._loop.begin(time.monotonic(), first)
         while not self._closing.is_set():
             reports = self._hand.read(READ_S)
             for report in reports:
                 self._take(report)
             with self._lock:
-                self._loop.look(self._now(), self._hand.speech)
+                self._loop.look(time.monotonic(), self._hand.speech)
 
     def _take(self, report: HandReport) -> None:
-        now = self._now()
+        now = time.monotonic()
         with self._lock:
             before = self._loop.moving(now)
             self._loop.feel(now, report)
@@ -76,7 +75,7 @@ class HandWatch:
 
     def _lose(self) -> None:
         with self._lock:
-            held = self._loop.held(self._now())
+            held = self._loop.held(time.monotonic())
             self._loop.lose()
         self._released()
         said = f"{self._hand.name} is gone. Plug it in again"

@@ -73,7 +73,7 @@ class PictureWatch:
             return "image_dark"
         if sample.mean() > BRIGHT_LEVEL or (sample >= BURNT_LEVEL).mean() > BURNT_SHARE:
             return "image_bright"
-        checksum = zlib.crc32(np.ascontiguousarray(raw.rgb))
+        checksum = zlib.crc32(np.ascontiguousarray(raw.rgb).data)
         if checksum in self._shown:
             self._same += 1
         else:

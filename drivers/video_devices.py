@@ -42,9 +42,9 @@ def found(device: str, by_id: Path = BY_ID) -> Path:
     raise DeviceAway(f"there is no camera and no video {device}", choices=there, next_step=f"see `ls {by_id}`")
 
 
-def port_of(path: Path, system: Path = SYSTEM) -> str:
+def port_of(path: Path) -> str:
     """Where the video device `path` is plugged in, as a path below /sys; empty for a file."""
-    device = system / path.resolve().name / "device"
+    device = SYSTEM / path.resolve().name / "device"
     return str(device.resolve()) if device.exists() else ""
 
 

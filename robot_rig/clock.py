@@ -1,4 +1,4 @@
-"""Time as an argument: the clocks and the fixed-rate pacer that every loop and node uses.
+"""Time as an argument: the clocks that every loop and node uses.
 
 All stamps inside one machine are seconds on that machine's monotonic clock. Epoch time exists only in what is
 written to disk or sent to people; `Clock.epoch` converts. Called by the shells (nodes, CLI) and by `sim.rig`.
@@ -75,28 +75,3 @@ class ManualClock:
     def sleep_until(self, deadline: float) -> None:
         """Jump to `deadline` if it lies ahead."""
         self._now = max(self._now, deadline)
-
-
-class Rate:
-    """A pacer with absolute deadlines: one late tick does not shift the ones after it."""
-
-    def __init__(self, clock: Clock, period: float) -> None:
-        self._clock = clock
-        self._period = period
-        self._next = clock.now() + period
-        self._lag = 0.0
-
-    @property
-    def lag(self) -> float:
-        """Seconds by which the last deadline was missed; 0 when it was met."""
-        return self._lag
-
-    def keep(self) -> None:
-        """Sleep until the next deadline; after a stall of more than one period, start counting afresh."""
-        now = self._clock.now()
-        self._lag = max(0.0, now - self._next)
-        if self._lag > self._period:
-            self._next = now
-        else:
-            self._clock.sleep_until(self._next)
-        self._next += self._period

@@ -99,16 +99,16 @@ def pair(a: ArrayLike, b: ArrayLike) -> Paired:
     )
 
 
-def median_interval(values: Floats, confidence: float = 0.95) -> tuple[float | None, float | None]:
+def median_interval(values: Floats) -> tuple[float | None, float | None]:
     """Two order statistics of `values` (N,) that hold the median of their distribution between them.
 
-    The k-th smallest and the k-th largest, k as large as `confidence` permits: the number of values below the median is
-    binomial, whatever the distribution, so this is exact, needs no seed, and errs on the wide side. (None, None) when
-    even the smallest and the largest are too near to each other.
+    The k-th smallest and the k-th largest, k as large as a confidence of 1 - LEVEL permits: the number of values below
+    the median is binomial, whatever the distribution, so this is exact, needs no seed, and errs on the wide side.
+    (None, None) when even the smallest and the largest are too near to each other.
     """
     ordered = np.sort(values)
     # P(fewer than k values lie below the median), at either end.
-    k = int(stats.binom.ppf((1 - confidence) / 2, len(ordered), 0.5))
+    k = int(stats.binom.ppf(LEVEL / 2, len(ordered), 0.5))
     if k < 1:
         return None, None
     return float(ordered[k - 1]), float(ordered[-k])

@@ -24,7 +24,7 @@ class Camera(Protocol):
 
 
 class Eye(Protocol):
-    """Where a loop gets the policy's 84x84 picture from: `vision.CameraEye` over a Camera, or the simulator's own."""
+    """Where a loop gets the policy's 84x84 picture from: the simulator's. On a robot the camera's node sends it."""
 
     def look(self) -> Frame:
         """The newest 84x84 frame, stamped with its exposure."""

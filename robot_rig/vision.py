@@ -18,7 +18,6 @@ from robot_rig.config import CameraConfig
 from robot_rig.datatypes import IMAGE_SHAPE, IMAGE_SIZE, Bytes, Frame, RawFrame
 from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
-from robot_rig.interfaces import Camera
 from robot_rig.picture_files import MAX_SIDE_PX, checked, read_checked, read_photo
 
 # OpenCV reads its limit once, when it is imported.
@@ -83,18 +82,6 @@ def _shrink_to_fifth(rows: Bytes, top: int, left: int, picture: Bytes) -> None:
 
 def _uint8(picture: object) -> Bytes:
     return np.asarray(picture, dtype=np.uint8)
-
-
-class CameraEye:
-    """The policy's picture from a real camera's; implements `interfaces.Eye`."""
-
-    def __init__(self, camera: Camera, config: CameraConfig) -> None:
-        self._camera = camera
-        self._config = config
-
-    def look(self) -> Frame:
-        """The camera's newest picture as the policy sees it. Raises UserError when there is none or of a wrong size."""
-        return preprocess(self._camera.read(), self._config)
 
 
 def load_goal_picture(path: str | os.PathLike[str]) -> Bytes:

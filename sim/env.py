@@ -10,7 +10,7 @@ does not read the entry point group `gymnasium.envs` by itself any more; what do
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -36,6 +36,9 @@ PUCK_MARGIN_M = 0.06
 
 FULL_SCALE = 255.0
 
+METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
+"""What gymnasium asks the class for; in the class itself it would be a ClassVar, which its base does not declare."""
+
 Observation = dict[str, Bytes]
 
 
@@ -55,7 +58,7 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     An episode never terminates, it is truncated after T steps by gymnasium's TimeLimit.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata = METADATA
 
     def __init__(self, presets: tuple[str, ...] = SCENES[REACH], render_mode: str | None = None, arm_seed: int = 0):
         if render_mode not in (None, "rgb_array"):
@@ -68,9 +71,9 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._start = self._rig.state()
         self._seq = 0
         picture = spaces.Box(0, 255, IMAGE_SHAPE, np.uint8)
-        self.observation_space = spaces.Dict(
-            {"observation": picture, "achieved_goal": picture, "desired_goal": picture}
-        )
+        seen = spaces.Dict({"observation": picture, "achieved_goal": picture, "desired_goal": picture})
+        # Gymnasium calls it a space of spaces, but what it holds are pictures.
+        self.observation_space = cast("spaces.Space[Observation]", seen)
         self.action_space = spaces.Box(-1.0, 1.0, (len(self._config.control.axes),), np.float32)
 
     def reset(
@@ -109,7 +112,7 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         squares: NDArray[np.int64] = np.square(difference).sum(axis=(-3, -2, -1))
         return -np.sqrt(squares / np.prod(IMAGE_SHAPE)) / FULL_SCALE
 
-    def render(self) -> Bytes | None:  # type: ignore[override]
+    def render(self) -> Bytes | None:
         """The picture of now, uint8 (84, 84, 3), when the render mode asks for it."""
         return np.array(self._frame.rgb) if self.render_mode else None
 

@@ -50,7 +50,7 @@ class FlawedEye:
         self._period = 1.0 / config.control.arm_rate_hz
         # A room of its own to draw the past in: the present one must not be touched.
         self._mirror, self._then = World(config, seed=0), ManualClock()
-        self._eye = SimEye(self._mirror, self._then, config)
+        self._eye = SimEye(self._mirror, self._then)
         oldest = config.flaws.image_age_high_s + MOST_LOST / PICTURE_RATE_HZ
         self._past: deque[tuple[float, Floats]] = deque(maxlen=round(oldest / self._period) + 2)
         self._kernel = blur_kernel(config.flaws.blur_px)

@@ -53,7 +53,7 @@ class SimRig:
     def _open_eye(self, seed: int) -> SimEye | FlawedEye:
         if self._config.flaws.spoil_pictures():
             return FlawedEye(self.world, self._clock, self._config, seed)
-        return SimEye(self.world, self._clock, self._config)
+        return SimEye(self.world, self._clock)
 
     def retake(self, take: int) -> None:
         """Let the camera's chance be that of `take` from now on. For an examiner, who puts the room's state back."""

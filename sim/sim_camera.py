@@ -71,7 +71,7 @@ class SimCamera:
 class SimEye:
     """The policy's picture drawn directly; implements `interfaces.Eye`."""
 
-    def __init__(self, world: World, clock: Clock, config: Config) -> None:
+    def __init__(self, world: World, clock: Clock) -> None:
         self._clock = clock
         self._picture = Picture(world, EYE, IMAGE_SIZE, IMAGE_SIZE)
         self.seq = 0

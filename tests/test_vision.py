@@ -11,12 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from drivers.fake import FakeCamera
-from robot_rig.clock import ManualClock
 from robot_rig.config import CameraConfig
 from robot_rig.datatypes import IMAGE_SHAPE, RawFrame
 from robot_rig.errors import UserError
-from robot_rig.vision import CameraEye, check_raw, load_goal_picture, preprocess, save_picture
+from robot_rig.vision import check_raw, load_goal_picture, preprocess, save_picture
 
 GOLDEN = Path(__file__).parent / "fixtures" / "golden_84.png"
 CONFIG = CameraConfig()
@@ -88,15 +86,6 @@ def test_red_card_on_disk_is_red(tmp_path: Path, suffix: str) -> None:
     red, green, blue = load_goal_picture(path).reshape(-1, 3).mean(axis=0)
     assert abs(red - 200) < 3
     assert max(green, blue) < 3
-
-
-def test_camera_eye_is_preprocess_of_the_newest_picture() -> None:
-    clock = ManualClock()
-    eye = CameraEye(FakeCamera(clock, CONFIG), CONFIG)
-    clock.advance(2.0)
-    frame = eye.look()
-    assert (frame.seq, frame.stamp) == (1, 2.0)
-    assert np.array_equal(frame.rgb, preprocess(FakeCamera(clock, CONFIG).read(), CONFIG).rgb)
 
 
 @pytest.mark.parametrize("size", [(480, 848), (640, 480), (479, 640)])

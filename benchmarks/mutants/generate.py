@@ -165,7 +165,8 @@ def meaning(code: str) -> str:
 
 def place_of(tree: ast.Module, line: int) -> str:
     """The innermost function or class around `line`, dotted; empty at the module's top level."""
-    names, body = [], tree.body
+    names: list[str] = []
+    body = tree.body
     while True:
         inside = [n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef) and _begin(n) <= line <= _end(n)]
         if not inside:
@@ -201,7 +202,7 @@ def changed_lines(source: str, mutated: str) -> tuple[str, str, int]:
     blocks = [op for op in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if op[0] != "equal"]
     first, last = blocks[0], blocks[-1]
     was, now = old[first[1] : last[2]], new[first[3] : last[4]]
-    return *(" ".join(" ".join(lines).split()) for lines in (was, now)), first[1] + 1
+    return " ".join(" ".join(was).split()), " ".join(" ".join(now).split()), first[1] + 1
 
 
 def mutants_of(path: Path, module: str) -> list[Mutant]:

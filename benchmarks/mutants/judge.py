@@ -71,24 +71,31 @@ def exchange(mutant: Mutant) -> None:
     function.__code__ = code
 
 
-class _MutatedText(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+class _MutatedText(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
     """Imports one module from a given text, under the name and the path of its file."""
 
     def __init__(self, module: str, code: str) -> None:
-        super().__init__(module, str(sys.modules[module].__file__))
-        self._code = code
+        self._module, self._path, self._code = module, str(sys.modules[module].__file__), code
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The mutated module's, and nobody else's."""
-        return (
-            importlib.util.spec_from_file_location(fullname, self.path, loader=self) if fullname == self.name else None
-        )
+        if fullname != self._module:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self._path, loader=self)
 
-    def get_code(self, fullname: str) -> CodeType:
-        """The mutated text, compiled."""
-        return compile(self._code, self.path, "exec")
+    def is_package(self, fullname: str) -> bool:
+        """A module of the guard is none."""
+        return False
+
+    def get_filename(self, fullname: str) -> str:
+        """The file of the original."""
+        return self._path
+
+    def get_source(self, fullname: str) -> str:
+        """The mutated text."""
+        return self._code
 
 
 def anew(mutant: Mutant, tests: Sequence[str]) -> str:

@@ -34,6 +34,9 @@ THERE_RAD, RESTING_RAD_S, RESTED_S = 0.008, 0.02, 0.3
 WORK_LIMIT_S = 30.0
 """How long the work at a pose may take; what hangs must not keep an arm under its lead."""
 
+REMIND_S = 10.0
+"""A person who is waited for is told so this often."""
+
 
 class PostedArm:
     """Leads the arm while it lives; be a node already. `tell` takes what a person should know."""
@@ -51,11 +54,11 @@ class PostedArm:
             subscribe(ARM_STATUS, lambda message: _keep(read_report(message, self._stamps), self._reports)),
         ]
 
-    def await_enable(self, every_s: float = 10.0) -> None:
+    def await_enable(self) -> None:
         """Until a person has enabled the arm; says now and then what is waited for."""
-        told = -every_s
+        told = -REMIND_S
         while self._mode() is not Mode.ACTIVE:
-            if time.monotonic() - told > every_s:
+            if time.monotonic() - told > REMIND_S:
                 told = time.monotonic()
                 self._tell("waiting for a person to enable the arm: rig enable, in another terminal")
             self._pause.wait(BEAT_S)

@@ -240,18 +240,6 @@ class Replay:
         found: Ints = np.concatenate([np.empty(0, np.int64), *before])
         return found, found + apart
 
-    def windows(self, rng: np.random.Generator, batch: int, length: int) -> Ints:
-        """Rows (B, L) of `length` consecutive frames of one episode, uniform over all such windows."""
-        counts = np.maximum(self._spans[:, 1] - self._spans[:, 0] + 2 - length, 0)
-        ends = np.cumsum(counts)
-        if length < 1 or len(ends) == 0 or ends[-1] == 0:
-            raise UserError(f"no episode has {length} frames in a row", next_step="ask for shorter windows")
-        drawn = rng.integers(ends[-1], size=batch)
-        episode = np.searchsorted(ends, drawn, side="right")
-        first = self._spans[episode, 0] + drawn - (ends - counts)[episode]
-        rows: Ints = first[:, None] + np.arange(length)
-        return rows
-
     def _check(self, episode: Episode, wanted: int) -> None:
         if episode.id in self._ids:
             raise ValueError(f"episode {episode.id} is in the replay already")

@@ -13,9 +13,6 @@ from torch import Tensor
 
 from robot_rig.learning.td3 import Actor, Batch
 
-AGENTS = ("rig", "gcbc")
-"""Values of `agent.kind`."""
-
 
 class Diet(NamedTuple):
     """What an agent is fed: shares of a batch whose goal is the rollout's, imagined, a later frame; and whose steps."""

@@ -15,7 +15,7 @@ import tty
 from robot_rig.errors import UserError
 
 READ_BYTES = 256
-LOCAL_FLAGS, CONTROL_CHARACTERS = 3, 6
+CONTROL_CHARACTERS = 6
 """Where termios keeps them in its list."""
 
 

@@ -86,9 +86,8 @@ class RecorderProcess:
         live: LiveRecorder,
         say: Callable[[RecorderState], None],
         died: Callable[[], None],
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._live, self._say, self._died, self._now = live, say, died, now
+        self._live, self._say, self._died = live, say, died
         self._parts: queue.Queue[Callable[[], None]] = queue.Queue(WAITING_PARTS)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
@@ -122,16 +121,16 @@ class RecorderProcess:
                 self._died()
 
     def _record(self) -> None:
-        due = self._now()
+        due = time.monotonic()
         while not self._closing.is_set():
-            self._take(due - self._now())
-            state = self._live.tick(self._now())
+            self._take(due - time.monotonic())
+            state = self._live.tick(time.monotonic())
             if self.lost > self._told_lost:
                 log.error("%d parts of steps were lost: %d waited", self.lost - self._told_lost, WAITING_PARTS)
                 self._told_lost = self.lost
-            if self._now() >= due or self._news(state):
+            if time.monotonic() >= due or self._news(state):
                 self._say(state)
-                due = self._now() + WORD_S
+                due = time.monotonic() + WORD_S
         self._live.close("the recorder ends")
 
     def _take(self, patience_s: float) -> None:

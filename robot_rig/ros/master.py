@@ -221,12 +221,10 @@ class MasterWatch:
         uri: str,
         caller: str = "/robot_rig",
         on_change: Callable[[MasterState], None] | None = None,
-        period: float = POLL_PERIOD_S,
         first: MasterState | None = None,
     ) -> None:
         self._master = Master(uri, caller)
         self._on_change = on_change
-        self._period = period
         self._first = first
         self._latest: MasterState | None = None
         self._trouble = "not asked yet"
@@ -263,7 +261,7 @@ class MasterWatch:
                 self._trouble = str(error)
             except Exception as error:  # noqa: BLE001 - the watch goes on whatever an answer, or on_change, has done
                 self._say(error)
-            if self._closing.wait(self._period):
+            if self._closing.wait(POLL_PERIOD_S):
                 return
 
     def _say(self, error: Exception) -> None:

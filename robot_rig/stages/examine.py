@@ -6,6 +6,7 @@ Called by the command line with an exam that the simulator (or a person with a r
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from robot_rig.config import Config
@@ -50,7 +51,7 @@ def candidates(run: RunFolder, config: Config) -> dict[str, Callable[[], Policy]
         RANDOM: lambda: RandomPolicy(play.ou_theta, play.ou_sigma, action_dim, config.seed + 1),
     }
     for path in (*shipped.values(), *kept(run).values()):
-        made[path.name] = lambda path=path: load_policy(path)  # type: ignore[misc]
+        made[path.name] = partial(load_policy, path)
     return made
 
 
@@ -66,7 +67,7 @@ def examine(run: RunFolder, config: Config, exam: Exam, progress: Progress) -> d
             found[name] = load_evaluation(folder / name)
         except UserError:
             steps = config.evaluation.episode_steps
-            evaluation = evaluate(make(), exam, steps, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
+            evaluation = evaluate(make(), exam, steps, partial(progress, name))
             save_evaluation(folder / name, evaluation)
             found[name] = evaluation
     return found

@@ -58,6 +58,7 @@ class Doomed:
     def die(self, folder: Path, after_s: float) -> list[str]:
         """Let a worker begin in `folder`, kill it `after_s` after its first promise, and return all its promises."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(f"{folder}\n".encode())
         self._process.stdin.flush()
         worker = int(self._line())

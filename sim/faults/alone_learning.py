@@ -108,7 +108,7 @@ def play(run: Path) -> None:
 
 def square(place: Floats) -> Bytes:
     """uint8 (84, 84, 3): a bright square around `place` (2,) px on a ground that is not even."""
-    picture = np.broadcast_to(np.arange(84, dtype=np.uint8)[:, None, None], IMAGE_SHAPE).copy()
+    picture: Bytes = np.broadcast_to(np.arange(84, dtype=np.uint8)[:, None, None], IMAGE_SHAPE).copy()
     row, column = place.astype(int)
     picture[row - 8 : row + 8, column - 8 : column + 8] = (230, 150, 30)
     return picture

@@ -84,10 +84,11 @@ class FaultyCamera:
         """Declared as `encoding`, with the bytes that belong to it."""
         name, rgb = self._fault["encoding"], _array(message)
         height, width, _ = rgb.shape
-        data, channels = {
+        ways: dict[str, Callable[[], tuple[bytes, int]]] = {
             "bgr8": lambda: (np.ascontiguousarray(rgb[:, :, ::-1]).tobytes(), 3),
             "mono8": lambda: (rgb.mean(axis=2).astype(np.uint8).tobytes(), 1),
-        }.get(name, lambda: (bytes(2 * height * width), 2))()
+        }
+        data, channels = ways[name]() if name in ways else (bytes(2 * height * width), 2)
         picture = _with(message, data=data, encoding=name, step=channels * width)
         return [Late(picture, message.header.stamp.to_sec())]
 

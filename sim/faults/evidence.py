@@ -9,13 +9,22 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 WALL_N_M = 5000.0
 """Stiffness of the wall that `robot_troubles` puts up: padded. That of a clamped hand's back is some ten times it."""
 
 VELOCITY_MODE = 2
 """JointCommand's; a velocity is the only thing that the guard may send."""
+
+
+class Fact(Protocol):
+    """Whatever was seen at `t`, monotonic s: each record of this module, and those of rows with logs of their own."""
+
+    @property
+    def t(self) -> float:
+        """When, monotonic s."""
+        ...
 
 
 class Command(NamedTuple):

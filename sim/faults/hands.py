@@ -22,6 +22,7 @@ import rospy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, String
 
+from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.errors import UserError
 from robot_rig.ros.node import Node, run
 from robot_rig.ros.orders import give_order
@@ -29,7 +30,6 @@ from sim.faults.puppet import ORDER
 from sim.faults.relay import FAULT
 from sim.faults.robot_troubles import TROUBLE
 from sim.wire import room
-from sim.wire.joint_command import JOINT_NAMES
 
 NODE = "hands"
 

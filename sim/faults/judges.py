@@ -10,8 +10,11 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
-from sim.faults.evidence import VELOCITY_MODE, Command, Evidence, RobotState, Truth
+from sim.faults.evidence import VELOCITY_MODE, Command, Evidence, Fact, RobotState, Truth
+
+AnyFact = TypeVar("AnyFact", bound=Fact)
 
 GAP_LIMIT_S = 0.020
 """A core of the machine was away for longer: the attempt is void."""
@@ -72,7 +75,7 @@ def void_reason(evidence: Evidence) -> str:
     return f"the simulator was silent for {1e3 * hole:.0f} ms" if hole > HOLE_LIMIT_S else ""
 
 
-def between(facts: Sequence, since: float, until: float = math.inf) -> list:
+def between(facts: Sequence[AnyFact], since: float, until: float = math.inf) -> list[AnyFact]:
     """The facts with since < t <= until."""
     return [fact for fact in facts if since < fact.t <= until]
 

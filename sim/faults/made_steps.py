@@ -22,7 +22,8 @@ STAMP_S = 1e-8
 def picture(number: int) -> Bytes:
     """uint8 (84, 84, 3): about as hard to pack as a camera's."""
     noise = np.random.default_rng([5, number]).integers(0, 8, IMAGE_SHAPE, np.uint8)
-    return noise + np.uint8(7 * number % 200)
+    made: Bytes = noise + np.uint8(7 * number % 200)
+    return made
 
 
 def made_frame(number: int) -> Frame:

@@ -92,7 +92,7 @@ class Record:
             self.events.append(Marked(word, value))
 
     def __enter__(self) -> Record:
-        heard = {
+        heard: dict[str, Callable[..., None]] = {
             "open": self._open, "write": self._write, "fsync": self._sync, "fdatasync": self._sync,
             "close": self._close, "ftruncate": self._truncate, "rename": self._move, "replace": self._move,
             "unlink": self._remove, "mkdir": self._make_folder,

@@ -123,7 +123,7 @@ class Stage(Scene, Protocol):
 @dataclass(frozen=True)
 class Row:
     """A row. `actor`: who moves the arm, and `recorder`: who logs it, where somebody does; `ends_graph`: a new graph is
-    needed afterwards; `starts_moving`: the fault comes to an arm that moves."""
+    needed afterwards."""
 
     number: int
     sentence: str
@@ -132,4 +132,3 @@ class Row:
     actor: Literal["puppet", "policy", "recorded", "sick"] = "puppet"
     recorder: Literal["", "recorder", "slow recorder"] = ""
     ends_graph: bool = False
-    starts_moving: bool = True

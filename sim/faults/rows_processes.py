@@ -114,9 +114,9 @@ def judge_spoilt_numbers(evidence: Evidence) -> Verdict:
     verdict.add(judges.moved_before(evidence, fault))
     sent = [action for action in evidence.actions if action.t <= fault + SPOILT_S]
     judges.stopped(evidence, verdict, max((action.stamp for action in sent), default=fault) + ACTION_AGE_S)
-    spoilt = [action for action in evidence.actions if not np.isfinite(action.value).all()]
-    spoilt += [command for command in evidence.commands if not np.isfinite(command.values).all()]
-    verdict.add([f"{len(spoilt)} messages with something that is not a number"] if spoilt else [])
+    said = [*(action.value for action in evidence.actions), *(command.values for command in evidence.commands)]
+    spoilt = sum(not np.isfinite(values).all() for values in said)
+    verdict.add([f"{spoilt} messages with something that is not a number"] if spoilt else [])
     ends = [one.reason for one in judges.between(evidence.episodes, fault) if one.stand != "running"]
     named = any("not a number" in reason and ("latent" in reason or "action" in reason) for reason in ends)
     verdict.add([] if named else [f"no episode ended for it: {'; '.join(ends) or 'none ended'}"])

@@ -70,7 +70,7 @@ class SickPolicy:
             weights["net.mean.bias"] = torch.full_like(weights["net.mean.bias"], math.nan)
             self._policy.encoder = encoder_from_weights(weights)
         elif kind == "action":
-            self._policy.actor.layers[0].bias[0] = math.nan
+            self._policy.actor.get_parameter("layers.0.bias")[0] = math.nan
         self._failures = {"memory": 1, "no_memory": sys.maxsize}.get(kind, 0)
 
     def begin(self, goal: Goal) -> None:

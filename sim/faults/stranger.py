@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import rospy
 
 from robot_rig.clock import WallClock
+from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.ros.intera_messages import load
 from robot_rig.ros.node import Node, run
-from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.robot import LIMB
 
 NODE = "stranger"

@@ -13,6 +13,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ class Rig:
                 return
             now = self._clock.now()
             frame = Frame(seq, now, np.full(IMAGE_SHAPE, seq % 256, np.uint8))
-            self._parts.put(lambda frame=frame: self._live.observe(frame))  # type: ignore[misc]
+            self._parts.put(partial(self._live.observe, frame))
             self._answer(now)
             self._inbox.frames.put(frame)
             self._process.new_frame()

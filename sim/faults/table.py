@@ -26,7 +26,8 @@ AnyRow = Row | FileRow | AloneRow
 ROWS: Mapping[int, Row] = {row.number: row for table in TABLES for row in table.ROWS}
 FILE_ROWS: Mapping[int, FileRow] = {row.number: row for row in rows_files.ROWS}
 ALONE_ROWS: Mapping[int, AloneRow] = {row.number: row for row in rows_alone.ROWS}
-EVERY: Mapping[int, AnyRow] = dict(sorted({**ROWS, **FILE_ROWS, **ALONE_ROWS}.items()))
+_ALL: Mapping[int, AnyRow] = {**ROWS, **FILE_ROWS, **ALONE_ROWS}
+EVERY: Mapping[int, AnyRow] = {number: _ALL[number] for number in sorted(_ALL)}
 
 
 def chosen(words: str) -> Sequence[AnyRow]:

@@ -106,7 +106,7 @@ class Witness:
     def _local(self, stamp: genpy.Time) -> float:
         """A stamp as monotonic seconds, believed whatever it is: clocks are judged from it."""
         now = time.monotonic()
-        return stamp.to_sec() - (self._stamps.wall(now) - now)
+        return float(stamp.to_sec()) - (self._stamps.wall(now) - now)
 
     def _command(self, message: Any) -> None:
         now = time.monotonic()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from sim.strangers.forgery import Forgery, Originals, cut, flipped
+from sim.strangers.forgery import Forgery, Originals, Verdict, cut, flipped
 
 GIGABYTES = 3 << 30
 BAG_MAGIC = b"#ROSBAG V2.0\n"
@@ -64,7 +64,7 @@ def arrays(rng: np.random.Generator, folder: Path, originals: Originals) -> Forg
     name = str(rng.choice(sorted(kinds)))
     content = kinds[name]()
     # A bit in a time stamp or a flag that nobody reads changes nothing, and the digest was made after the flip.
-    verdict = "either" if name in ("flipped bit", "lying directory") else "refused"
+    verdict: Verdict = "either" if name in ("flipped bit", "lying directory") else "refused"
     if rng.random() < 0.3 and name not in ("names that lead elsewhere", "one array too few"):
         return _as_state(folder, originals, name, content)
     (folder / "evaluation.npz").write_bytes(content)
@@ -120,7 +120,7 @@ def logs(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
     }
     name = str(rng.choice(sorted(kinds)))
     path.write_bytes(kinds[name]())
-    verdict = "refused" if name.startswith("noise") or name == "another profile" else "either"
+    verdict: Verdict = "refused" if name.startswith("noise") or name == "another profile" else "either"
     return Forgery(f"log: {name}", "episode", str(path), verdict)
 
 

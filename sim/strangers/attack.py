@@ -147,9 +147,9 @@ def attack(row: int, seed: int) -> Finding:
     )
 
 
-def attacks(row: int, count: int, first_seed: int = 0) -> Iterator[Finding]:
+def attacks(row: int, count: int) -> Iterator[Finding]:
     """`count` attacks one after another."""
-    for seed in range(first_seed, first_seed + count):
+    for seed in range(count):
         yield attack(row, seed)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from robot_rig.config import CameraConfig
 from robot_rig.goal_library import calibration_id
 from sim.strangers import settings
-from sim.strangers.forgery import Forgery, Originals, cut, flipped
+from sim.strangers.forgery import Forgery, Originals, Verdict, cut, flipped
 from sim.strangers.pictures import jpeg, png, png_chunk, segment
 
 SET, GOAL = "corners", "good"
@@ -161,5 +161,5 @@ def other_camera(rng: np.random.Generator, folder: Path, originals: Originals) -
     (folder / "good.yaml").write_text(text.replace(calibration_id(camera), calibration_id(changed)))
     reader = ("goal", "set", "goal path")[rng.integers(3)]
     target = {"goal": f"{folder}\n{GOAL}", "set": f"{folder}\n{SET}", "goal path": str(folder / "good.png")}[reader]
-    verdict = "accepted" if calibration_id(changed) == calibration_id(camera) else "refused"
+    verdict: Verdict = "accepted" if calibration_id(changed) == calibration_id(camera) else "refused"
     return Forgery(f"{reader} under another camera.{name}", reader, target, verdict)

@@ -34,16 +34,14 @@ def segment(marker: int, data: bytes) -> bytes:
     return bytes((0xFF, marker)) + struct.pack(">H", len(data) + 2) + data
 
 
-def jpeg(width: int, height: int, scans: int, marker: int = 0xC2, extra: bytes = b"") -> bytes:
+def jpeg(width: int, height: int, scans: int, extra: bytes = b"") -> bytes:
     """A JPEG by hand, of grey pixels: a frame, one short table, and `scans` passes over its brightness."""
     frame = struct.pack(">BHHB", 8, height, width, 3) + bytes((1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0))
     table = bytes((0x00, 1, *[0] * 15, 0))
     ac_table = bytes((0x10, 1, *[0] * 15, 0))
     first = segment(0xDA, bytes((3, 1, 0, 2, 0, 3, 0, 0, 0, 0))) + bytes(-(-width // 8) * -(-height // 8) * 3 // 8 + 1)
     again = segment(0xDA, bytes((1, 1, 0x00, 1, 63, 0x00))) + bytes(-(-width // 8) * -(-height // 8) // 8 + 1)
-    head = (
-        segment(0xDB, bytes((0, *[1] * 64))) + segment(marker, frame) + segment(0xC4, table) + segment(0xC4, ac_table)
-    )
+    head = segment(0xDB, bytes((0, *[1] * 64))) + segment(0xC2, frame) + segment(0xC4, table) + segment(0xC4, ac_table)
     return START + extra + head + first + again * (scans - 1) + END
 
 

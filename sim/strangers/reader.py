@@ -26,6 +26,7 @@ from robot_rig.data import episode as schema
 from robot_rig.data.bag import open_bag
 from robot_rig.data.log import as_episode, read_episode
 from robot_rig.data.salvage import salvage
+from robot_rig.datatypes import Bytes, Frame
 from robot_rig.errors import UserError
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.goal_library import GoalLibrary
@@ -74,12 +75,16 @@ def _damaged_log(path_and_original: str) -> None:
         one, other = ([part.data for part in schema.step_messages(step, number, whole.offset_ns)] for step in pair)
         if one != other:
             raise ValueError(f"step {number} is wrong, and nobody says so")
-    for one, other in ((found.closing, whole.closing), (found.goal, whole.goal)):
-        if one is not None and not np.array_equal(getattr(one, "rgb", one), getattr(other, "rgb", other)):
+    for mine, its in ((_rgb(found.closing), _rgb(whole.closing)), (found.goal, whole.goal)):
+        if mine is not None and (its is None or not np.array_equal(mine, its)):
             raise ValueError("its goal or its closing frame is wrong, and nobody says so")
     if not found.damage and (len(found.frames) != len(whole.frames) or path.read_bytes() != original.read_bytes()):
         raise ValueError("it is called whole, and is not")
     as_episode(path, found)
+
+
+def _rgb(frame: Frame | None) -> Bytes | None:
+    return None if frame is None else frame.rgb
 
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -158,7 +163,8 @@ def _read(watch: _Watch, reader: str, target: str, folder: str) -> dict[str, Any
 def main() -> None:
     """Warm up on honest files, then answer until stdin ends."""
     use_one_core()
-    watch = _Watch()
+    watch, answers = _Watch(), sys.__stdout__
+    assert answers is not None
     limited = False
     for line in sys.stdin:
         request = json.loads(line)
@@ -167,8 +173,8 @@ def main() -> None:
             claimed = int(_memory("VmSize") * 2**20) + MEMORY_HEADROOM
             resource.setrlimit(resource.RLIMIT_AS, (claimed, claimed))
         answer = json.dumps(_read(watch, **request))
-        sys.__stdout__.write(answer + "\n")
-        sys.__stdout__.flush()
+        answers.write(answer + "\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

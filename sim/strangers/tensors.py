@@ -49,7 +49,7 @@ def unpack(path: Path) -> tuple[dict[str, Any], bytearray]:
     return json.loads(content[8 : 8 + length]), bytearray(content[8 + length :])
 
 
-def pack(header: dict[str, Any], body: bytes) -> bytes:
+def pack(header: dict[str, Any], body: bytes | bytearray) -> bytes:
     """A safetensors file of any header and body, however they contradict one another."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + body
@@ -184,7 +184,9 @@ def _foreign_header(rng: np.random.Generator, target: Path) -> Forgery:
     return Forgery(f"{path.stem}: {name}", "checkpoint", str(target))
 
 
-def _with_tensor(header: dict[str, Any], body: bytes, name: str, said: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def _with_tensor(
+    header: dict[str, Any], body: bytearray, name: str, said: dict[str, Any]
+) -> tuple[dict[str, Any], bytes]:
     """The file with one tensor more, or one in place of another, whose bytes are all there."""
     kept = {key: value for key, value in header.items() if key != name}
     parts, at = [], 0

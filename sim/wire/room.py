@@ -18,9 +18,8 @@ from geometry_msgs.msg import Point, PointStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, Float64, Header
 
-from robot_rig.datatypes import Floats
+from robot_rig.datatypes import JOINT_NAMES, Floats
 from robot_rig.kinematics import LOWER_LIMITS, UPPER_LIMITS
-from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.outbox import Outbox
 from sim.wire.reports import BASE
 from sim.wire.robot import STEPS_PER_REPORT

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from robot_rig.config import Config
-from robot_rig.datatypes import JOINTS
+from robot_rig.datatypes import JOINT_NAMES, JOINTS
 from robot_rig.kinematics import HAND_ORIGIN, JOINT_ORIGINS, LOWER_LIMITS, RATED_EFFORTS, RATED_SPEEDS, UPPER_LIMITS
 from sim.model import (
     CAMERA_LINK,
@@ -23,7 +23,6 @@ from sim.model import (
     Inertial,
 )
 from sim.wire.head import HEAD_PAN, LOWER_LIMIT_RAD, RATED_EFFORT_NM, RATED_SPEED_RAD_S, UPPER_LIMIT_RAD
-from sim.wire.joint_command import JOINT_NAMES
 from sim.wire.tips import CAMERA, GRIPPER_TIP, HAND
 
 NOWHERE = (0.0, 0.0, 0.0)

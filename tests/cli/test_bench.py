@@ -134,7 +134,7 @@ def test_a_round_in_which_the_machine_was_away_is_told_and_repeated() -> None:
     results = iter([{"a": np.array([float(number)])} for number in range(10)])
     told: list[str] = []
     attempts = Attempts(4)
-    measured = bench.valid_rounds(4, lambda: next(results), Steady(0.0, 0.021, 0.02), attempts, told.append)
+    measured = bench.valid_rounds(lambda: next(results), Steady(0.0, 0.021, 0.02), attempts, told.append)
     assert [float(times["a"][0]) for times in measured] == [0.0, 2.0, 3.0, 4.0]
     assert told == ["void, repeated: round 2: the machine was away for 21 ms"]
     assert not attempts.failed

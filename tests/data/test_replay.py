@@ -89,8 +89,6 @@ def test_what_does_not_belong_is_refused() -> None:
     for sample in (
         lambda: empty.frames(rng, 2),
         lambda: empty.transitions(rng, 2, (0.2, 0.5, 0.3)),
-        lambda: empty.windows(rng, 2, 1),
-        lambda: replay.windows(rng, 2, 32),
     ):
         with pytest.raises(UserError):
             sample()
@@ -237,23 +235,6 @@ def test_pairs_are_all_frames_so_far_apart_in_one_episode(apart: int) -> None:
     assert all(len(part) == 0 for part in Replay(3, ACTION_DIM, None).pairs(apart))
 
 
-@pytest.mark.parametrize("length", [1, 2, 6, 13, 31])
-def test_windows_never_cross_an_episode_and_are_uniform(length: int) -> None:
-    replay, episodes, rows = filled()
-    whose = owner(rows, replay.rows)
-    camera = np.isin(np.arange(replay.rows), replay.frame_rows)
-    windows = replay.windows(np.random.default_rng(5), 20_000, length)
-    assert windows.shape == (20_000, length)
-    assert np.all(np.diff(windows, axis=1) == 1)
-    assert np.all(camera[windows])
-    assert np.all(whose[windows[:, 0]] == whose[windows[:, -1]])
-    firsts = [s.start + n for s, e in zip(rows, episodes, strict=True) for n in range(len(e) + 2 - length)]
-    counts = np.bincount(windows[:, 0], minlength=replay.rows)[firsts]
-    assert counts.sum() == 20_000
-    if len(counts) > 1:
-        assert stats.chisquare(counts).pvalue > 0.001
-
-
 class Encoder:
     """Two numbers of each picture, and a memory of what was asked."""
 
@@ -348,14 +329,12 @@ def test_the_same_episodes_in_the_same_order_give_the_same_batches(tmp_path: Pat
         (
             replay.transitions(rng, 64, (0.2, 0.5, 0.3)),
             replay.frames(rng, 64),
-            replay.windows(rng, 16, 4),
         )
         for replay, rng in ((first, np.random.default_rng(9)), (again, np.random.default_rng(9)))
     ]
     for name in ("frame", "next_frame", "goal", "kind", "action"):
         np.testing.assert_array_equal(getattr(draws[0][0], name), getattr(draws[1][0], name))
     np.testing.assert_array_equal(draws[0][1], draws[1][1])
-    np.testing.assert_array_equal(draws[0][2], draws[1][2])
 
 
 def test_a_full_disk_is_refused_before_a_picture_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_no_flaw_leaves_the_picture_alone() -> None:
 
 def test_a_picture_shows_the_room_as_it_was_at_its_stamp() -> None:
     with eye_on(FlawsConfig(image_age_low_s=0.1, image_age_high_s=0.14)) as (world, clock, eye):
-        present = SimEye(world, clock, world.config)
+        present = SimEye(world, clock)
         home, then, ages = np.array(world.config.control.home_posture_rad), {}, []
         for tick in range(200):
             world.teleport(home + 0.002 * tick)

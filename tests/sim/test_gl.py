@@ -82,7 +82,7 @@ from sim.world import World
 world = World(Config(), seed=0)
 world.advance(0.1)
 try:
-    SimEye(world, ManualClock(), world.config)
+    SimEye(world, ManualClock())
 except UserError as error:
     assert "libegl1" in str(error), error
 else:

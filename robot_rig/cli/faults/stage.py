@@ -124,8 +124,7 @@ class LiveStage:
         self._send_home()
         self.tell("puppet", to="policy", kind="circle")
         self.until("the arm is enabled", self._enabled, 60.0)
-        if row.starts_moving:
-            self._await_motion()
+        self._await_motion()
 
     def _ensure(self, name: str) -> None:
         if not self._graph.alive(name):
