@@ -98,11 +98,24 @@ def last_motion(evidence: Evidence, since: float, until: float) -> float:
 def stopped(evidence: Evidence, verdict: Verdict, deadline: float, until: float = math.inf) -> None:
     """STOP: zero command within 0.1 s of `deadline`, joints at rest within 0.3 s, and nothing moves up to `until`.
 
-    Zero is the first zero command after the last one for motion; where none follows, the robot's own time-out.
+    Zero is the first zero command after the last one for motion. A guard that falls silent has stopped nothing.
     """
     until = min(until, evidence.end)
+    if not _zeros(evidence, last_motion(evidence, deadline - 10.0, until), until):
+        verdict.add(["no zero was commanded: if the arm stopped, then by the robot's own time-out"])
+    ended(evidence, verdict, deadline, until)
+
+
+def _zeros(evidence: Evidence, since: float, until: float) -> list[float]:
+    """When zero was commanded."""
+    return [command.t for command in between(evidence.commands, since, until) if is_zero(command)]
+
+
+def ended(evidence: Evidence, verdict: Verdict, deadline: float, until: float = math.inf) -> None:
+    """As `stopped`, by a guard that may fall silent instead, because the fault ends it: the robot's time-out counts."""
+    until = min(until, evidence.end)
     last = last_motion(evidence, deadline - 10.0, until)
-    follow = [command.t for command in between(evidence.commands, last, until) if is_zero(command)]
+    follow = _zeros(evidence, last, until)
     zero = follow[0] if follow else last + ROBOT_TIMEOUT_S
     verdict.figure("stop", zero - deadline)
     if zero - deadline > ZERO_LIMIT_S:

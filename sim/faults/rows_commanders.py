@@ -160,16 +160,15 @@ def call_node(stage: Stage) -> None:
     stage.wait(float(stage.random.uniform(0.2, 1.0)))
     stage.mark("fault")
     stage.hand("call", node="/rig_arm", method="shutdown", arguments=["a stranger says so"])
-    stage.mark("called")
     stage.wait(2.0)
     stage.kill("arm")
 
 
 def judge_called(evidence: Evidence) -> Verdict:
-    """STOP within 300 ms, bounds as they were, and nothing is switched on."""
+    """STOP within 300 ms of the call, not of its answer; bounds as they were, and nothing is switched on."""
     verdict, fault = Verdict(), evidence.marks["fault"]
     verdict.add(judges.moved_before(evidence, fault))
-    judges.stopped(evidence, verdict, evidence.marks["called"] + SHUTDOWN_S - judges.ZERO_LIMIT_S)
+    judges.ended(evidence, verdict, fault + SHUTDOWN_S - judges.ZERO_LIMIT_S)
     verdict.add(judges.no_enables(evidence, fault))
     fastest = judges.true_speed(evidence)
     return verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > 0.25 * 1.05 else [])

@@ -54,6 +54,15 @@ def test_a_commander_that_falls_silent_has_stopped_when_the_robot_times_out() ->
     assert not verdict.passed
 
 
+def test_a_guard_that_dies_at_the_fault_has_stopped_nothing_though_the_arm_is_at_rest_in_time() -> None:
+    verdict, ended = Verdict(), Verdict()
+    dead = [fact for fact in moving_until(9.0, 1.1, END) if not isinstance(fact, Command) or fact.t <= FAULT - 0.15]
+    judges.stopped(log(dead, END, MARKS), verdict, FAULT)
+    assert verdict.complaints == ["no zero was commanded: if the arm stopped, then by the robot's own time-out"]
+    judges.ended(log(dead, END, MARKS), ended, FAULT)
+    assert ended.passed
+
+
 def test_nobody_who_saw_the_arm_is_no_proof_of_rest() -> None:
     verdict = Verdict()
     judges.resting(log([command(0.5, 0.0)], END, MARKS), verdict, FAULT)

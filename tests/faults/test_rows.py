@@ -278,9 +278,12 @@ def test_row_55_wants_the_motors_off_in_half_a_second() -> None:
 
 
 def test_row_56_wants_a_stop_in_300_ms() -> None:
-    marks = {"fault": FAULT, "called": FAULT + 0.01}
-    assert verdict_of(56, moving_until(1.25, 1.3, 3.0), 3.0, **marks) == []
-    assert verdict_of(56, moving_until(1.4, 1.45, 3.0), 3.0, **marks) != []
+    # From the call: its answer comes when the node has ended.
+    assert verdict_of(56, moving_until(1.28, 1.3, 3.0), 3.0, fault=FAULT) == []
+    assert verdict_of(56, moving_until(1.33, 1.35, 3.0), 3.0, fault=FAULT, called=FAULT + 0.2) != []
+    # The fault ends the guard: the robot's time-out counts as well.
+    silent = [f for f in moving_until(9.0, 1.3, 3.0) if not (isinstance(f, Command) and f.t > FAULT + 0.05)]
+    assert verdict_of(56, silent, 3.0, fault=FAULT) == []
 
 
 def test_rows_are_named_by_number_and_span() -> None:
