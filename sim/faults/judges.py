@@ -59,7 +59,10 @@ class Verdict:
 
 
 def void_reason(evidence: Evidence) -> str:
-    """Why the attempt proves nothing, or nothing: the machine was away, or the simulator was."""
+    """Why the attempt proves nothing, or nothing: the machine was away, or the simulator was.
+
+    While a row has ended the simulator on purpose, from mark `dark` to mark `back`, it is not expected to say anything.
+    """
     beats = [beat for beat in evidence.beats if beat.t >= evidence.begin]
     if not beats:
         return "no heartbeat"
@@ -68,7 +71,9 @@ def void_reason(evidence: Evidence) -> str:
         who = "the machine" if worst.core is None else f"core {worst.core} of the machine"
         return f"{who} was away for {1e3 * worst.gap:.0f} ms"
     times = [evidence.begin, *(truth.t for truth in evidence.truths), evidence.end]
-    hole = max(later - earlier for earlier, later in pairwise(times))
+    dark, back = evidence.marks.get("dark", math.inf), evidence.marks.get("back", math.inf)
+    holes = ((later - earlier, max(0.0, min(later, back) - max(earlier, dark))) for earlier, later in pairwise(times))
+    hole = max(length - excused for length, excused in holes)
     return f"the simulator was silent for {1e3 * hole:.0f} ms" if hole > HOLE_LIMIT_S else ""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.faults import judges
-from sim.faults.evidence import Evidence, Report
+from sim.faults.evidence import Evidence, Frame, Report
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Scene, Stage
 
@@ -162,6 +164,11 @@ def _reports(stage: Stage, name: str, since: float) -> bool:
     return report is not None and report.name == name and report.t > since
 
 
+def _since(stage: Stage, kind: type[Any], when: float) -> bool:
+    fact = stage.seen(kind)
+    return fact is not None and fact.t > when
+
+
 def judge_killed_guard(evidence: Evidence) -> Verdict:
     """At rest within 300 ms; an alarm within a second; the new guard sends no motion and switches nothing on."""
     verdict, kill = Verdict(), evidence.marks["kill"]
@@ -228,9 +235,11 @@ def restart_master(stage: Stage) -> None:
     stage.mark("new master")
     stage.until("the guard notices", lambda: stage.exit_code("arm") is not None, 20.0)
     stage.mark("noticed")
+    stage.mark("dark")
     stage.restart()
     begin = stage.now()
     stage.until("the guard is back", lambda: _reports(stage, "rig_arm", begin), 60.0)
+    stage.until("pictures are back", lambda: _since(stage, Frame, begin), 60.0)
     stage.mark("back")
     stage.wait(1.5)
 

@@ -163,6 +163,17 @@ def test_an_attempt_is_void_when_the_machine_or_the_simulator_was_away() -> None
     assert judges.void_reason(log([fact for fact in facts if not isinstance(fact, Beat)], END, MARKS)) == "no heartbeat"
 
 
+def test_a_simulator_that_a_row_has_ended_is_not_expected_to_speak_until_it_is_back() -> None:
+    def said(dark: float, back: float) -> str:
+        facts = [f for f in moving_until(1.05, 1.2, END) if not (isinstance(f, Truth) and 1.5 < f.t < 2.5)]
+        return judges.void_reason(log(facts, END, {"noticed": 1.5, "dark": dark, "back": back}))
+
+    assert said(1.5, 2.55) == ""
+    assert "silent for 500 ms" in said(2.0, 2.55)
+    assert "silent for 500 ms" in said(1.5, 2.0)
+    assert said(9.0, 9.5) != ""
+
+
 def test_a_fact_survives_the_log() -> None:
     for fact in [*moving_until(0.02, 0.02, 0.05), *fresh_actions(1.0, 1.0), told(1.0, "a", "b")]:
         assert read_line(line_of(fact)) == fact
