@@ -169,9 +169,9 @@ def told(evidence: Evidence, codes: Iterable[str], since: float, until: float) -
 
 
 def no_enables(evidence: Evidence, since: float, until: float = math.inf) -> list[str]:
-    """Nobody switches motors on."""
-    orders = [order for order in between(evidence.orders, since, until) if order.word == "enable"]
-    return [f"{orders[0].caller} enabled the arm {orders[0].t - since:.2f} s after the fault"] if orders else []
+    """Nobody switches motors on, or resets the robot: both are a person's to do."""
+    orders = [order for order in between(evidence.orders, since, until) if order.word in ("enable", "reset")]
+    return [f"{one.caller} sent {one.word} {one.t - since:.2f} s after the fault" for one in orders[:1]]
 
 
 def one_commander(evidence: Evidence, allowed: str) -> list[str]:
@@ -245,36 +245,3 @@ def at(truths: Sequence[Truth], when: float) -> Truth | None:
     """The last truth up to `when`."""
     index = bisect.bisect_right([truth.t for truth in truths], when) - 1
     return truths[index] if index >= 0 else None
-
-
-ACTION_AGE_S, IMAGE_AGE_S = 0.15, 0.25
-STUTTERS = 3
-READING_S = 0.02
-"""Two periods of the guard: what the witness and the guard may see apart."""
-
-
-def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: float) -> None:
-    """The arm moves if and only if the newest action is at most 0.15 s old and its picture at most 0.25 s.
-
-    Too old, and zero within 0.1 s. Zero though fresh for `STUTTERS` periods is a complaint: for less, the witness and
-    the guard may have seen the action, or the arm's report, at different moments.
-    """
-    arrivals = [action.t for action in evidence.actions]
-    stutters = 0
-    for command in between(evidence.commands, since, until):
-        index = bisect.bisect_right(arrivals, command.t) - 1
-        if index < 0:
-            continue
-        action = evidence.actions[index]
-        late = max(command.t - action.stamp - ACTION_AGE_S, command.t - action.frame_stamp - IMAGE_AGE_S)
-        if not is_zero(command):
-            verdict.figure("stop", max(late, 0.0))
-            if late > ZERO_LIMIT_S:
-                verdict.add([f"motion {1e3 * late:.0f} ms after what it followed went stale"])
-                return
-        fresh = is_zero(command) and late < -READING_S and command.t - action.t > 2 * READING_S
-        stutters = stutters + 1 if fresh else 0
-        if stutters >= STUTTERS:
-            when = command.t - evidence.begin
-            verdict.add([f"zero at {when:.2f} s though action and picture were fresh by {-1e3 * late:.0f} ms"])
-            return

@@ -8,7 +8,8 @@ from typing import Any
 
 from sim.faults import judges
 from sim.faults.evidence import Evidence, Frame
-from sim.faults.judges import IMAGE_AGE_S, Verdict
+from sim.faults.freshness import IMAGE_AGE_S, motion_iff_fresh, true_exposures
+from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Scene, Stage
 
 BACK_S = 5.0
@@ -212,8 +213,8 @@ def judge_dropped(evidence: Evidence) -> Verdict:
     verdict.add([f"only {100 * lost:.0f} % of the pictures were lost"] if lost < LEAST_LOST else [])
     late_s = max(ages) - min(ages)
     verdict.add([f"no picture was later than another by more than {late_s:.2f} s"] if late_s < LEAST_LATE_S else [])
-    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
-    return verdict
+    motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    return verdict.add(true_exposures(evidence, fault, evidence.end))
 
 
 WRONG_SIZES: tuple[dict[str, Any], ...] = (

@@ -8,6 +8,7 @@ from robot_rig.config import Config
 from robot_rig.kinematics import Kinematics
 from sim.faults import judges
 from sim.faults.evidence import Action, Command, Evidence
+from sim.faults.freshness import motion_iff_fresh, true_exposures
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Stage
 
@@ -35,7 +36,8 @@ def judge_twice(evidence: Evidence) -> Verdict:
     verdict.add(judges.moved_before(evidence, fault))
     verdict.add([] if "exit code 2" in evidence.marks else ["the second guard was not refused"])
     verdict.add(judges.one_commander(evidence, ARM))
-    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    verdict.add(true_exposures(evidence, fault, evidence.end))
     gap = judges.command_gap(evidence, fault, evidence.end)
     verdict.figure("gap", gap)
     return verdict.add([f"no command for {1e3 * gap:.0f} ms"] if gap > 0.05 else [])

@@ -8,10 +8,10 @@ import numpy as np
 
 from sim.faults import judges
 from sim.faults.evidence import Evidence, Frame, Report
+from sim.faults.freshness import ACTION_AGE_S, motion_iff_fresh, true_exposures
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Scene, Stage
 
-ACTION_AGE_S = 0.15
 POLICY_DEAD_S = 0.250
 """Row 12: from the policy's death to zero."""
 
@@ -71,7 +71,8 @@ def judge_frozen_policy(evidence: Evidence) -> Verdict:
     """Zero if and only if the newest action or its picture is too old."""
     verdict, freeze = Verdict(), evidence.marks["freeze"]
     verdict.add(judges.moved_before(evidence, freeze))
-    judges.motion_iff_fresh(evidence, verdict, freeze - 0.5, evidence.end)
+    motion_iff_fresh(evidence, verdict, freeze - 0.5, evidence.end)
+    verdict.add(true_exposures(evidence, freeze - 0.5, evidence.end))
     return verdict.add(judges.no_enables(evidence, freeze))
 
 
@@ -140,7 +141,8 @@ def judge_taken_memory(evidence: Evidence) -> Verdict:
     """The process survives, and the engine on the CPU answers within what an action may be late."""
     verdict, fault = Verdict(), evidence.marks["fault"]
     verdict.add(judges.moved_before(evidence, fault))
-    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    verdict.add(true_exposures(evidence, fault, evidence.end))
     verdict.add([] if evidence.marks["survived"] else ["the policy process has ended"])
     later = judges.between(evidence.actions, fault + 0.5)
     return verdict.add([] if len(later) >= MEMORY_ACTIONS else [f"only {len(later)} actions afterwards"])

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from sim.faults import judges
-from sim.faults.evidence import VELOCITY_MODE, Beat, Command, RobotState, Tool, Truth, line_of, read_line
+from sim.faults import freshness, judges
+from sim.faults.evidence import VELOCITY_MODE, Beat, Command, Order, RobotState, Tool, Truth, line_of, read_line
 from sim.faults.judges import Verdict
 from tests.faults.logs import (
     ARM,
@@ -17,6 +17,7 @@ from tests.faults.logs import (
     fresh_actions,
     log,
     moving_until,
+    pictures,
     told,
     truth,
 )
@@ -108,6 +109,9 @@ def test_an_enable_after_the_fault_and_a_second_commander_are_told() -> None:
     facts = moving_until(1.05, 1.2, END)
     assert judges.no_enables(log([*facts, enabled_by(0.5, "rig")], END, MARKS), FAULT) == []
     assert "ghost" in judges.no_enables(log([*facts, enabled_by(2.0, "ghost")], END, MARKS), FAULT)[0]
+    # Nor may it clear a stop or an error by itself.
+    assert "ghost sent reset" in judges.no_enables(log([*facts, Order(2.0, "reset", "ghost")], END, MARKS), FAULT)[0]
+    assert judges.no_enables(log([*facts, Order(2.0, "stop", "ghost")], END, MARKS), FAULT) == []
     assert judges.one_commander(log(facts, END, MARKS), ARM) == []
     assert judges.one_commander(log([*facts, command(2.0, 0.0, "ghost")], END, MARKS), ARM) != []
 
@@ -133,13 +137,43 @@ def test_motion_if_and_only_if_fresh() -> None:
     def judged(zero: float, actions_until: float) -> list[str]:
         verdict = Verdict()
         facts = [*moving_until(zero, zero, END), *fresh_actions(actions_until, END)]
-        judges.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
+        freshness.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
         return verdict.complaints
 
     assert judged(zero=9.0, actions_until=9.0) == []
     assert judged(zero=1.6, actions_until=1.5) == []
     assert "went stale" in judged(zero=1.9, actions_until=1.5)[0]
     assert "though action and picture" in judged(zero=1.5, actions_until=9.0)[0]
+
+
+def test_a_guard_that_is_silent_though_it_has_something_to_follow_does_not_pass_as_one_that_stopped() -> None:
+    def judged(dies: float, back: float, actions_until: float) -> list[str]:
+        verdict = Verdict()
+        facts = [f for f in moving_until(9.0, dies, END) if not (isinstance(f, Command) and dies < f.t < back)]
+        facts += fresh_actions(actions_until, END)
+        freshness.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
+        return verdict.complaints
+
+    assert judged(1.5, 1.54, 9.0) == []
+    assert "no command for 80 ms" in judged(1.5, 1.575, 9.0)[0]
+    assert "with a fresh action" in judged(1.5, 9.0, 9.0)[0]
+    # Silence after what it followed has gone stale is no complaint here: HOLD sends nothing.
+    assert judged(1.6, 9.0, 1.5) == []
+
+
+def test_an_action_names_a_picture_that_there_was() -> None:
+    def judged(late_s: float, seen: float) -> list[str]:
+        actions = [one._replace(frame_stamp=one.frame_stamp + late_s) for one in fresh_actions(9.0, END)]
+        shown = [one._replace(t=one.t + seen) for one in pictures(END)]
+        return freshness.true_exposures(log([*actions, *shown], END, MARKS), 0.5, END)
+
+    assert judged(0.0, 0.0) == []
+    # Stamped anew on arrival, or anywhere in between.
+    assert "no picture had" in judged(0.11, 0.0)[0]
+    assert "no picture had" in judged(-0.017, 0.0)[0]
+    # A picture that came only after the action.
+    assert "no picture had" in judged(0.0, 0.03)[0]
+    assert freshness.true_exposures(log(pictures(END), END, MARKS), 0.5, END) == ["no action tells of its picture"]
 
 
 def test_the_first_state_and_the_longest_gap() -> None:
