@@ -19,12 +19,16 @@ VELOCITY_MODE = 2
 
 
 class Command(NamedTuple):
-    """A joint command off the wire; `values` are rad/s in VELOCITY_MODE, as sent, whatever they are."""
+    """A joint command off the wire; `values` are rad/s in VELOCITY_MODE, as sent, whatever they are.
+
+    `link` numbers the connection that it came over: a caller's name is its own word, and two nodes may have the same.
+    """
 
     t: float
     caller: str
     mode: int
     values: tuple[float, ...]
+    link: int = 0
 
     @property
     def speed(self) -> float:

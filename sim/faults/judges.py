@@ -175,9 +175,11 @@ def no_enables(evidence: Evidence, since: float, until: float = math.inf) -> lis
 
 
 def one_commander(evidence: Evidence, allowed: str) -> list[str]:
-    """Nobody but `allowed` commanded the arm."""
+    """Nobody but `allowed` commanded the arm, and that over one connection: a double has the same name."""
     others = sorted({command.caller for command in evidence.commands} - {allowed})
-    return [f"joint commands of {', '.join(others)}"] if others else []
+    links = {command.link for command in evidence.commands if command.caller == allowed}
+    complaints = [f"joint commands of {', '.join(others)}"] if others else []
+    return [*complaints, f"{len(links)} of the name {allowed} commanded"] if len(links) > 1 else complaints
 
 
 def sane_commands(commands: Sequence[Command], speed_caps: Sequence[float]) -> list[str]:

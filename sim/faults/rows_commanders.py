@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from robot_rig.config import Config
@@ -19,10 +21,13 @@ TELEOP_S = 0.150
 SHUTDOWN_S = 0.300
 CONFIG = Config()
 UP = 0.5
+SLOW_M_S = 0.02
+"""Row 53: slower than this, a command's direction says nothing; who leads goes at 0.08 m/s at least."""
 
 
 def launch_twice(stage: Stage) -> None:
     """A second guard of the same name, while the first one moves the arm."""
+    stage.wait(stage.random.uniform(0.1, 1.0))
     stage.mark("fault")
     stage.launch("double", "arm")
     stage.until("the second one ends", lambda: stage.exit_code("double") is not None, START_S)
@@ -65,15 +70,17 @@ def take_over(stage: Stage) -> None:
     stage.wait(1.0)
 
 
-def _upward(evidence: Evidence, command: Command, kinematics: Kinematics) -> bool:
+def _heading(evidence: Evidence, command: Command, kinematics: Kinematics) -> str:
+    """Whose motion it is: the person moves `up`, the policy `sideways`; neither while it is slow."""
     truth = judges.at(evidence.truths, command.t)
     assert truth is not None
     twist = kinematics.pose(np.array(truth.position)).jacobian @ np.array(command.values)
-    return bool(abs(twist[2]) > np.hypot(twist[0], twist[1]))
+    side, up = float(np.hypot(twist[0], twist[1])), float(abs(twist[2]))
+    return "" if max(side, up) < SLOW_M_S else "up" if up > side else "sideways"
 
 
 def judge_taken_over(evidence: Evidence) -> Verdict:
-    """From sideways to up through zero, once, and never back."""
+    """From sideways to up through zero, once, and never back, also where the person pauses."""
     verdict, fault = Verdict(), evidence.marks["fault"]
     verdict.add(judges.moved_before(evidence, fault))
     human = next((a.t for a in judges.between(evidence.actions, fault) if a.source == "human"), None)
@@ -85,15 +92,16 @@ def judge_taken_over(evidence: Evidence) -> Verdict:
     if not rests:
         return verdict.add(["the source changed without a rest"])
     verdict.figure("rest after", commands[rests[0]].t - human)
-    before = [c for c in commands[: rests[0]] if not judges.is_zero(c) and c.t > human + 0.05]
+    before = [_heading(evidence, c, kinematics) for c in commands[: rests[0]] if c.t > human]
     after = [c for c in commands[rests[0] :] if not judges.is_zero(c)]
-    verdict.add(["the person led before the rest"] if sum(_upward(evidence, c, kinematics) for c in before) > 5 else [])
+    verdict.add(["the person led before the rest"] if "up" in before else [])
     if len(after) < 50:
         return verdict.add(["the person hardly led the arm"])
-    # While the servo takes over where the policy left, a few ticks still level out.
-    sideways = [c for c in after[10:] if not _upward(evidence, c, kinematics)]
-    share = len(sideways) / len(after)
-    return verdict.add([f"{100 * share:.0f} % of the commands were the policy's"] if share > 0.1 else [])
+    sideways = [c for c in after if _heading(evidence, c, kinematics) == "sideways"]
+    verdict.add([f"{len(sideways)} commands after the rest were the policy's"] if sideways else [])
+    persons = replace(evidence, actions=[action for action in evidence.actions if action.source == "human"])
+    motion_iff_fresh(persons, verdict, after[0].t, evidence.end)
+    return verdict
 
 
 def drop_teleop(stage: Stage) -> None:

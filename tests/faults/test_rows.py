@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
+from robot_rig.config import Config
 from robot_rig.errors import UserError
+from robot_rig.kinematics import Kinematics
 from sim.faults.evidence import Action, Collision, Command, Episode, Frame, Passed, Report, RobotState, Tool
 from sim.faults.table import ALONE_ROWS, EVERY, FILE_ROWS, ROWS, chosen
 from sim.strangers import ROWS as FORGERS
 from tests.faults.logs import (
+    HOME,
     command,
     enabled_by,
     fresh_actions,
@@ -24,6 +28,7 @@ from tests.faults.logs import (
 
 WANTED = {*range(1, 16), 22, 23, 25, 27, 28, *range(31, 45), *range(52, 57), 61}
 FAULT = 1.0
+KINEMATICS = Kinematics(Config().control.tool_offset_m)
 
 Facts = Callable[[float, float], list[Any]]
 
@@ -265,6 +270,48 @@ def test_row_52_wants_one_commander_who_is_not_disturbed() -> None:
     assert verdict_of(52, good, 3.0, **marks) == []
     assert verdict_of(52, good, 3.0, fault=FAULT, **{"exit code 0": 2.0}) != []
     assert verdict_of(52, [*good, command(2.0, 0.0, "rig_arm_2")], 3.0, **marks) != []
+    # The double has the same name: only its connection is another.
+    double = command(2.0, 0.0)._replace(link=1)
+    assert verdict_of(52, [*good, double], 3.0, **marks) == ["2 of the name rig_arm commanded"]
+
+
+SIDE, UP = (0.0, 0.085, 0.0), (0.0, 0.0, 0.1)
+
+
+def towards(t: float, velocity: Sequence[float]) -> Command:
+    """The tool is told to go with `velocity` (3,) m/s, its hand as it is."""
+    twist = np.array([*velocity, 0.0, 0.0, 0.0])
+    return Command(t, "rig_arm", 2, tuple((np.linalg.pinv(KINEMATICS.pose(np.array(HOME)).jacobian) @ twist).tolist()))
+
+
+def taken_over(leak: Sequence[float] = UP, leaks: Sequence[float] = (), until: float = 2.02) -> list[Any]:
+    """A person leads from the fault on, pauses from 2 s to 2.5 s, and goes on; `leak` is sent at the times `leaks`."""
+    facts = [f for f in moving_until(9.0, 9.0, 4.0) if not isinstance(f, Command)]
+    for tick in range(400):
+        t = 0.01 * tick
+        rests = FAULT + 0.03 < t < FAULT + 0.06 or until + 0.1 < t < 2.505
+        facts.append(command(t, 0.0) if rests else towards(t, SIDE if t < FAULT + 0.04 else UP))
+    facts = [f for f in facts if not (isinstance(f, Command) and any(abs(f.t - t) < 0.005 for t in leaks))]
+    facts += [towards(t, leak) for t in leaks]
+    policy = fresh_actions(9.0, 4.0)
+    human = [one._replace(source="human", t=one.t + 0.001) for one in policy if FAULT <= one.t < 1.95 or one.t > 2.45]
+    return [*facts, *policy, *human]
+
+
+def test_row_53_wants_one_change_through_rest_and_never_back() -> None:
+    def judged(*what: Any, **more: Any) -> str:
+        return "; ".join(verdict_of(53, taken_over(*what, **more), 4.0, fault=FAULT))
+
+    assert judged() == ""
+    # A single command of the policy while the person leads.
+    assert "1 commands after the rest were the policy's" in judged(SIDE, [1.6])
+    # The policy has the arm again for the end of a short pause.
+    assert "were the policy's" in judged(SIDE, [2.3 + 0.01 * n for n in range(15)])
+    # Nobody leads it and it goes on as the person did.
+    assert "went stale" in judged(until=2.3)
+    assert "led before the rest" in judged(UP, [FAULT + 0.02])
+    unheard = [f for f in taken_over() if not (isinstance(f, Action) and f.source == "human")]
+    assert "sent nothing" in verdict_of(53, unheard, 4.0, fault=FAULT)[0]
 
 
 def test_row_55_wants_the_motors_off_in_half_a_second() -> None:
