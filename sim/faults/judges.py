@@ -31,6 +31,9 @@ HELD_RAD_S = 0.05
 ROBOT_TIMEOUT_S = 0.2
 TOLD_LIMIT_S = 0.100
 REPORT_PERIOD_S = 0.100
+TOLD_S = TOLD_LIMIT_S + REPORT_PERIOD_S
+"""A code is raised within TOLD_LIMIT_S, and the next report of the guard carries it."""
+
 MOVES_BEFORE_S = 0.3
 """A fault counts only if the arm was told to move in the last so many seconds before it."""
 
