@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 WALL_N_M = 5000.0
 """Stiffness of the wall that `robot_troubles` puts up: padded. That of a clamped hand's back is some ten times it."""
 
+PATCH_PX = 14
+"""Side of the patches of a picture that the witness remembers."""
+
 VELOCITY_MODE = 2
 """JointCommand's; a velocity is the only thing that the guard may send."""
 
@@ -102,13 +105,14 @@ class Passed(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The policy's picture as published: its number and stamp, a checksum, and the mean of each channel."""
+    """The policy's picture as published: its number and stamp, a checksum, and the means of red, green and blue in each
+    patch of PATCH_PX x PATCH_PX, row by row."""
 
     t: float
     seq: int
     stamp: float
     checksum: int
-    means: tuple[float, float, float]
+    means: tuple[float, ...]
 
 
 class Report(NamedTuple):

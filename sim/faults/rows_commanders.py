@@ -181,7 +181,7 @@ def judge_called(evidence: Evidence) -> Verdict:
     judges.ended(evidence, verdict, fault + SHUTDOWN_S - judges.ZERO_LIMIT_S)
     verdict.add(judges.no_enables(evidence, fault))
     fastest = judges.true_speed(evidence)
-    return verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > 0.25 * 1.05 else [])
+    return verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.FASTEST_M_S else [])
 
 
 ROWS = (

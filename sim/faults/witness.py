@@ -151,7 +151,8 @@ class Witness:
 
     def _frame(self, message: Image) -> None:
         now = time.monotonic()
-        means = np.frombuffer(message.data, np.uint8).reshape(-1, 3).mean(axis=0)
+        shape = message.height // seen.PATCH_PX, seen.PATCH_PX, message.width // seen.PATCH_PX, seen.PATCH_PX, 3
+        means = np.frombuffer(message.data, np.uint8).reshape(shape).mean(axis=(1, 3)).round(2).ravel()
         number = int(message.header.frame_id.rpartition(":")[2])
         self.write(
             seen.Frame(now, number, self._local(message.header.stamp), zlib.crc32(message.data), tuple(means.tolist()))

@@ -227,7 +227,7 @@ class LiveStage:
         self._graph.start(label, [*PROCESSES[name], *extra], prefix)
 
     def restart(self) -> None:
-        """End everything but the master, and start it again as a launch file does: what needs the robot waits for it."""
+        """End everything but the master, and start it as a launch file does: what needs the robot waits for it."""
         assert self._hands is not None
         self._hands.kill()
         self._hands.wait()
