@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sim.faults.evidence import VELOCITY_MODE, Command, Evidence, RobotState, Truth
+from sim.faults.evidence import VELOCITY_MODE, Action, Command, Evidence, RobotState, Truth
 
 GAP_LIMIT_S = 0.020
 """A core of the machine was away for longer: the attempt is void."""
@@ -178,6 +178,11 @@ def no_enables(evidence: Evidence, since: float, until: float = math.inf) -> lis
     """Nobody switches motors on, or resets the robot: both are a person's to do."""
     orders = [order for order in between(evidence.orders, since, until) if order.word in ("enable", "reset")]
     return [f"{one.caller} sent {one.word} {one.t - since:.2f} s after the fault" for one in orders[:1]]
+
+
+def made_at(action: Action) -> float:
+    """When an action was made: by its own word, but not after it came."""
+    return min(action.stamp, action.t)
 
 
 def one_commander(evidence: Evidence, allowed: str) -> list[str]:

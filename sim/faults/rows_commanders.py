@@ -123,9 +123,10 @@ def judge_dropped_teleop(evidence: Evidence) -> Verdict:
     """Zero within 150 ms, which is the action's age, and the guard's 100."""
     verdict, fault = Verdict(), evidence.marks["fault"]
     verdict.add(judges.moved_before(evidence, fault))
-    last = max((action.stamp for action in evidence.actions if action.source == "human"), default=fault)
+    last = max((judges.made_at(action) for action in evidence.actions if action.source == "human"), default=fault)
     judges.stopped(evidence, verdict, last + TELEOP_S)
-    return verdict.add(judges.told(evidence, ["action_stale"], fault, last + TELEOP_S + 0.3))
+    verdict.add(judges.no_enables(evidence, fault))
+    return verdict.add(judges.told(evidence, ["action_stale"], fault, last + TELEOP_S + judges.TOLD_S))
 
 
 def command_as_stranger(stage: Stage) -> None:
@@ -157,7 +158,7 @@ def judge_stranger(evidence: Evidence) -> Verdict:
     if off - first > DISARMED_S:
         verdict.add([f"motors off {1e3 * (off - first):.0f} ms after its first command"])
     judges.resting(evidence, verdict, first + DISARMED_S)
-    verdict.add(judges.told(evidence, ["second_commander"], fault, off + 0.5))
+    verdict.add(judges.told(evidence, ["second_commander"], fault, off + judges.TOLD_S))
     return verdict.add(judges.no_enables(evidence, fault))
 
 

@@ -64,7 +64,7 @@ STOPS: list[tuple[int, dict[str, float], float, str, float, list[Any]]] = [
     (5, REFUSED, 3.0, "image_refused", FAULT + 0.25 + 0.08, []),
     (7, {"fault": FAULT, "return": 2.9}, 3.0, "image_stale", FAULT - 0.12 + 0.25 + 0.05, []),
     (8, {"fault": FAULT, "return": 2.9}, 3.0, "action_stale", FAULT - 0.12 + 0.25 + 0.05, []),
-    (12, {"kill": FAULT}, 3.0, "action_stale", FAULT + 0.24, []),
+    (12, {"kill": FAULT}, 6.0, "action_stale", FAULT + 0.24, [Report(2.0, "rig_policy", "waiting", (), "")]),
     (44, {"kill": FAULT, "thaw": 2.9}, 3.0, "action_stale", FAULT + 0.24, []),
     (32, {"fault": FAULT}, 3.0, "arm_stopped", FAULT + 0.015, states(FAULT + 0.002, 3.0, stopped=True, button=True)),
     (33, {"fault": FAULT}, 3.0, "arm_error", FAULT + 0.015, states(FAULT + 0.002, 3.0, error=True)),
@@ -105,8 +105,10 @@ def spoilt_pictures(until: float, kept: Callable[[int], bool] = SOME, late_s: fl
 
 
 def test_row_12_fails_when_it_moves_again_or_is_switched_on() -> None:
-    good = [*moving_until(1.2, 1.25, 8.0), told(1.2, "action_stale")]
+    good = [*moving_until(1.2, 1.25, 8.0), told(1.2, "action_stale"), Report(4.0, "rig_policy", "waiting", (), "")]
     assert verdict_of(12, good, 8.0, kill=FAULT) == []
+    # Nobody was there that could have moved it.
+    assert "started anew" in verdict_of(12, good[:-1], 8.0, kill=FAULT)[0]
     assert verdict_of(12, [*good, command(6.0, 0.05)], 8.0, kill=FAULT) != []
     assert verdict_of(12, [*good, enabled_by(6.0, "respawn")], 8.0, kill=FAULT) != []
 
@@ -133,8 +135,15 @@ def test_row_15_wants_a_loop_on_time_before_and_a_stop_after() -> None:
 
 def test_row_27_wants_no_gap_a_word_and_no_new_episode() -> None:
     master = Report(1.2, "rig_arm", "active", ("master: gone",), "")
-    good = [*moving_until(9.0, 9.0, 6.0), master]
+    policy = [Report(0.5 * n, "rig_policy", "running", (), "") for n in range(12)]
+    good = [*moving_until(9.0, 9.0, 6.0), *policy, Episode(3.0, 6, "complete", ""), master]
     assert verdict_of(27, good, 6.0, kill=FAULT) == []
+    assert "none was due" in verdict_of(27, [f for f in good if not isinstance(f, Episode)], 6.0, kill=FAULT)[0]
+    # A policy that has died begins none either.
+    dead = [f for f in good if not (isinstance(f, Report) and f.name == "rig_policy" and f.t > 3.0)]
+    assert "has fallen silent" in verdict_of(27, dead, 6.0, kill=FAULT)[0]
+    others = [f._replace(name="rig_policy") if f is master else f for f in good]
+    assert "the guard does not say" in verdict_of(27, others, 6.0, kill=FAULT)[0]
     assert verdict_of(27, [fact for fact in good if fact is not master], 6.0, kill=FAULT) != []
     assert verdict_of(27, [*good, Episode(4.0, 7, "running", "")], 6.0, kill=FAULT) != []
     holed = [fact for fact in good if not (isinstance(fact, Command) and 2.0 < fact.t < 2.07)]
@@ -193,7 +202,7 @@ def test_row_11_wants_nonsense_to_have_been_sent_and_nothing_of_it_to_come_out()
 
 
 def test_rows_9_and_13_want_motion_if_and_only_if_fresh() -> None:
-    for number, marks in ((9, {"fault": FAULT}), (13, {"freeze": FAULT, "thaw": 2.0})):
+    for number, marks in ((9, {"fault": FAULT}), (13, {"freeze": 1.42, "thaw": 2.0})):
         facts = [*fresh_actions(1.5, 3.0), *pictures(FAULT), *spoilt_pictures(3.0)]
         good = [*moving_until(1.6, 1.65, 3.0), *facts]
         assert verdict_of(number, good, 3.0, **marks) == []
@@ -204,26 +213,39 @@ def test_rows_9_and_13_want_motion_if_and_only_if_fresh() -> None:
 def test_row_10_wants_a_stop_numbers_only_and_the_name_of_what_was_none() -> None:
     last, end = FAULT + 0.05, 6.0
 
-    def judged(zero: float, reason: str, *more: Any) -> list[str]:
+    def judged(zero: float, reason: str, *more: Any, kind: str = "latent") -> list[str]:
         actions = [
             Action(last - 0.1 * n, "policy", 9 - n, last - 0.1 * n, last - 0.1 * n - 0.12, (0.5,)) for n in range(5)
         ]
         cut = Episode(last + 0.1, 3, "cut_short", reason)
-        return verdict_of(10, [*moving_until(zero, zero + 0.02, end), *actions, cut, *more], end, fault=FAULT)
+        marks = {"fault": FAULT, kind: FAULT}
+        return verdict_of(10, [*moving_until(zero, zero + 0.02, end), *actions, cut, *more], end, **marks)
 
     good = "the picture's latent holds something that is not a number"
     assert judged(last + 0.24, good) == []
     assert judged(last + 0.27, good) != []
     assert "no episode ended for it" in judged(last + 0.24, "the camera is silent")[0]
+    # The wrong tensor is blamed.
+    assert "no episode ended for it" in judged(last + 0.24, good, kind="action")[0]
+    assert judged(last + 0.24, "the action holds something that is not a number", kind="action") == []
     leak = judged(last + 0.24, good, Command(2.0, "rig_arm", 2, (float("nan"),) * 7))
     assert any("1 messages" in complaint for complaint in leak)
     assert judged(last + 0.24, good, command(4.0, 0.1)) != []
 
 
+def test_row_13_wants_a_policy_that_was_frozen() -> None:
+    facts = [*moving_until(9.0, 9.0, 3.0), *fresh_actions(9.0, 3.0), *pictures(3.0)]
+    assert verdict_of(13, facts, 3.0, freeze=FAULT + 0.05, thaw=FAULT + 0.09) == []
+    assert "acted though it was frozen" in verdict_of(13, facts, 3.0, freeze=FAULT + 0.05, thaw=FAULT + 0.5)[0]
+
+
 def test_row_43_wants_a_process_that_goes_on() -> None:
-    good = [*moving_until(9.0, 9.0, 4.0), *fresh_actions(9.0, 4.0), *pictures(4.0)]
+    failed = Report(FAULT + 0.1, "sick", "", ("no memory",), "")
+    good = [*moving_until(9.0, 9.0, 4.0), *fresh_actions(9.0, 4.0), *pictures(4.0), failed]
     assert verdict_of(43, good, 4.0, fault=FAULT, survived=1.0) == []
     assert verdict_of(43, good, 4.0, fault=FAULT, survived=0.0) != []
+    # The order was lost: nothing failed at all.
+    assert "none of no memory was told" in verdict_of(43, good[:-1], 4.0, fault=FAULT, survived=1.0)[0]
     silent = [*moving_until(FAULT + 0.08, FAULT + 0.12, 4.0), *fresh_actions(FAULT, 4.0)]
     assert "only 0 actions" in str(verdict_of(43, silent, 4.0, fault=FAULT, survived=1.0))
 
