@@ -225,8 +225,9 @@ def within_joint_limits(evidence: Evidence, lower: Sequence[float], upper: Seque
 
 
 def no_contact(evidence: Evidence) -> list[str]:
-    """The arm never touches the table."""
+    """The arm never touches the table, nor for less than the time between two truths: the robot tells of that."""
     touches = [truth for truth in evidence.truths if truth.touches]
+    touches += [told for told in evidence.collisions if told.collided]
     return [f"{len(touches)} contacts with the table"] if touches else []
 
 
@@ -236,9 +237,9 @@ def command_gap(evidence: Evidence, since: float, until: float) -> float:
     return max(later - earlier for earlier, later in pairwise(times))
 
 
-def true_speed(evidence: Evidence) -> float:
-    """The fastest that the true tool tip went, m/s, over 50 ms."""
-    tools = evidence.tools
+def true_speed(evidence: Evidence, since: float = -math.inf) -> float:
+    """The fastest that the true tool tip went after `since`, m/s, over 50 ms."""
+    tools = between(evidence.tools, since)
     return max(
         (math.dist(a.position, b.position) / (b.t - a.t) for a, b in zip(tools, tools[5:], strict=False)), default=0.0
     )

@@ -21,6 +21,10 @@ TELEOP_S = 0.150
 SHUTDOWN_S = 0.300
 CONFIG = Config()
 UP = 0.5
+CALLS = 4
+AT_CAP_M_S = 0.22
+"""Row 56: so fast the tool must go to show that its speed is still bounded; without the bound it would be 0.29."""
+
 SLOW_M_S = 0.02
 """Row 53: slower than this, a command's direction says nothing; who leads goes at 0.08 m/s at least."""
 
@@ -135,6 +139,7 @@ def command_as_stranger(stage: Stage) -> None:
     stage.mark("outside")
     stage.launch_outside("outsider", "stranger")
     stage.until("the outsider gives up", lambda: stage.exit_code("outsider") is not None, START_S)
+    stage.mark(f"outsider's exit code {stage.exit_code('outsider')}")
     stage.mark("fault")
     stage.start("stranger")
     stage.until("the stranger commands", lambda: stage.seen(Command).caller == STRANGER, START_S)
@@ -147,6 +152,8 @@ def judge_stranger(evidence: Evidence) -> Verdict:
     verdict, fault = Verdict(), evidence.marks["fault"]
     early = [c for c in judges.between(evidence.commands, 0.0, fault) if c.caller != ARM]
     verdict.add([f"{len(early)} commands from outside"] if early else [])
+    # It looks for the master and says that there is none; whoever died of something else has tried nothing.
+    verdict.add([] if "outsider's exit code 2" in evidence.marks else ["the outsider did not try"])
     first = next((c.t for c in evidence.commands if c.caller == STRANGER), None)
     if first is None:
         return verdict.add(["the stranger never commanded"])
@@ -165,9 +172,19 @@ def judge_stranger(evidence: Evidence) -> Verdict:
 def call_node(stage: Stage) -> None:
     """A stranger sets parameters, names a publisher that is none, and then shuts the guard down."""
     stage.mark("parameters")
-    for name in ("/rig_arm/guard/tool_speed_m_s", "/guard/tool_speed_m_s", "/rig_arm/config"):
+    answers = [
         stage.hand("call", node="master", method="setParam", arguments=[name, 5.0])
-    stage.hand("call", node="/rig_arm", method="publisherUpdate", arguments=["/rig/action", ["http://127.0.0.1:9"]])
+        for name in ("/rig_arm/guard/tool_speed_m_s", "/guard/tool_speed_m_s", "/rig_arm/config")
+    ]
+    # Along all three axes at once the policy wants more than the cap on the tool's speed.
+    corner = [float(stage.random.choice((-1.0, 1.0))), float(stage.random.choice((-1.0, 1.0))), 1.0]
+    stage.tell("puppet", to="policy", kind="push", value=corner)
+    stage.wait(0.6)
+    stage.tell("puppet", to="policy", kind="circle")
+    stage.wait(0.4)
+    update = ["/rig/action", ["http://127.0.0.1:9"]]
+    answers.append(stage.hand("call", node="/rig_arm", method="publisherUpdate", arguments=update))
+    stage.marks["calls taken"] = float(sum(worked and text.startswith("[1") for worked, text in answers))
     stage.wait(float(stage.random.uniform(0.2, 1.0)))
     stage.mark("fault")
     stage.hand("call", node="/rig_arm", method="shutdown", arguments=["a stranger says so"])
@@ -181,8 +198,14 @@ def judge_called(evidence: Evidence) -> Verdict:
     verdict.add(judges.moved_before(evidence, fault))
     judges.ended(evidence, verdict, fault + SHUTDOWN_S - judges.ZERO_LIMIT_S)
     verdict.add(judges.no_enables(evidence, fault))
+    taken = evidence.marks["calls taken"]
+    verdict.add([] if taken == CALLS else [f"only {taken:.0f} of {CALLS} calls were taken"])
     fastest = judges.true_speed(evidence)
-    return verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.FASTEST_M_S else [])
+    verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.FASTEST_M_S else [])
+    asked = judges.true_speed(evidence, evidence.marks["parameters"])
+    return verdict.add(
+        [] if asked > AT_CAP_M_S else [f"no more than {asked:.2f} m/s was asked for, which no cap bounds"]
+    )
 
 
 ROWS = (

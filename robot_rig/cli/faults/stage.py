@@ -48,7 +48,7 @@ class LiveStage:
         self._home = list(Config().control.home_posture_rad)
         self._hands: subprocess.Popen[str] | None = None
         self._feed: Feed | None = None
-        self.random = np.random.default_rng(seed)
+        self.turn, self.random = seed, np.random.default_rng(seed)
         self.marks: dict[str, float] = {}
         self._outside = OutsideNetwork()
         self._recorded = folder / "recorded"
@@ -101,7 +101,7 @@ class LiveStage:
 
     def reseed(self, seed: int) -> None:
         """Draw the next attempt's times from `seed`."""
-        self.random = np.random.default_rng(seed)
+        self.turn, self.random = seed, np.random.default_rng(seed)
 
     # --- before an attempt ------------------------------------------------------------------------------------------
 
