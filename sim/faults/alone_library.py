@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from sim.faults.alone_processes import run
-from sim.faults.judges import GAP_LIMIT_S, IMAGE_AGE_S, Verdict, between
+from sim.faults.freshness import IMAGE_AGE_S
+from sim.faults.judges import GAP_LIMIT_S, Verdict, between
 from sim.faults.library_plan import PERIOD_S, UNKNOWN, Plan, levels, marked
 from sim.faults.rows import NotPermittedError, VoidError
 from sim.faults.told import Told, of_kind, told_by

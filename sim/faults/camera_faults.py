@@ -74,9 +74,10 @@ class FaultyCamera:
         return [Late(_with(message, data=data), message.header.stamp.to_sec())]
 
     def _size(self, message: Any) -> Sequence[Late]:
-        """`width` x `height` px; `lie`: only the numbers, not the data."""
+        """`width` x `height` px, black or, `filled`, of the scene's bytes; `lie`: only the numbers, not the data."""
         width, height = self._fault["width"], self._fault["height"]
-        data = message.data if self._fault.get("lie") else bytes(3 * width * height)
+        filled = np.frombuffer(message.data, np.uint8) if self._fault.get("filled") else np.zeros(1, np.uint8)
+        data = message.data if self._fault.get("lie") else np.resize(filled, 3 * width * height).tobytes()
         picture = _with(message, data=data, width=width, height=height, step=3 * width)
         return [Late(picture, message.header.stamp.to_sec())]
 

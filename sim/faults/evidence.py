@@ -14,6 +14,9 @@ from typing import Any, NamedTuple, Protocol
 WALL_N_M = 5000.0
 """Stiffness of the wall that `robot_troubles` puts up: padded. That of a clamped hand's back is some ten times it."""
 
+PATCH_PX = 14
+"""Side of the patches of a picture that the witness remembers."""
+
 VELOCITY_MODE = 2
 """JointCommand's; a velocity is the only thing that the guard may send."""
 
@@ -28,12 +31,16 @@ class Fact(Protocol):
 
 
 class Command(NamedTuple):
-    """A joint command off the wire; `values` are rad/s in VELOCITY_MODE, as sent, whatever they are."""
+    """A joint command off the wire; `values` are rad/s in VELOCITY_MODE, as sent, whatever they are.
+
+    `link` numbers the connection that it came over: a caller's name is its own word, and two nodes may have the same.
+    """
 
     t: float
     caller: str
     mode: int
     values: tuple[float, ...]
+    link: int = 0
 
     @property
     def speed(self) -> float:
@@ -107,13 +114,14 @@ class Passed(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The policy's picture as published: its number and stamp, a checksum, and the mean of each channel."""
+    """The policy's picture as published: its number and stamp, a checksum, and the means of red, green and blue in each
+    patch of PATCH_PX x PATCH_PX, row by row."""
 
     t: float
     seq: int
     stamp: float
     checksum: int
-    means: tuple[float, float, float]
+    means: tuple[float, ...]
 
 
 class Report(NamedTuple):

@@ -84,7 +84,7 @@ class Script:
         if kind == "push":
             return list(self._order["value"])[: self._axes]
         if kind == "hostile":
-            size = self._axes if self._random.random() < 0.8 else int(self._random.integers(1, 9))
+            size = self._axes if self._random.random() < 0.8 else int(self._random.integers(9))
             return [float(self._random.choice(HOSTILE)) if self._random.random() < 0.7 else 0.5 for _ in range(size)]
         if kind == "storm":
             return [float(self._random.choice((-1.0, 1.0))) for _ in range(self._axes)]

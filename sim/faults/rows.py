@@ -69,7 +69,12 @@ class Scene(Protocol):
 
 
 class Stage(Scene, Protocol):
-    """A live graph in the hands of whoever causes faults, who also starts and ends its processes and has a witness."""
+    """A live graph in the hands of whoever causes faults, who also starts and ends its processes and has a witness.
+
+    `turn` counts from attempt to attempt: for faults that come in kinds of which none may be left out.
+    """
+
+    turn: int
 
     def start(self, name: str, *extra: str) -> None:
         """Start the process `name` as the graph has it, with `extra` arguments."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from sim.faults import judges
 from sim.faults.evidence import Evidence, Frame
-from sim.faults.judges import IMAGE_AGE_S, Verdict
+from sim.faults.freshness import IMAGE_AGE_S, motion_iff_fresh, true_exposures
+from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Scene, Stage
+from sim.faults.rows_recording import ended_for, lost, until_logged
 
 BACK_S = 5.0
 """Row 1: pictures that return lead to motion again within this; longer away than this, and a person is needed."""
@@ -17,19 +20,23 @@ BACK_S = 5.0
 PERIOD_S = 1.0 / 30.0
 FROZEN_FRAMES, DARK_FRAMES = 6, 3
 BRIGHT_S = 1.0
-SAME_LSB = 1.0
-"""Row 6: how far a declared encoding may change a picture's mean."""
+WITNESS_S = 0.005
+"""Rows 7 and 8: how late the witness may have read a command, beside what the heartbeat tells."""
+
+COVERED_GAIN = 0.09
+"""Row 3: a lens may be covered by something that lets a little light through."""
 
 START_S = 60.0
 LEAST_LOST, LEAST_LATE_S = 0.15, 0.1
 """Row 9: of 30 % and 0.2 s; with less than this nothing has happened that would prove anything."""
 
 
-def unplug(stage: Scene) -> None:
-    """Silence for a while that the guard may or may not wait out."""
-    stage.wait(stage.random.uniform(0.1, 1.0))
+def unplug(stage: Stage) -> None:
+    """Silence in an episode, for a while that the guard may or may not wait out; and what is then left on disk."""
+    log = until_logged(stage)
     away_s = float(stage.random.choice([stage.random.uniform(0.6, 4.0), stage.random.uniform(6.0, 7.0)]))
     silence(stage, away_s)
+    stage.marks["on disk"] = float(stage.steps_on_disk(log))
 
 
 def unplug_between(stage: Scene, least_s: float, most_s: float) -> None:
@@ -49,12 +56,17 @@ def silence(stage: Scene, away_s: float) -> None:
 
 
 def judge_unplugged(evidence: Evidence) -> Verdict:
-    """Zero by L + 100 ms after the last exposure; motion again only if the pictures came back in time."""
+    """Zero by L + 100 ms after the last exposure, the episode cut short without a step lost; motion again only if the
+    pictures came back in time."""
     verdict, fault, back = Verdict(), evidence.marks["fault"], evidence.marks["return"]
     verdict.add(judges.moved_before(evidence, fault))
     last = max(one.exposed for one in evidence.passed if one.t < back)
     judges.stopped(evidence, verdict, last + IMAGE_AGE_S, back)
-    verdict.add(judges.told(evidence, ["image_stale", "action_stale"], fault, last + IMAGE_AGE_S + 0.3))
+    verdict.add(judges.told(evidence, ["image_stale", "action_stale"], fault, last + IMAGE_AGE_S + judges.TOLD_S))
+    verdict.add(judges.no_enables(evidence, fault))
+    verdict.add(ended_for(evidence, fault, back, "the picture is"))
+    verdict.add(lost(evidence, fault))
+    verdict.add([] if judges.between(evidence.frames, back) else ["no picture was shown though they were back"])
     moved = judges.moves(evidence, back, evidence.end)
     if back - last < BACK_S and not moved:
         verdict.add([f"no motion though the pictures were back after {back - last:.1f} s"])
@@ -74,6 +86,11 @@ def spoil(stage: Scene, **fault: Any) -> None:
     stage.wait(0.5)
 
 
+def cover(stage: Scene) -> None:
+    """Something dark lies on the lens."""
+    spoil(stage, kind="gain", gain=float(stage.random.uniform(0.0, COVERED_GAIN)))
+
+
 def spoil_one_of(stage: Scene, faults: tuple[dict[str, Any], ...]) -> None:
     """One of several ways, by the seed."""
     spoil(stage, **faults[int(stage.random.integers(len(faults)))])
@@ -86,12 +103,15 @@ def first_spoilt(evidence: Evidence) -> float | None:
 
 def judge_spoilt(evidence: Evidence, within_s: float, codes: tuple[str, ...]) -> Verdict:
     """Zero `within_s` + 100 ms after the first spoilt picture, told with one of `codes`, until pictures are good."""
-    verdict, fault = Verdict(), evidence.marks["fault"]
+    verdict, fault, back = Verdict(), evidence.marks["fault"], evidence.marks["return"]
     first = first_spoilt(evidence)
     if first is None:
         return verdict.add(["no spoilt picture was sent"])
     verdict.add(judges.moved_before(evidence, first))
-    judges.stopped(evidence, verdict, first + within_s, evidence.marks["return"])
+    judges.stopped(evidence, verdict, first + within_s, back)
+    verdict.add(judges.no_enables(evidence, fault))
+    shown = judges.between(evidence.frames, first + within_s + judges.ZERO_LIMIT_S, back)
+    verdict.add([f"{len(shown)} spoilt pictures were shown to the policy"] if shown else [])
     return verdict.add(judges.told(evidence, codes, fault, first + within_s + judges.TOLD_LIMIT_S))
 
 
@@ -130,46 +150,12 @@ def judge_spoilt_start(evidence: Evidence, within_s: float, codes: tuple[str, ..
 
 def _later(evidence: Evidence, since: float, within_s: float, codes: tuple[str, ...]) -> Verdict:
     """`judge_spoilt` without the pictures spoilt before `since`."""
-    passed = [one for one in evidence.passed if one.t > since]
-    cut = Evidence(
-        since, evidence.end, evidence.marks, commands=evidence.commands, truths=evidence.truths,
-        reports=evidence.reports, passed=passed,
-    )  # fmt: skip
-    return judge_spoilt(cut, within_s, codes)
+    return judge_spoilt(passed_after(evidence, since), within_s, codes)
 
 
-def declare(stage: Stage) -> None:
-    """The arm rests; the same scene comes as rgb8, bgr8 and mono8, then in an encoding that nobody declared."""
-    stage.hand("order", word="hold")
-    stage.wait(1.2)
-    stage.mark("rgb8")
-    stage.wait(0.7)
-    for name in ("bgr8", "mono8"):
-        stage.tell("camera", kind="encoding", encoding=name)
-        stage.wait(0.4)
-        stage.mark(name)
-        stage.wait(0.5)
-    stage.tell("camera", kind="none")
-    stage.wait(0.5)
-    stage.hand("order", word="enable")
-    stage.wait(1.0)
-    spoil(stage, kind="encoding", encoding=str(stage.random.choice(["yuv422", "16UC1", "8UC7", ""])))
-
-
-def judge_declared(evidence: Evidence) -> Verdict:
-    """Known encodings look the same to 1 LSB of the mean; an unknown one stops the arm."""
-    marks = evidence.marks
-    verdict = _later(evidence, marks["fault"], IMAGE_AGE_S, ("image_refused", "image_stale", "action_stale"))
-    means = {}
-    for name in ("rgb8", "bgr8", "mono8"):
-        frames = judges.between(evidence.frames, marks[name], marks[name] + 0.4)
-        if not frames:
-            return verdict.add([f"no frame from {name}"])
-        means[name] = frames[-1].means
-    off = max(abs(a - b) for a, b in zip(means["rgb8"], means["bgr8"], strict=True))
-    grey = abs(sum(means["rgb8"]) / 3 - means["mono8"][0])
-    verdict.add([f"bgr8 differs by {off:.2f} LSB"] if off > SAME_LSB else [])
-    return verdict.add([f"mono8 differs by {grey:.2f} LSB"] if grey > SAME_LSB else [])
+def passed_after(evidence: Evidence, since: float) -> Evidence:
+    """The same without the pictures that were passed on up to `since`."""
+    return replace(evidence, passed=[one for one in evidence.passed if one.t > since])
 
 
 def judge_stale(evidence: Evidence) -> Verdict:
@@ -185,8 +171,13 @@ def judge_stale(evidence: Evidence) -> Verdict:
     verdict.add([f"an action on a picture {acted[0].t - acted[0].frame_stamp:.2f} s old"] if acted else [])
     gap = judges.command_gap(evidence, fault, back)
     verdict.figure("gap", gap)
-    verdict.add([f"no command for {1e3 * gap:.0f} ms"] if gap > 2 * judges.PERIOD_S + judges.GAP_LIMIT_S else [])
-    return verdict.add(judges.told(evidence, ["image_stale", "action_stale"], fault, last + IMAGE_AGE_S + 0.3))
+    # What the machine itself was away is not the guard's, and the witness reads a little late at times.
+    away = max((beat.gap for beat in evidence.beats if fault < beat.t < back + beat.gap), default=0.0)
+    verdict.add([f"no command for {1e3 * gap:.0f} ms"] if gap > 2 * judges.PERIOD_S + away + WITNESS_S else [])
+    verdict.add(judges.no_enables(evidence, fault))
+    return verdict.add(
+        judges.told(evidence, ["image_stale", "action_stale"], fault, last + IMAGE_AGE_S + judges.TOLD_S)
+    )
 
 
 def drop_and_delay(stage: Stage) -> None:
@@ -212,8 +203,11 @@ def judge_dropped(evidence: Evidence) -> Verdict:
     verdict.add([f"only {100 * lost:.0f} % of the pictures were lost"] if lost < LEAST_LOST else [])
     late_s = max(ages) - min(ages)
     verdict.add([f"no picture was later than another by more than {late_s:.2f} s"] if late_s < LEAST_LATE_S else [])
-    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
-    return verdict
+    motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    verdict.add(true_exposures(evidence, fault, evidence.end))
+    fastest = judges.true_speed(evidence)
+    verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.FASTEST_M_S else [])
+    return verdict.add(judges.no_enables(evidence, fault))
 
 
 WRONG_SIZES: tuple[dict[str, Any], ...] = (
@@ -230,21 +224,16 @@ def _spoilt(within_s: float, *codes: str) -> Callable[[Evidence], Verdict]:
 
 
 ROWS = (
-    Row(1, "camera unplugged", unplug, judge_unplugged),
+    Row(1, "camera unplugged", unplug, judge_unplugged, actor="recorded", recorder="recorder"),
     Row(
         2, "picture frozen under fresh stamps", partial(spoil, kind="freeze"),
         _spoilt(FROZEN_FRAMES * PERIOD_S, "image_frozen"),
     ),
-    Row(3, "lens covered", partial(spoil, kind="gain", gain=0.0), _spoilt(DARK_FRAMES * PERIOD_S, "image_dark")),
+    Row(3, "lens covered", cover, _spoilt(DARK_FRAMES * PERIOD_S, "image_dark")),
     Row(
         4, "over-exposed", partial(spoil_before_start, kind="gain", gain=3.0, offset=120.0),
         partial(judge_spoilt_start, within_s=BRIGHT_S - judges.ZERO_LIMIT_S, codes=("image_bright",)),
     ),
-    Row(
-        5, "wrong resolution", partial(spoil_one_of, faults=WRONG_SIZES),
-        _spoilt(IMAGE_AGE_S, "image_refused", "image_stale", "action_stale"),
-    ),
-    Row(6, "other encoding", declare, judge_declared),
     Row(7, "stale or replayed stamps", partial(spoil_one_of, faults=STALE), judge_stale),
     Row(8, "camera's clock set", partial(spoil_one_of, faults=STEPS), judge_stale),
     Row(9, "pictures dropped and late", drop_and_delay, judge_dropped),

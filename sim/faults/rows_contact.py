@@ -29,6 +29,7 @@ GRIP_NM_RAD = 200.0
 """Ten times as much, with the damping that belongs to it, and the physics of the light wrist would diverge."""
 
 RESUME_RAD_S = 0.1
+ARM = "rig_arm"
 UNPLUGGED_S = 0.300
 """Row 31: from the pulled cable to an arm at rest, by the robot's own time-out."""
 
@@ -80,7 +81,7 @@ def judge_wall(evidence: Evidence) -> Verdict:
     verdict.figures["force N"] = round(force, 1)
     verdict.add([f"the wall was pushed with {force:.0f} N"] if force > FORCE_N else [])
     judges.stopped(evidence, verdict, when + PUSH_S - judges.ZERO_LIMIT_S, evidence.marks["release"])
-    verdict.add(judges.told(evidence, ["pushed"], fault, when + PUSH_S + 0.3))
+    verdict.add(judges.told(evidence, ["pushed"], fault, when + PUSH_S + judges.TOLD_S))
     return verdict.add(judges.no_enables(evidence, fault))
 
 
@@ -104,11 +105,11 @@ def hold_arm(stage: Stage) -> None:
     stage.wait(1.0)
 
 
-def _left_behind(evidence: Evidence, since: float) -> float | None:
+def _left_behind(evidence: Evidence, since: float, until: float) -> float | None:
     """When some joint was first further than the limit from where its commands since `since` lead."""
     start = judges.at(evidence.truths, since)
     led = np.zeros(JOINTS)
-    for command, following in pairwise(judges.between(evidence.commands, since)):
+    for command, following in pairwise(judges.between(evidence.commands, since, until)):
         led += np.array(command.values) * (following.t - command.t)
         truth = judges.at(evidence.truths, following.t)
         if start is not None and truth is not None:
@@ -121,15 +122,18 @@ def _left_behind(evidence: Evidence, since: float) -> float | None:
 def judge_held(evidence: Evidence) -> Verdict:
     """Zero within 300 ms of 0.1 rad, told; let go and enabled again, it does not snap back."""
     verdict, marks = Verdict(), evidence.marks
-    when = _left_behind(evidence, marks["fault"])
-    zero = judges.last_motion(evidence, marks["fault"], marks["release"])
-    if when is None and not judges.told(evidence, ["pushed"], marks["fault"], marks["release"]):
-        when = zero  # It gave up by the force, before it was a tenth of a radian behind.
-    if when is None:
+    when = _left_behind(evidence, marks["fault"], marks["release"])
+    reports = judges.between(evidence.reports, marks["fault"], marks["release"])
+    pushed = next((report.t for report in reports if "pushed" in report.codes), None)
+    # It may give up by the force, before it is a tenth of a radian behind for so long: then it has stopped by its word.
+    due = [t for t in (pushed, when + TRAIL_S if when is not None else None) if t is not None]
+    if not due:
         return verdict.add(["the arm was hardly held"])
     verdict.add(judges.moved_before(evidence, marks["fault"]))
-    judges.stopped(evidence, verdict, when + TRAIL_S, marks["release"])
-    verdict.add(judges.told(evidence, ["trailing", "pushed"], marks["fault"], when + TRAIL_S + 0.4))
+    judges.stopped(evidence, verdict, min(due), marks["release"])
+    verdict.add(judges.told(evidence, ["trailing", "pushed"], marks["fault"], min(due) + judges.TOLD_S))
+    if not any(one.mode == "active" for one in evidence.reports if one.t > marks["resume"] and one.name == ARM):
+        verdict.add(["the arm was not enabled again, so that nothing could snap back"])
     verdict.add(judges.no_enables(evidence, marks["fault"], marks["resume"]))
     peak = max((truth.speed for truth in judges.between(evidence.truths, marks["release"])), default=np.inf)
     verdict.figures["peak mrad/s"] = round(1e3 * peak, 1)

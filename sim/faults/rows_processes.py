@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.faults import judges
-from sim.faults.evidence import Evidence, Report
+from sim.faults.evidence import Evidence, Frame, Report
+from sim.faults.freshness import ACTION_AGE_S, READING_S, motion_iff_fresh, true_exposures
 from sim.faults.judges import Verdict
 from sim.faults.rows import Row, Scene, Stage
 
-ACTION_AGE_S = 0.15
 POLICY_DEAD_S = 0.250
 """Row 12: from the policy's death to zero."""
 
@@ -18,6 +20,13 @@ GUARD_DEAD_S = 0.300
 
 SPOILT_S = 0.5
 """Row 10: the order to spoil a weight has arrived by then."""
+
+NO_MEMORY = "no memory"
+"""Row 43: what the engine that stands in for the GPU's says whenever it fails."""
+
+POLICY, GUARD = "rig_policy", "rig_arm"
+REBORN_S, WATCHED_S = 0.5, 3.0
+"""Row 12: whoever speaks so long after the kill is the new policy, and so long before the end it must be there."""
 
 MEMORY_ACTIONS = 15
 """Row 43: so many of the 25 that are due afterwards; an episode may end meanwhile."""
@@ -49,8 +58,14 @@ def judge_killed_policy(evidence: Evidence) -> Verdict:
     verdict, kill = Verdict(), evidence.marks["kill"]
     verdict.add(judges.moved_before(evidence, kill))
     judges.stopped(evidence, verdict, kill + POLICY_DEAD_S - judges.ZERO_LIMIT_S)
-    verdict.add(judges.told(evidence, ["action_stale", "image_stale"], kill, kill + POLICY_DEAD_S + 0.2))
+    verdict.add(judges.told(evidence, ["action_stale", "image_stale"], kill, kill + ACTION_AGE_S + judges.TOLD_S))
+    back = _words(evidence, POLICY, kill + REBORN_S, evidence.end - WATCHED_S)
+    verdict.add([] if back else ["the policy that was started anew was not there for long enough"])
     return verdict.add(judges.no_enables(evidence, kill))
+
+
+def _words(evidence: Evidence, name: str, since: float, until: float) -> list[Report]:
+    return [report for report in judges.between(evidence.reports, since, until) if report.name == name]
 
 
 def freeze_policy(stage: Stage) -> None:
@@ -69,7 +84,10 @@ def judge_frozen_policy(evidence: Evidence) -> Verdict:
     """Zero if and only if the newest action or its picture is too old."""
     verdict, freeze = Verdict(), evidence.marks["freeze"]
     verdict.add(judges.moved_before(evidence, freeze))
-    judges.motion_iff_fresh(evidence, verdict, freeze - 0.5, evidence.end)
+    sent = judges.between(evidence.actions, freeze + READING_S, evidence.marks["thaw"] - READING_S)
+    verdict.add(["the policy acted though it was frozen"] if sent else [])
+    motion_iff_fresh(evidence, verdict, freeze - 0.5, evidence.end)
+    verdict.add(true_exposures(evidence, freeze - 0.5, evidence.end))
     return verdict.add(judges.no_enables(evidence, freeze))
 
 
@@ -94,7 +112,7 @@ def judge_stalled_policy(evidence: Evidence) -> Verdict:
     verdict, kill = Verdict(), evidence.marks["kill"]
     verdict.add(judges.moved_before(evidence, kill))
     judges.stopped(evidence, verdict, kill + POLICY_DEAD_S - judges.ZERO_LIMIT_S, evidence.marks["thaw"])
-    verdict.add(judges.told(evidence, ["action_stale", "image_stale"], kill, kill + POLICY_DEAD_S + 0.2))
+    verdict.add(judges.told(evidence, ["action_stale", "image_stale"], kill, kill + ACTION_AGE_S + judges.TOLD_S))
     return verdict.add(judges.no_enables(evidence, kill))
 
 
@@ -103,6 +121,7 @@ def spoil_numbers(stage: Stage) -> None:
     stage.wait(stage.random.uniform(0.1, 1.0))
     kind = str(stage.random.choice(("latent", "action")))
     stage.mark("fault")
+    stage.mark(kind)
     stage.tell("puppet", to="sick", kind=kind)
     stage.wait(6.0)
     stage.kill("sick")
@@ -113,12 +132,13 @@ def judge_spoilt_numbers(evidence: Evidence) -> Verdict:
     verdict, fault = Verdict(), evidence.marks["fault"]
     verdict.add(judges.moved_before(evidence, fault))
     sent = [action for action in evidence.actions if action.t <= fault + SPOILT_S]
-    judges.stopped(evidence, verdict, max((action.stamp for action in sent), default=fault) + ACTION_AGE_S)
+    judges.stopped(evidence, verdict, max(map(judges.made_at, sent), default=fault) + ACTION_AGE_S)
     said = [*(action.value for action in evidence.actions), *(command.values for command in evidence.commands)]
     spoilt = sum(not np.isfinite(values).all() for values in said)
     verdict.add([f"{spoilt} messages with something that is not a number"] if spoilt else [])
     ends = [one.reason for one in judges.between(evidence.episodes, fault) if one.stand != "running"]
-    named = any("not a number" in reason and ("latent" in reason or "action" in reason) for reason in ends)
+    what = "latent" if "latent" in evidence.marks else "the action"
+    named = any("not a number" in reason and what in reason for reason in ends)
     verdict.add([] if named else [f"no episode ended for it: {'; '.join(ends) or 'none ended'}"])
     return verdict.add(judges.no_enables(evidence, fault))
 
@@ -138,8 +158,11 @@ def judge_taken_memory(evidence: Evidence) -> Verdict:
     """The process survives, and the engine on the CPU answers within what an action may be late."""
     verdict, fault = Verdict(), evidence.marks["fault"]
     verdict.add(judges.moved_before(evidence, fault))
-    judges.motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    motion_iff_fresh(evidence, verdict, fault, evidence.end)
+    verdict.add(true_exposures(evidence, fault, evidence.end))
     verdict.add([] if evidence.marks["survived"] else ["the policy process has ended"])
+    verdict.add(judges.told(evidence, [NO_MEMORY], fault, fault + SPOILT_S))
+    verdict.add(judges.no_enables(evidence, fault))
     later = judges.between(evidence.actions, fault + 0.5)
     return verdict.add([] if len(later) >= MEMORY_ACTIONS else [f"only {len(later)} actions afterwards"])
 
@@ -160,6 +183,11 @@ def kill_guard(stage: Stage) -> None:
 def _reports(stage: Stage, name: str, since: float) -> bool:
     report = stage.seen(Report)
     return report is not None and report.name == name and report.t > since
+
+
+def _since(stage: Stage, kind: type[Any], when: float) -> bool:
+    fact = stage.seen(kind)
+    return fact is not None and fact.t > when
 
 
 def judge_killed_guard(evidence: Evidence) -> Verdict:
@@ -211,9 +239,13 @@ def judge_killed_master(evidence: Evidence) -> Verdict:
     verdict.figure("gap", gap)
     if gap > MASTER_GAP_S:
         verdict.add([f"no command for {1e3 * gap:.0f} ms"])
-    reports = judges.between(evidence.reports, kill, kill + 2.0)
+    reports = _words(evidence, GUARD, kill, kill + 2.0)
     if not any("master" in code for report in reports for code in report.codes):
         verdict.add(["the guard does not say that the master is gone"])
+    over = [one for one in judges.between(evidence.episodes, kill - 1.0, evidence.end - 1.0) if one.stand != "running"]
+    verdict.add([] if over else ["no episode ended, so that none was due"])
+    verdict.add([] if _words(evidence, POLICY, evidence.end - 2.0, evidence.end) else ["the policy has fallen silent"])
+    verdict.add(judges.no_enables(evidence, kill))
     begun = [one for one in judges.between(evidence.episodes, kill + EPISODE_GRACE_S) if one.stand == "running"]
     return verdict.add([f"episode {begun[0].number} began without a master"] if begun else [])
 
@@ -228,9 +260,11 @@ def restart_master(stage: Stage) -> None:
     stage.mark("new master")
     stage.until("the guard notices", lambda: stage.exit_code("arm") is not None, 20.0)
     stage.mark("noticed")
+    stage.mark("dark")
     stage.restart()
     begin = stage.now()
     stage.until("the guard is back", lambda: _reports(stage, "rig_arm", begin), 60.0)
+    stage.until("pictures are back", lambda: _since(stage, Frame, begin), 60.0)
     stage.mark("back")
     stage.wait(1.5)
 

@@ -47,7 +47,7 @@ GROWTH_MIB = 64.0
 """Row 61: what a flood and a huge message may add to a process."""
 
 
-def _until_logged(stage: Stage) -> Path:
+def until_logged(stage: Stage) -> Path:
     """Wait until some steps of the running episode are on disk; returns its file: a full disk may get another after."""
     stage.wait(stage.random.uniform(0.1, 2.0))
 
@@ -61,7 +61,7 @@ def _until_logged(stage: Stage) -> Path:
 
 def kill_recorder(stage: Stage) -> None:
     """Kill it in an episode, and count what it has left."""
-    log = _until_logged(stage)
+    log = until_logged(stage)
     stage.mark("kill")
     stage.kill("recorder")
     stage.wait(2.0)
@@ -73,14 +73,14 @@ def judge_killed_recorder(evidence: Evidence) -> Verdict:
     verdict, kill = Verdict(), evidence.marks["kill"]
     verdict.add(judges.moved_before(evidence, kill))
     judges.stopped(evidence, verdict, kill + RECORDER_DEAD_S)
-    verdict.add(_ended_for(evidence, kill, kill + 1.0, "the recorder is silent"))
-    verdict.add(_lost(evidence, kill))
+    verdict.add(ended_for(evidence, kill, kill + 1.0, "the recorder is silent"))
+    verdict.add(lost(evidence, kill))
     return verdict.add(judges.no_enables(evidence, kill))
 
 
 def fill_disk(stage: Stage) -> None:
     """The recorder's disk is full in an episode."""
-    log = _until_logged(stage)
+    log = until_logged(stage)
     stage.mark("full")
     stage.fill_disk("recorder")
     stage.wait(3.0)
@@ -93,16 +93,16 @@ def judge_full_disk(evidence: Evidence) -> Verdict:
     verdict, full = Verdict(), evidence.marks["full"]
     verdict.add(judges.moved_before(evidence, full))
     judges.stopped(evidence, verdict, full + FULL_STOP_S - judges.ZERO_LIMIT_S)
-    verdict.add(_ended_for(evidence, full, full + FULL_STOP_S, "cannot log to"))
-    verdict.add(_lost(evidence, full))
+    verdict.add(ended_for(evidence, full, full + FULL_STOP_S, "cannot log to"))
+    verdict.add(lost(evidence, full))
     return verdict.add(judges.no_enables(evidence, full))
 
 
 def slow_disk(stage: Stage) -> None:
     """Every sync takes two seconds, until long after the queue must be full."""
-    _until_logged(stage)
+    until_logged(stage)
     stage.wait(CALM_S)
-    log = _until_logged(stage)
+    log = until_logged(stage)
     stage.mark("slow")
     stage.tell("puppet", to="disk", sync_s=SLOW_SYNC_S)
     stage.wait(SLOW_S)
@@ -128,8 +128,8 @@ def judge_slow_disk(evidence: Evidence) -> Verdict:
     if waiting > QUEUE_STEPS + UNDER_WAY:
         verdict.add([f"{waiting} actions went out that are not on disk"])
     judges.stopped(evidence, verdict, slow + QUEUE_STOP_S)
-    verdict.add(_ended_for(evidence, slow, slow + QUEUE_STOP_S, "the recorder is silent"))
-    verdict.add(_lost(evidence, slow))
+    verdict.add(ended_for(evidence, slow, slow + QUEUE_STOP_S, "the recorder is silent"))
+    verdict.add(lost(evidence, slow))
     return verdict.add(judges.no_enables(evidence, slow))
 
 
@@ -167,13 +167,13 @@ def _p99(evidence: Evidence, since: float, until: float) -> float:
     return float(np.percentile(spacings, 99)) if len(spacings) > (until - since) / judges.PERIOD_S / 2 else float("inf")
 
 
-def _ended_for(evidence: Evidence, since: float, until: float, reason: str) -> list[str]:
+def ended_for(evidence: Evidence, since: float, until: float, reason: str) -> list[str]:
     """The episode that ran was cut short for `reason`, in time."""
     ends = [one.reason for one in judges.between(evidence.episodes, since, until) if one.stand != "running"]
     return [] if any(reason in end for end in ends) else [f"no episode ended for it: {'; '.join(ends) or 'none ended'}"]
 
 
-def _lost(evidence: Evidence, since: float) -> list[str]:
+def lost(evidence: Evidence, since: float) -> list[str]:
     """Every step that the recorder had acknowledged, of the episode in which the fault came, is on disk."""
     words = [word for word in evidence.recorded if word.t <= since]
     if not words:

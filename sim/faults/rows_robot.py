@@ -82,7 +82,8 @@ def judge_muted(evidence: Evidence) -> Verdict:
         return verdict.add(["the robot's state was published all along"])
     verdict.add(judges.moved_before(evidence, last))
     judges.stopped(evidence, verdict, last + STATE_SILENT_S)
-    return verdict.add(judges.told(evidence, ["state_stale"], fault, last + STATE_SILENT_S + 0.3))
+    verdict.add(judges.no_enables(evidence, fault))
+    return verdict.add(judges.told(evidence, ["state_stale"], fault, last + STATE_SILENT_S + judges.TOLD_S))
 
 
 def collide(stage: Scene) -> None:

@@ -14,6 +14,7 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import rospy
 import torch
 import tyro
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import String
 
 from robot_rig.config import Config
@@ -40,6 +42,7 @@ from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import goal_message
 from robot_rig.ros.node import Node, run
 from sim.faults.puppet import LAP_S, ORDER
+from sim.faults.rows_processes import NO_MEMORY
 
 NODE = "rig_policy"
 STEPS = 30
@@ -56,10 +59,13 @@ class SickPolicyOptions:
 
 
 class SickPolicy:
-    """A policy with real networks; `policy` is one whose weights may be spoilt. Implements `interfaces.Policy`."""
+    """A policy with real networks; `policy` is one whose weights may be spoilt. Implements `interfaces.Policy`.
 
-    def __init__(self, policy: LatentPolicy) -> None:
-        self._policy = policy
+    `tell` is called whenever there is no memory.
+    """
+
+    def __init__(self, policy: LatentPolicy, tell: Callable[[], None]) -> None:
+        self._policy, self._tell = policy, tell
         self.action_dim = policy.action_dim
         self._failures = 0
 
@@ -87,6 +93,7 @@ class SickPolicy:
     def _use_memory(self) -> None:
         if self._failures:
             self._failures -= 1
+            self._tell()
             raise torch.OutOfMemoryError("tried to allocate what another process has")
 
 
@@ -131,7 +138,13 @@ def wire(options: SickPolicyOptions, node: Node) -> None:
     """Act, and listen to what is to go wrong."""
     use_one_core()
     config = load_config([], options.set)
-    sick, spare = SickPolicy(untrained(config)), Spare(untrained(config))
+    words = advertise(topics.CAMERA_STATUS)
+
+    def tell() -> None:
+        values = [KeyValue(key="code", value=json.dumps(NO_MEMORY))]
+        words.publish(DiagnosticArray(status=[DiagnosticStatus(name="sick", message=NO_MEMORY, values=values)]))
+
+    sick, spare = SickPolicy(untrained(config), tell), Spare(untrained(config), tell)
     actor = Actor(SparedPolicy(sick, spare, torch.OutOfMemoryError, lambda: None), "torch eager", "sick", None)
     rules = Rules(steps=STEPS, source=Source.POLICY, start="anywhere", recording="off", session=session_name(), meta={})
     control = config.control

@@ -15,13 +15,23 @@ from sim.faults import (
     rows_motion,
     rows_processes,
     rows_recording,
+    rows_refused,
     rows_robot,
 )
 from sim.faults.rows import Row
 from sim.faults.rows_alone import AloneRow
 from sim.faults.rows_files import FileRow
 
-TABLES = (rows_camera, rows_motion, rows_processes, rows_recording, rows_robot, rows_commanders, rows_contact)
+TABLES = (
+    rows_camera,
+    rows_refused,
+    rows_motion,
+    rows_processes,
+    rows_recording,
+    rows_robot,
+    rows_commanders,
+    rows_contact,
+)
 AnyRow = Row | FileRow | AloneRow
 ROWS: Mapping[int, Row] = {row.number: row for table in TABLES for row in table.ROWS}
 FILE_ROWS: Mapping[int, FileRow] = {row.number: row for row in rows_files.ROWS}

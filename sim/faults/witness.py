@@ -78,6 +78,7 @@ class Witness:
         self._stamps = node.stamps
         self._file = log.open("a", buffering=1)
         self._lock = threading.Lock()
+        self._links: dict[int, tuple[int, Any]] = {}
         for name, message, take in (
             (f"{LIMB}/joint_command", types.JointCommand, self._command),
             (TRUTH, JointState, self._truth),
@@ -111,7 +112,13 @@ class Witness:
     def _command(self, message: Any) -> None:
         now = time.monotonic()
         values = message.velocity if message.mode == seen.VELOCITY_MODE else message.position
-        self.write(seen.Command(now, _caller(message), message.mode, tuple(values)))
+        self.write(seen.Command(now, _caller(message), message.mode, tuple(values), self._link(message)))
+
+    def _link(self, message: Any) -> int:
+        """The number of the connection: each has one header, which is kept, so that no later one has its place."""
+        header = message._connection_header
+        with self._lock:
+            return self._links.setdefault(id(header), (len(self._links), header))[0]
 
     def _truth(self, message: JointState) -> None:
         now = time.monotonic()
@@ -144,7 +151,8 @@ class Witness:
 
     def _frame(self, message: Image) -> None:
         now = time.monotonic()
-        means = np.frombuffer(message.data, np.uint8).reshape(-1, 3).mean(axis=0)
+        shape = message.height // seen.PATCH_PX, seen.PATCH_PX, message.width // seen.PATCH_PX, seen.PATCH_PX, 3
+        means = np.frombuffer(message.data, np.uint8).reshape(shape).mean(axis=(1, 3)).round(2).ravel()
         number = int(message.header.frame_id.rpartition(":")[2])
         self.write(
             seen.Frame(now, number, self._local(message.header.stamp), zlib.crc32(message.data), tuple(means.tolist()))

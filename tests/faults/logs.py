@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.faults.evidence import (
@@ -10,9 +10,12 @@ from sim.faults.evidence import (
     Action,
     Beat,
     Command,
+    Episode,
     Evidence,
+    Frame,
     Order,
     Passed,
+    Recorded,
     Report,
     RobotState,
     Tool,
@@ -64,6 +67,22 @@ def pictures(until: float, fault: str = "none", begin: float = 0.0, after: float
         for number in range(round((until - begin) * 30))
         if begin + number / 30 >= after
     ]
+
+
+def frames(times: Sequence[float], *looks: float) -> list[Frame]:
+    """Pictures of one grey each, shown at `times`, exposed 0.12 s before."""
+    greys = looks or (90.0,) * len(times)
+    return [Frame(t, n, t - 0.12, 0, (grey,) * 108) for n, (t, grey) in enumerate(zip(times, greys, strict=True))]
+
+
+def words(until: float, rate_hz: float = 20.0, first: int = 5) -> list[Recorded]:
+    """The recorder acknowledges ten steps a second, up to `until`."""
+    return [Recorded(n / rate_hz, 7, "open", first + n // 2) for n in range(round(until * rate_hz))]
+
+
+def cut_short(t: float, reason: str) -> Episode:
+    """The policy ends its episode."""
+    return Episode(t, 7, "cut short", reason)
 
 
 def told(t: float, *codes: str) -> Report:

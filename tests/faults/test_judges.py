@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from sim.faults import judges
-from sim.faults.evidence import VELOCITY_MODE, Beat, Command, RobotState, Tool, Truth, line_of, read_line
+from sim.faults import freshness, judges
+from sim.faults.evidence import VELOCITY_MODE, Beat, Command, Order, RobotState, Tool, Truth, line_of, read_line
 from sim.faults.judges import Verdict
 from tests.faults.logs import (
     ARM,
@@ -17,6 +17,7 @@ from tests.faults.logs import (
     fresh_actions,
     log,
     moving_until,
+    pictures,
     told,
     truth,
 )
@@ -52,6 +53,15 @@ def test_a_commander_that_falls_silent_has_stopped_when_the_robot_times_out() ->
     judges.stopped(log(silent, END, MARKS), verdict, FAULT)
     assert verdict.figures["stop ms"] == pytest.approx(200, abs=11)
     assert not verdict.passed
+
+
+def test_a_guard_that_dies_at_the_fault_has_stopped_nothing_though_the_arm_is_at_rest_in_time() -> None:
+    verdict, ended = Verdict(), Verdict()
+    dead = [fact for fact in moving_until(9.0, 1.1, END) if not isinstance(fact, Command) or fact.t <= FAULT - 0.15]
+    judges.stopped(log(dead, END, MARKS), verdict, FAULT)
+    assert verdict.complaints == ["no zero was commanded: if the arm stopped, then by the robot's own time-out"]
+    judges.ended(log(dead, END, MARKS), ended, FAULT)
+    assert ended.passed
 
 
 def test_nobody_who_saw_the_arm_is_no_proof_of_rest() -> None:
@@ -99,6 +109,9 @@ def test_an_enable_after_the_fault_and_a_second_commander_are_told() -> None:
     facts = moving_until(1.05, 1.2, END)
     assert judges.no_enables(log([*facts, enabled_by(0.5, "rig")], END, MARKS), FAULT) == []
     assert "ghost" in judges.no_enables(log([*facts, enabled_by(2.0, "ghost")], END, MARKS), FAULT)[0]
+    # Nor may it clear a stop or an error by itself.
+    assert "ghost sent reset" in judges.no_enables(log([*facts, Order(2.0, "reset", "ghost")], END, MARKS), FAULT)[0]
+    assert judges.no_enables(log([*facts, Order(2.0, "stop", "ghost")], END, MARKS), FAULT) == []
     assert judges.one_commander(log(facts, END, MARKS), ARM) == []
     assert judges.one_commander(log([*facts, command(2.0, 0.0, "ghost")], END, MARKS), ARM) != []
 
@@ -124,13 +137,43 @@ def test_motion_if_and_only_if_fresh() -> None:
     def judged(zero: float, actions_until: float) -> list[str]:
         verdict = Verdict()
         facts = [*moving_until(zero, zero, END), *fresh_actions(actions_until, END)]
-        judges.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
+        freshness.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
         return verdict.complaints
 
     assert judged(zero=9.0, actions_until=9.0) == []
     assert judged(zero=1.6, actions_until=1.5) == []
     assert "went stale" in judged(zero=1.9, actions_until=1.5)[0]
     assert "though action and picture" in judged(zero=1.5, actions_until=9.0)[0]
+
+
+def test_a_guard_that_is_silent_though_it_has_something_to_follow_does_not_pass_as_one_that_stopped() -> None:
+    def judged(dies: float, back: float, actions_until: float) -> list[str]:
+        verdict = Verdict()
+        facts = [f for f in moving_until(9.0, dies, END) if not (isinstance(f, Command) and dies < f.t < back)]
+        facts += fresh_actions(actions_until, END)
+        freshness.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, END)
+        return verdict.complaints
+
+    assert judged(1.5, 1.54, 9.0) == []
+    assert "no command for 80 ms" in judged(1.5, 1.575, 9.0)[0]
+    assert "with a fresh action" in judged(1.5, 9.0, 9.0)[0]
+    # Silence after what it followed has gone stale is no complaint here: HOLD sends nothing.
+    assert judged(1.6, 9.0, 1.5) == []
+
+
+def test_an_action_names_a_picture_that_there_was() -> None:
+    def judged(late_s: float, seen: float) -> list[str]:
+        actions = [one._replace(frame_stamp=one.frame_stamp + late_s) for one in fresh_actions(9.0, END)]
+        shown = [one._replace(t=one.t + seen) for one in pictures(END)]
+        return freshness.true_exposures(log([*actions, *shown], END, MARKS), 0.5, END)
+
+    assert judged(0.0, 0.0) == []
+    # Stamped anew on arrival, or anywhere in between.
+    assert "no picture had" in judged(0.11, 0.0)[0]
+    assert "no picture had" in judged(-0.017, 0.0)[0]
+    # A picture that came only after the action.
+    assert "no picture had" in judged(0.0, 0.03)[0]
+    assert freshness.true_exposures(log(pictures(END), END, MARKS), 0.5, END) == ["no action tells of its picture"]
 
 
 def test_the_first_state_and_the_longest_gap() -> None:
@@ -152,6 +195,17 @@ def test_an_attempt_is_void_when_the_machine_or_the_simulator_was_away() -> None
     holed = [fact for fact in facts if not (isinstance(fact, Truth) and 2.0 < fact.t < 2.2)]
     assert "silent" in judges.void_reason(log(holed, END, MARKS))
     assert judges.void_reason(log([fact for fact in facts if not isinstance(fact, Beat)], END, MARKS)) == "no heartbeat"
+
+
+def test_a_simulator_that_a_row_has_ended_is_not_expected_to_speak_until_it_is_back() -> None:
+    def said(dark: float, back: float) -> str:
+        facts = [f for f in moving_until(1.05, 1.2, END) if not (isinstance(f, Truth) and 1.5 < f.t < 2.5)]
+        return judges.void_reason(log(facts, END, {"noticed": 1.5, "dark": dark, "back": back}))
+
+    assert said(1.5, 2.55) == ""
+    assert "silent for 500 ms" in said(2.0, 2.55)
+    assert "silent for 500 ms" in said(1.5, 2.0)
+    assert said(9.0, 9.5) != ""
 
 
 def test_a_fact_survives_the_log() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.faults.evidence import WALL_N_M, Tool
+from sim.faults.evidence import WALL_N_M, Command, Report, Tool
 from sim.faults.rows_contact import FORCE_N
 from tests.faults.logs import command, enabled_by, moving_until, told, truth
 from tests.faults.test_rows import FAULT, verdict_of
@@ -66,9 +66,18 @@ def test_row_42_wants_no_snap_back_and_nobody_who_enables_before_the_person() ->
     assert held_verdict([*good, enabled_by(4.1, "hands")]) == []
 
 
-def test_row_42_accepts_that_the_force_tells_first() -> None:
+def test_row_42_accepts_that_the_force_tells_first_and_then_wants_it_to_stop() -> None:
     assert held_verdict(held_arm(FAULT + 0.3, code="pushed")) == []
     assert "hardly held" in held_verdict(held_arm(FAULT + 0.3))[0]
+    # Never a tenth of a radian behind, but it goes on pushing after its word.
+    slow = [f._replace(values=tuple(0.1 * v for v in f.values)) if isinstance(f, Command) else f for f in held_arm(2.9)]
+    said = [f for f in slow if not (isinstance(f, Report) and f.codes)] + [told(FAULT + 0.3, "pushed")]
+    assert any("zero command" in complaint for complaint in held_verdict(said))
+
+
+def test_row_42_wants_the_arm_enabled_again() -> None:
+    dead = [f for f in held_arm(FAULT + 0.75) if not (isinstance(f, Report) and f.t > 4.0)]
+    assert "not enabled again" in held_verdict(dead)[0]
 
 
 def test_row_31_wants_rest_and_an_alarm() -> None:

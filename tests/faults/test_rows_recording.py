@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.faults.evidence import Command, Episode, Recorded
-from tests.faults.logs import command, enabled_by, fresh_actions, moving_until
+from sim.faults.evidence import Command, Recorded
+from tests.faults.logs import command, cut_short, enabled_by, fresh_actions, moving_until, words
 from tests.faults.test_rows import FAULT, verdict_of
 
 END = 5.0
 SILENT, FAILED = "the recorder is silent", "the recorder has failed: cannot log to a.mcap: File too large"
-
-
-def words(until: float, rate_hz: float = 20.0, first: int = 5) -> list[Recorded]:
-    """The recorder acknowledges ten steps a second, up to `until`."""
-    return [Recorded(n / rate_hz, 7, "open", first + n // 2) for n in range(round(until * rate_hz))]
-
-
-def cut_short(t: float, reason: str) -> Episode:
-    return Episode(t, 7, "cut short", reason)
 
 
 def recorded(zero: float, reason: str, told: float, *more: Any) -> list[Any]:

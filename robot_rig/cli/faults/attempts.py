@@ -44,6 +44,7 @@ class Attempts:
         self._revision = versions()["git"]
         self._stack = ExitStack()
         self._stage: LiveStage | None = None
+        self._served = False
         self._graphs = 0
 
     def __enter__(self) -> Attempts:
@@ -53,7 +54,7 @@ class Attempts:
         self._take_down()
 
     def _take_down(self) -> None:
-        self._stage = None
+        self._stage, self._served = None, False
         self._stack.close()
 
     def _up(self) -> LiveStage:
@@ -84,9 +85,13 @@ class Attempts:
             stage.reseed(seed)
             stage.prepare(row)
         except UserError as error:
-            # A graph that does not come up says nothing of the fault.
+            served = self._served
             self._take_down()
+            # A graph that never came up says nothing of the fault; one that does not come back does of the one before.
+            if served:
+                return Attempt(seed, "", (f"after the attempt before, the graph did not come back: {error}",), {}, {})
             return Attempt(seed, f"the graph was not ready: {error}", (), {}, {})
+        self._served = True
         begin = stage.now() - BEFORE_S
         try:
             row.inject(stage)

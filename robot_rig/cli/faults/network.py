@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 
 from sim.faults.rows import NotPermittedError
@@ -35,16 +37,24 @@ class OutsideNetwork:
                 f"ip -n {NAME} link set {PLUG} up",
                 f"ip -n {NAME} link set lo up",
             ):
-                self._do(words)
+                self._do(words.split())
+            self._try_cable()
             self._up = True
         return ["ip", "netns", "exec", NAME, "env", f"ROS_MASTER_URI={uri}", f"ROS_IP={OUTSIDE_GUEST}"]
 
-    def _do(self, words: str) -> None:
+    def _try_cable(self) -> None:
+        """See that somebody in there can reach this machine: else it would prove nothing that nothing arrives."""
+        with socket.create_server((OUTSIDE_HOST, 0)) as server:
+            knock = f"import socket; socket.create_connection({server.getsockname()!r}, 5.0)"
+            self._do(["ip", "netns", "exec", NAME, sys.executable, "-c", knock])
+
+    def _do(self, words: Sequence[str]) -> None:
         try:
-            subprocess.run(words.split(), check=True, capture_output=True, text=True)
+            subprocess.run(words, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             self._remove()
-            raise NotPermittedError(f"`{words}`: {getattr(error, 'stderr', '') or error}".strip()) from error
+            said = getattr(error, "stderr", "") or error
+            raise NotPermittedError(f"`{' '.join(words)}`: {said}".strip()) from error
 
     def _remove(self) -> None:
         for words in (f"ip link del {CABLE}", f"ip netns del {NAME}"):

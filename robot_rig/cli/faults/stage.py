@@ -48,7 +48,7 @@ class LiveStage:
         self._home = list(Config().control.home_posture_rad)
         self._hands: subprocess.Popen[str] | None = None
         self._feed: Feed | None = None
-        self.random = np.random.default_rng(seed)
+        self.turn, self.random = seed, np.random.default_rng(seed)
         self.marks: dict[str, float] = {}
         self._outside = OutsideNetwork()
         self._recorded = folder / "recorded"
@@ -101,7 +101,7 @@ class LiveStage:
 
     def reseed(self, seed: int) -> None:
         """Draw the next attempt's times from `seed`."""
-        self.random = np.random.default_rng(seed)
+        self.turn, self.random = seed, np.random.default_rng(seed)
 
     # --- before an attempt ------------------------------------------------------------------------------------------
 
@@ -226,15 +226,16 @@ class LiveStage:
         self._graph.start(label, [*PROCESSES[name], *extra], prefix)
 
     def restart(self) -> None:
-        """End everything but the master, and start it again."""
+        """End everything but the master, and start it as a launch file does: what needs the robot waits for it."""
         assert self._hands is not None
         self._hands.kill()
         self._hands.wait()
         self._graph.end_all_but("master")
-        log = self._folder / "witness.jsonl"
+        begin, log = self.now(), self._folder / "witness.jsonl"
         self._graph.start("witness", ["-m", "sim.faults.witness", "--log", str(log)])
         for name in (*ALWAYS, "puppet"):
             self.start(name)
+            self.until("the simulator tells the truth", lambda: self.seen(Truth).t > begin, START_S)
         self._hands = self._start_hands()
 
     def fill_disk(self, name: str) -> None:
@@ -284,9 +285,7 @@ class LiveStage:
         deadline = self._clock.now() + within
         while not come():
             if self._clock.now() > deadline:
-                raise UserError(
-                    f"waited {within:g} s in vain until {what}", next_step=f"see the logs in {self._folder}"
-                )
+                raise UserError(f"waited {within:g} s in vain until {what}", next_step=f"see {self._folder}")
             self.wait(LOOK_S)
 
     def told(self, since: float, *codes: str) -> bool:
