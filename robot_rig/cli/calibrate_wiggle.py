@@ -104,9 +104,9 @@ class _Hand:
 
     @property
     def may_hold(self) -> bool:
-        """Whether nobody has taken the arm: a person who leads it is not to be stopped."""
+        """Whether nobody has taken the arm: a person who leads it, or has sent it home, is not to be stopped."""
         newest = self._reports.newest()
-        return newest is None or newest.value.source is not Source.HUMAN
+        return newest is None or (newest.value.mode is Mode.ACTIVE and newest.value.source is not Source.HUMAN)
 
     def play(self, seconds: float, advance: Advance) -> None:
         """Send the wiggle for `seconds`. Raises UserError where the arm does not follow it."""
