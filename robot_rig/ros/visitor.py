@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import rosgraph.names
 import rospy
 
 from robot_rig.errors import UserError
@@ -52,6 +53,13 @@ def _enter(name: str) -> bool:
     except (rospy.ROSException, ValueError) as error:
         raise MasterSilent(str(error)) from error
     return True
+
+
+def check_topic(topic: str) -> str:
+    """`topic` itself. Raises UserError for what cannot be a topic's name."""
+    if not topic.strip("/") or not rosgraph.names.is_legal_name(topic):
+        raise UserError(f"{topic[:80]!r} is no topic", next_step="`rostopic list` has those there are")
+    return topic
 
 
 def hear(topic: Topic, within: float) -> Any | None:

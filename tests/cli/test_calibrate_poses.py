@@ -27,7 +27,7 @@ from robot_rig.cli.main import main
 from robot_rig.data.bag import open_bag
 from robot_rig.datatypes import Bytes, Floats, Mode, Source
 from robot_rig.errors import UserError
-from robot_rig.ros.visitor import visit
+from robot_rig.ros.visitor import check_topic, visit
 from tests.calibration.results_made import SERIAL, lens_record
 from tests.calibration.twin import Twin, held_board
 from tests.cli.arm_in_node import ARM, CONFIG, TOPIC, Person, Robot
@@ -200,8 +200,36 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
         assert len(list(opened.messages([STATE_TOPIC]))) > 20
     with pytest.raises(UserError, match="exists already"):
         wiggle(bag, TOPIC, "y", 2.0, CONFIG, console)
+    with pytest.raises(UserError, match="no picture on /other"):
+        wiggle(tmp_path / "other.bag", "/other", "y", 2.0, CONFIG, console)
     with pytest.raises(UserError, match="do not move the tool along z"):
         wiggle(tmp_path / "other.bag", TOPIC, "z", 2.0, CONFIG, console)
+
+
+@pytest.mark.parametrize(
+    ("bag", "says"),
+    [
+        ("wiggle", "wiggle is no name for a rosbag. Call it FILE.bag"),
+        ("nowhere/wiggle.bag", "nothing can be written into nowhere"),
+        ("file/wiggle.bag", "nothing can be written into file"),
+        ("half.bag", "half.bag.active is being recorded, or was left half done"),
+    ],
+)
+def test_a_bag_that_would_not_be_written_is_refused_before_the_arm_is_enabled(
+    bag: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("file", "half.bag.active"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=re.escape(says)):
+        wiggle(Path(bag), TOPIC, "y", 12.0, CONFIG, Console())
+
+
+@pytest.mark.parametrize("topic", ["", "/", "a b", "-x", "/a//b", "ü", "a:=b"])
+def test_what_is_no_topic_is_refused_by_name(topic: str) -> None:
+    with pytest.raises(UserError, match="is no topic"):
+        check_topic(topic)
+    assert check_topic(TOPIC) == TOPIC
 
 
 @pytest.mark.proof
