@@ -1,4 +1,4 @@
-"""`rig calibrate` and `rig goals` with files that the system keeps from them, and names that nothing can show."""
+"""`rig calibrate`, `goals` and `teleop` with files that the system keeps from them, and names that nothing can show."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ IMPORT = ("goals", "import", "home.png", "a")
         (("goals", "list", "--goals", "file"), "file is not a folder"),
         ((*IMPORT, "--goals", "file/goals"), "cannot write file/goals: a part of that path is no folder"),
         ((*IMPORT, "--preview", "home.png"), "home.png exists already.* choose another name"),
+        (("teleop", "--config", "a:=b"), "there is no preset 'a:=b'"),
+        (("teleop", "--set", "guard.slow_speed_m_s=nan"), "not a plain decimal number"),
         ((*IMPORT, "--left", "600"), "a window of 40 px .* further from the photo's edge"),
     ],
 )
