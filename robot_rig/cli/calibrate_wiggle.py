@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import rospy
 from rich.console import Console
 
 from calibration.latency import wiggle_action
@@ -35,7 +34,7 @@ from robot_rig.ros.mailbox import Mailbox
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME
-from robot_rig.ros.visitor import check_topic, listen, visit
+from robot_rig.ros.visitor import check_topic, speaks, visit
 
 NODE = "rig_wiggle"
 LOOK_S, TELL_S, PICTURE_S = 0.1, 10.0, 2.0
@@ -53,7 +52,7 @@ def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, co
     check_topic(topic)
     _refuse_bag(bag)
     with visit(NODE):
-        if not listen(topic, rospy.AnyMsg, PICTURE_S, bool):
+        if not speaks(topic, PICTURE_S):
             raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
         hand = _Hand(config, along)
         say(

@@ -111,17 +111,21 @@ class PostedArm:
         self._publisher.unregister()
         try:
             if self._led and self._mode() is Mode.HOMING:
-                self._tell("the arm holds" if self._let_go() else "the arm goes on: somebody else has sent it home")
+                self._tell(self._parting())
         finally:
             for link in self._hearing:
                 link.unregister()
 
-    def _let_go(self) -> bool:
-        """Whether the guard soon holds the arm."""
+    def _parting(self) -> str:
+        """What becomes of the arm, as soon as that is clear."""
         deadline = time.monotonic() + PARTED_S
-        while self._mode() is Mode.HOMING and time.monotonic() < deadline:
+        while (mode := self._mode()) is Mode.HOMING and time.monotonic() < deadline:
             self._pause.wait(BEAT_S)
-        return self._mode() is not Mode.HOMING
+        if mode is not Mode.HOMING:
+            return "the arm holds" if mode is Mode.HOLD else "the arm is led no more"
+        if self._reports.age() > SILENT_S:
+            return "the arm process is silent: see `rig doctor`"
+        return "the arm goes on: somebody else has sent it home"
 
     def _taken(self, rested: Floats) -> bool:
         """Whether an arm that should rest at `rested` (7,) rad is led by somebody else, or may not be led any more."""

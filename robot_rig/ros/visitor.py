@@ -86,6 +86,11 @@ def listen(
     return list(arrived)
 
 
+def speaks(topic: str, within: float) -> bool:
+    """Whether anything comes on `topic` in `within` s, whatever its type."""
+    return bool(listen(topic, rospy.AnyMsg, within, bool))
+
+
 def parameter(name: str, default: Any) -> Any:
     """The value of the ROS parameter `name`, or `default` where there is none."""
     try:
