@@ -23,6 +23,7 @@ LOOK_AHEAD_M = 0.8
 """Where on its axis the simulated camera is told to look."""
 
 Pixels = Annotated[float, Field(ge=-1e5, le=1e5)]
+Focal = Annotated[float, Field(gt=0, le=1e5)]
 Metres = Annotated[float, Field(ge=-10, le=10)]
 Radians = Annotated[float, Field(ge=-10, le=10)]
 Spread = Annotated[float, Field(ge=0, le=1e5)]
@@ -61,7 +62,7 @@ class LensRecord(Record):
     kind: Literal["intrinsics"] = "intrinsics"
     kind_name: ClassVar[str] = "intrinsics"
 
-    focal_px: tuple[Pixels, Pixels]
+    focal_px: tuple[Focal, Focal]
     center_px: tuple[Pixels, Pixels]
     distortion: tuple[Pixels, Pixels, Pixels, Pixels, Pixels]
     deviation_px: tuple[Spread, Spread, Spread, Spread]

@@ -107,10 +107,12 @@ def read_record(path: Path, kind: type[Kind]) -> Kind:
     """The result in `path`. Raises UserError that names what is wrong in it."""
     plain = _plain(read_strict(path))
     again = f"calibrate again with `rig calibrate`, or move {path.name} away"
-    if isinstance(plain, dict) and plain.get("format") != FORMAT:
-        raise UserError(f"{path} has format {str(plain.get('format'))[:20]}, and this is {FORMAT}", next_step=again)
+    if isinstance(plain, dict) and type(version := plain.get("format")) is int and version != FORMAT:
+        raise UserError(f"{path} has format {version}, and this is {FORMAT}", next_step=again)
+    # What every record says must be said: the schema would take it for granted.
+    said = {"format": None, "kind": None, **plain} if isinstance(plain, dict) else plain
     try:
-        record = kind.model_validate_json(json.dumps(plain), strict=True)
+        record = kind.model_validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
         wrong = sorted({".".join(map(str, one["loc"])) or "all of it" for one in error.errors()})
         raise UserError(f"{path} is no result of a calibration: see {', '.join(wrong[:5])}", next_step=again) from error

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from calibration.poses import Room
-from calibration.views import SUFFIXES, read_joints
+from calibration.views import SUFFIXES, make_place, read_joints
 from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.disk import write_atomically
 from robot_rig.errors import UserError
@@ -95,7 +95,7 @@ def unseen(plan: Plan, folder: Path) -> list[Floats]:
 
 def keep_plan(folder: Path, plan: Plan) -> None:
     """Write `plan` beside the views that will be taken."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_place(folder)
     poses = [[round(float(value), 6) for value in pose] for pose in plan.poses]
     lines = [f"{BELOW_KEY}: {plan.below_m:.4f}", f"{POSES_KEY}:", *(f"  - {json.dumps(pose)}" for pose in poses)]
     write_atomically(folder / PLAN, ("\n".join(lines) + "\n").encode())
@@ -123,7 +123,8 @@ def _items(entry: Entry | None) -> Sequence[Entry]:
 
 
 def _numbers(row: Entry) -> list[float]:
-    return [number for one in _items(row) if (number := _number(one)) is not None]
+    numbers = [_number(one) for one in _items(row)]
+    return [] if None in numbers else [number for number in numbers if number is not None]
 
 
 def _number(entry: Entry | None) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from robot_rig.config import CameraConfig
 from robot_rig.datatypes import JOINTS, Bytes, Floats
-from robot_rig.disk import write_atomically
+from robot_rig.disk import make_folder, unwritable, write_atomically
 from robot_rig.errors import UserError
 from robot_rig.stranger_files import read_regular
 from robot_rig.strict_yaml import Entry, read_strict
@@ -46,7 +46,7 @@ def read_picture(path: Path, camera: CameraConfig) -> Bytes:
         raise UserError(
             error.problem,
             next_step="save it as the camera gives it, an 8-bit RGB PNG; where that is another size, say so with "
-            "--set camera.width_px=... --set camera.height_px=...",
+            "--set camera.width_px=W --set camera.height_px=H",
         ) from error
 
 
@@ -69,10 +69,10 @@ def read_joints(picture: Path) -> Floats:
 
 def keep_view(folder: Path, rgb: Bytes, joints: Floats | None) -> Path:
     """Write `rgb` uint8 (H, W, 3), and `joints` (7,) rad where an arm tells them, under the next free number."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_place(folder)
     # Also a note whose picture is gone: this picture would come by its joints.
     there = [path for path in folder.glob("view-[0-9]*") if path.suffix in (".png", ".yaml")]
-    taken = [int(path.stem[5:]) for path in there if path.stem[5:].isdigit()]
+    taken = [int(path.stem[5:]) for path in there if path.stem[5:].isdecimal()]
     picture = folder / f"view-{max(taken, default=-1) + 1:03d}.png"
     if joints is not None:
         # The note first: a picture without one would be a view from nowhere.
@@ -89,8 +89,16 @@ def keep_description(folder: Path, urdf: str) -> None:
         if description(folder) != urdf:
             raise UserError(f"{folder} holds views of another arm", next_step="name another folder with --views")
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_place(folder)
     write_atomically(path, urdf.encode())
+
+
+def make_place(folder: Path) -> None:
+    """Make `folder` for views. Raises UserError when that cannot be."""
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def description(folder: Path) -> str:

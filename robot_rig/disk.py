@@ -75,7 +75,7 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def _taken(path: Path) -> UserError:
-    return UserError(f"{path} exists already", next_step="nothing is overwritten: move it, or choose another --out")
+    return UserError(f"{path} exists already", next_step="nothing is overwritten: move it, or choose another name")
 
 
 @contextlib.contextmanager
@@ -85,7 +85,11 @@ def appearing(path: Path) -> Iterator[Path]:
     Raises UserError when `path` exists, for it is never overwritten, and when the disk is full or cannot be written;
     whatever ends the work early, nothing of it stays.
     """
-    if path.exists() or path.is_symlink():
+    try:
+        taken = path.exists() or path.is_symlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if taken:
         raise _taken(path)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -98,10 +102,12 @@ def appearing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
-        if fresh.is_dir():
-            shutil.rmtree(fresh, ignore_errors=True)
-        else:
-            fresh.unlink(missing_ok=True)
+        # Where nothing could be made nothing can be removed either, and why is said already.
+        with contextlib.suppress(OSError):
+            if fresh.is_dir():
+                shutil.rmtree(fresh, ignore_errors=True)
+            else:
+                fresh.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:
@@ -146,4 +152,6 @@ def unwritable(path: Path, error: OSError) -> UserError:
     """What to tell a person when writing `path` failed with `error`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(f"the disk is full: {path} could not be written", next_step="make room and run this again")
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return UserError(f"cannot write {path}: a part of that path is no folder", next_step="choose another folder")
     return UserError(f"cannot write {path}: {error.strerror}", next_step="choose another folder")

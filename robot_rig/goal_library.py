@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,9 +93,16 @@ def _digits(settings: Mapping[str, object]) -> str:
 
 
 class GoalLibrary:
-    """The goals in `folder`, as the settings `config` may use them. The first capture makes the folder."""
+    """The goals in `folder`, as the settings `config` may use them. The first capture makes the folder.
+
+    Raises UserError for what is there and is no folder, or may not be read.
+    """
 
     def __init__(self, folder: Path, config: Config) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is not a folder", next_step="name the folder of the goals with --goals")
+        if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+            raise UserError(f"{folder} may not be read by you", next_step="see to its permissions")
         self.folder = folder
         self._config = config
         self.calibration = calibration_id(config.camera)
@@ -199,7 +207,7 @@ class GoalLibrary:
             for path in self._found(name):
                 path.unlink()
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise UserError(f"cannot delete {path}: {error.strerror}", next_step="remove it by hand") from error
 
     def import_picture(self, path: Path, stamp: float) -> Goal:
         """The picture file `path` as a goal: one of this library with its note checked, or a stranger's without one."""

@@ -130,7 +130,7 @@ class GoalSets:
         try:
             path.unlink()
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise UserError(f"cannot delete {path}: {error.strerror}", next_step="remove it by hand") from error
 
     @staticmethod
     def _refuse_name(name: str) -> None:

@@ -35,7 +35,7 @@ def open_regular(path: Path, kind: str) -> Iterator[BinaryIO]:
 
     Raises UserError when it is missing or is a link, a folder, a fifo or a device.
     """
-    name = _shown(path)
+    name = shown(path)
     try:
         # Without O_NONBLOCK, opening a fifo would wait for a writer for ever.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -44,7 +44,9 @@ def open_regular(path: Path, kind: str) -> Iterator[BinaryIO]:
         if number == errno.ELOOP:
             raise UserError(f"{name} is a symbolic link", next_step="name the file that it points to") from error
         reason = os.strerror(number) if number else str(error)
-        raise UserError(f"cannot open the {kind} {name}: {reason}", next_step="check the name") from error
+        raise UserError(
+            f"cannot open the {kind} {name}: {reason}", next_step="check the name and its permissions"
+        ) from error
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
@@ -57,7 +59,7 @@ def open_regular(path: Path, kind: str) -> Iterator[BinaryIO]:
         os.close(handle)
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """`path` for a sentence: its two ends where it is longer than anybody reads."""
     name = str(path)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}...{name[-LONGEST_NAME // 2 :]}"
@@ -67,9 +69,14 @@ def read_regular(path: Path, kind: str, limit: int) -> bytes:
     """The whole of the regular file `path`, at most `limit` bytes; raises UserError as `open_regular` does."""
     with open_regular(path, kind) as file:
         # The size may grow after it was asked for, so the reading is bounded instead.
-        content = file.read(limit + 1)
+        try:
+            content = file.read(limit + 1)
+        except OSError as error:
+            raise UserError(
+                f"cannot read the {kind} {shown(path)}: {error.strerror}", next_step="copy it again"
+            ) from error
     if len(content) > limit:
-        raise UserError(f"{_shown(path)} is larger than {_size(limit)}", next_step=f"this is no {kind} of a rig")
+        raise UserError(f"{shown(path)} is larger than {_size(limit)}", next_step=f"this is no {kind} of a rig")
     return content
 
 

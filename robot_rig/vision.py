@@ -133,7 +133,7 @@ def cut_out(photo: Bytes, window: Window) -> Bytes:
     if window.side < IMAGE_SIZE:
         raise UserError(
             f"a window of {window.side} px is less than the {IMAGE_SIZE} px that the policy sees",
-            next_step="take the photo from nearer",
+            next_step="choose a larger one, further from the photo's edge, or take the photo from nearer",
         )
     if min(window) < 0 or window.left + window.side > width or window.top + window.side > height:
         raise UserError(

@@ -23,7 +23,7 @@ from calibration.intrinsics import LensFit, solve_intrinsics
 from calibration.moved import can_be_compared
 from calibration.records import EyeRecord, HandEyeRecord, LensRecord, Motion, Record, SolverResidual, board_numbers
 from calibration.results import Results, now
-from calibration.views import description, read_joints, read_picture, view_names
+from calibration.views import DESCRIPTION, description, read_joints, read_picture, view_names
 from calibration.workspace import see_box
 from drivers.arm_description import read_arm_table
 from robot_rig.cli.progress import stage_bar
@@ -145,7 +145,12 @@ def arm_of(folder: Path, config: Config, console: Console) -> Kinematics:
             console, "no description of the arm beside the views: the published table is used, which is millimetres off"
         )
         return Kinematics(config.control.tool_offset_m)
-    table = read_arm_table(urdf)
+    try:
+        table = read_arm_table(urdf)
+    except UserError as error:
+        raise UserError(
+            f"{folder / DESCRIPTION} is not what the arm has told: {error.problem}", next_step="take the views anew"
+        ) from error
     return Kinematics(config.control.tool_offset_m, table.origins, table.hand)
 
 

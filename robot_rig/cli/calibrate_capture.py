@@ -24,7 +24,7 @@ from robot_rig.ros.convert import read_state
 from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ARM_STATE, CAMERA_RAW
-from robot_rig.ros.visitor import hear, listen, parameter, visit
+from robot_rig.ros.visitor import check_topic, hear, listen, parameter, visit
 from robot_rig.vision import check_raw
 
 NODE = "rig_calibrate"
@@ -46,6 +46,7 @@ class View:
 
 def capture(folder: Path, topic: str, config: Config, console: Console, lines: Iterable[str]) -> int:
     """Keep a view at each of `lines` until one says q; returns 1 when none was kept."""
+    check_topic(topic)
     say(console, "Hold the board before the camera, keep still, Enter; q ends.")
     kept, stamps = 0, HostStamps()
     with visit(NODE):

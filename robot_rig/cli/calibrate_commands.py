@@ -134,8 +134,8 @@ def poses(
     """Let the arm hold the board before the camera at planned poses and keep a view at each, for `handeye`.
 
     Waits for `rig enable`. Moves slowly, through the guard, where the whole way is free; Ctrl-C, `rig hold`, a hand on
-    teleop or anybody else who moves the arm ends it in hold, and the same command goes on where it was. The settings
-    say where the camera is, roughly: sim.camera_position_m and sim.camera_target_m.
+    teleop or anybody else who moves the arm ends it in hold, `rig home` at home, and the same command goes on where it
+    was. The settings say where the camera is, roughly: sim.camera_position_m and sim.camera_target_m.
 
     Args:
         camera: The camera, its lens calibrated; the board on the gripper in its sight.

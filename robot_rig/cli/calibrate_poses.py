@@ -28,7 +28,7 @@ from robot_rig.config import Config
 from robot_rig.errors import UserError
 from robot_rig.kinematics import Kinematics
 from robot_rig.ros.stamps import HostStamps
-from robot_rig.ros.visitor import visit
+from robot_rig.ros.visitor import check_topic, visit
 
 NODE = "rig_calibrate"
 FEWEST_VIEWS = 12
@@ -92,6 +92,7 @@ def poses(
     console: Console,
 ) -> int:
     """Visit planned poses and keep a view at each; returns 1 while there are too few for `rig calibrate handeye`."""
+    check_topic(topic)
     known = results.newest(serial, LensRecord)
     if known is None:
         raise UserError(f"the lens of camera {serial} is not known yet", next_step="`rig calibrate intrinsics` first")

@@ -6,6 +6,7 @@ answer fresh pictures through the guard, after a person's `rig enable`; a person
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -33,10 +34,10 @@ from robot_rig.ros.mailbox import Mailbox
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME
-from robot_rig.ros.visitor import visit
+from robot_rig.ros.visitor import check_topic, speaks, visit
 
 NODE = "rig_wiggle"
-LOOK_S, TELL_S = 0.1, 10.0
+LOOK_S, TELL_S, PICTURE_S = 0.1, 10.0, 2.0
 RECORDER_STARTS_S, TOPICS_OPEN_S, RECORDER_ENDS_S = 20.0, 1.0, 20.0
 TAKEN_S = 0.5
 """After so long without being followed it is somebody else who has the arm, or it is held."""
@@ -48,9 +49,11 @@ def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, co
         raise UserError(
             f"actions do not move the tool along {along}", choices=config.control.axes, next_step="name another --along"
         )
-    if bag.exists():
-        raise UserError(f"{bag} exists already", next_step="move it away, or name another --bag")
+    check_topic(topic)
+    _refuse_bag(bag)
     with visit(NODE):
+        if not speaks(topic, PICTURE_S):
+            raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
         hand = _Hand(config, along)
         say(
             console, "The tool will wiggle by up to 5 cm. Nobody in its reach, the red button at hand; Ctrl-C holds it."
@@ -66,6 +69,25 @@ def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, co
         raise UserError(f"rosbag has left no {bag}", next_step="see what it says above")
     say(console, f"{bag}: next, rig calibrate latency {bag} --serial SERIAL")
     return 0
+
+
+def _refuse_bag(bag: Path) -> None:
+    """Raise UserError, while the arm is still off, for what `rosbag record` would not write or give another name."""
+    if bag.exists():
+        raise UserError(f"{bag} exists already", next_step="move it away, or name another --bag")
+    if bag.suffix != ".bag":
+        raise UserError(f"{bag} is no name for a rosbag", next_step="call it FILE.bag")
+    if not bag.parent.is_dir() or not os.access(bag.parent, os.W_OK):
+        raise UserError(
+            f"nothing can be written into {bag.parent}", next_step="make that folder, or name another --bag"
+        )
+    if _under_way(bag).exists():
+        raise UserError(f"{_under_way(bag)} is being recorded, or was left half done", next_step="move it away")
+
+
+def _under_way(bag: Path) -> Path:
+    """What `rosbag record` calls `bag` until it is whole."""
+    return bag.with_name(f"{bag.name}.active")
 
 
 def _await_enable(hand: _Hand, console: Console) -> None:
@@ -104,9 +126,9 @@ class _Hand:
 
     @property
     def may_hold(self) -> bool:
-        """Whether nobody has taken the arm: a person who leads it is not to be stopped."""
+        """Whether nobody has taken the arm: a person who leads it, or has sent it home, is not to be stopped."""
         newest = self._reports.newest()
-        return newest is None or newest.value.source is not Source.HUMAN
+        return newest is None or (newest.value.mode is Mode.ACTIVE and newest.value.source is not Source.HUMAN)
 
     def play(self, seconds: float, advance: Advance) -> None:
         """Send the wiggle for `seconds`. Raises UserError where the arm does not follow it."""
@@ -157,7 +179,7 @@ def _recorded(bag: Path, topic: str) -> Iterator[None]:
 def _await_recorder(process: subprocess.Popen[bytes], bag: Path) -> None:
     """Until `rosbag record` has opened its file, and the topics a moment later. Raises UserError where it does not."""
     deadline, pause = time.monotonic() + RECORDER_STARTS_S, threading.Event()
-    while not bag.with_name(f"{bag.name}.active").exists():
+    while not _under_way(bag).exists():
         if process.poll() is not None:
             raise UserError(f"rosbag record has ended with {process.returncode}", next_step="see what it says above")
         if time.monotonic() > deadline:

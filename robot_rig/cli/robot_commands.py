@@ -110,10 +110,12 @@ def teleop(
         config: A preset (rig, reach, ...) or a YAML file laid over the defaults; may be given more than once.
         set: One setting, as in --set control.axes="[x, y, z]"; may be given more than once.
     """
+    # Before the master is asked: what is wrong in them is wrong without a robot too.
+    loaded(config, set)
     require_ros()
     from drivers import teleop_node
 
-    return teleop_node.main(["--device", device, "--box", str(box), *config_words(config, set)])
+    return teleop_node.main(["--device", device, f"--box={box}", *config_words(config, set)])
 
 
 def box(out: Path = Path("box.yaml"), config: Overlays = (), set: Overlays = ()) -> int:

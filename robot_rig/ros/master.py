@@ -41,6 +41,8 @@ def master_uri() -> str:
     try:
         uri = str(rosgraph.get_master_uri()).rstrip("/")
         rosgraph.network.parse_http_host_and_port(uri)
+        if not uri.startswith("http://"):
+            raise ValueError("a master speaks http")
     except (ValueError, TypeError) as error:
         raise UserError(f"ROS_MASTER_URI is no URI: {error}", next_step="set it to http://HOST:11311") from error
     return uri

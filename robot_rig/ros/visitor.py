@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import rosgraph.names
 import rospy
 
 from robot_rig.errors import UserError
@@ -54,6 +55,13 @@ def _enter(name: str) -> bool:
     return True
 
 
+def check_topic(topic: str) -> str:
+    """`topic` itself. Raises UserError for what cannot be a topic's name."""
+    if not topic.strip("/") or not rosgraph.names.is_legal_name(topic):
+        raise UserError(f"{topic[:80]!r} is no topic", next_step="`rostopic list` has those there are")
+    return topic
+
+
 def hear(topic: Topic, within: float) -> Any | None:
     """The first message of `topic` that comes `within` seconds, or None."""
     heard = listen(topic.name, topic.message, within, lambda messages: bool(messages))
@@ -76,6 +84,11 @@ def listen(
     satisfied.wait(within)
     subscriber.unregister()
     return list(arrived)
+
+
+def speaks(topic: str, within: float) -> bool:
+    """Whether anything comes on `topic` in `within` s, whatever its type."""
+    return bool(listen(topic, rospy.AnyMsg, within, bool))
 
 
 def parameter(name: str, default: Any) -> Any:

@@ -78,6 +78,10 @@ def test_a_changed_reference_picture_is_refused(tmp_path: Path) -> None:
     ("old", "new", "says"),
     [
         ("format: 1", "format: 2", "has format 2, and this is 1"),
+        ("format: 1", 'format: "1"', "see format"),
+        ("format: 1", "", "see format"),
+        ('kind: "intrinsics"', "", "see kind"),
+        ("focal_px: [606.25,", "focal_px: [-606.25,", "focal_px"),
         ("width_px: 640", "width_px: 1.5", "width_px"),
         ("width_px: 640", 'width_px: "640"', "width_px"),
         ("rms_px: 0.08", "rms_px: -1", "rms_px"),

@@ -241,6 +241,7 @@ def test_a_plan_comes_back_and_what_is_none_is_refused(tmp_path: Path, plan: Pla
         "below_m: 0.1\nposes_rad: []\n",
         "below_m: x\nposes_rad:\n  - [0,0,0,0,0,0,0]\n",
         "below_m: 0.1\nposes_rad:\n  - [0,0,0]\n",
+        "below_m: 0.1\nposes_rad:\n  - [0,0,0,x,0,0,0,0]\n",
         "below_m: -1\nposes_rad:\n  - [0,0,0,0,0,0,0]\n",
         "[1]\n",
     ):

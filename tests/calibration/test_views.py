@@ -29,7 +29,8 @@ def test_a_view_comes_back_as_it_was_kept(tmp_path: Path) -> None:
 
 def test_numbers_go_on_behind_what_is_there(tmp_path: Path) -> None:
     keep_view(tmp_path, PICTURE, None)
-    (tmp_path / "view-007.png").write_bytes((tmp_path / "view-000.png").read_bytes())
+    for name in ("view-007.png", "view-9².png"):
+        (tmp_path / name).write_bytes((tmp_path / "view-000.png").read_bytes())
     assert keep_view(tmp_path, PICTURE, None).name == "view-008.png"
     # A note of which the picture was thrown away, or never came, is no other picture's.
     keep_view(tmp_path, PICTURE, JOINTS).unlink()
@@ -65,6 +66,13 @@ def test_a_folder_without_pictures_and_a_picture_of_another_size_are_refused(tmp
     save_picture(tmp_path / "small.png", np.ascontiguousarray(PICTURE[:240]))
     with pytest.raises(UserError, match=r"640x240 px, and only 640x480.*camera\.width_px"):
         read_picture(tmp_path / "small.png", CameraConfig())
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for keep in (lambda folder: keep_view(folder, PICTURE, None), lambda folder: keep_description(folder, "<robot/>")):
+        with pytest.raises(UserError, match="a part of that path is no folder"):
+            keep(tmp_path / "file" / "views")
 
 
 def test_views_of_two_arms_do_not_go_into_one_folder(tmp_path: Path) -> None:

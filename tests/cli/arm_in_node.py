@@ -51,7 +51,7 @@ FASTER = 5
 class Robot:
     """An arm process in this very node: the guard around an arm that does what it is told, and a camera's picture."""
 
-    def __init__(self, start: Floats, rgb: Bytes) -> None:
+    def __init__(self, start: Floats, home: Floats, rgb: Bytes) -> None:
         self.links, self.rgb = Links(), rgb
         self.arm = FakeArm(WallClock(), start)
         self.visits, self.choice = PostureVisits(self.links), ActionChoice(CONFIG.guard.action_age_limit_s)
@@ -63,7 +63,7 @@ class Robot:
             senders=Senders(Links()),
             visits=self.visits,
             clock=WallClock(),
-            home_poses=[start],
+            home_poses=[home],
             period_s=0.01,
             take=self.report,
         )

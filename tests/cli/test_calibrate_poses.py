@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from robot_rig.cli.main import main
 from robot_rig.data.bag import open_bag
 from robot_rig.datatypes import Bytes, Floats, Mode, Source
 from robot_rig.errors import UserError
-from robot_rig.ros.visitor import visit
+from robot_rig.ros.visitor import check_topic, visit
 from tests.calibration.results_made import SERIAL, lens_record
 from tests.calibration.twin import Twin, held_board
 from tests.cli.arm_in_node import ARM, CONFIG, TOPIC, Person, Robot
@@ -68,7 +68,7 @@ def robot(
     monkeypatch.setattr(led_arm, "SILENT_S", 10.0)
     monkeypatch.chdir(tmp_path)
     Results(tmp_path / "calibrations").keep(lens_record(SERIAL))
-    made = Robot(poses[0], drawn)
+    made = Robot(poses[0], poses[1], drawn)
     yield made
     made.close()
 
@@ -111,10 +111,44 @@ def test_ctrl_c_holds_the_arm_and_keeps_the_views(
     keep_plan(folder, Plan((poses[0], poses[1]), 0.10))
     with Person(robot, folder, 1, _thread.interrupt_main):
         assert main(WORDS) == 130
-    # Not by silence, which is ten seconds long here, but by its last word.
+    # Not by silence, which is ten seconds long here, but because the program is gone.
     assert robot.process.mode is Mode.HOLD
     assert view_names(folder) == ["view-000.png"]
-    assert "To go on: the same command" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "the arm holds" in told.out
+    assert "To go on: the same command" in told.err
+
+
+@pytest.mark.parametrize("last", [lambda: None, _thread.interrupt_main], ids=["alone", "then Ctrl-C"])
+def test_who_is_sent_home_during_a_tour_gets_there(
+    robot: Robot, poses: list[Floats], last: Callable[[], None], tmp_path: Path, capsys: Capture
+) -> None:
+    def send_home() -> None:
+        robot.process.home()
+        last()
+
+    folder = tmp_path / "hand"
+    keep_plan(folder, Plan((poses[0], poses[2]), 0.10))
+    with Person(robot, folder, 1, send_home):
+        assert main(WORDS) == (2 if last is not _thread.interrupt_main else 130)
+    told = capsys.readouterr()
+    # No pose is blamed for what a person did.
+    assert "left out" not in told.out
+    if last is not _thread.interrupt_main:
+        assert "the arm is led no more: it goes home, where somebody has sent it" in told.err
+    assert eventually(lambda: robot.process.mode is Mode.HOLD)
+    assert np.abs(robot.arm.state().position - poses[1]).max() < 0.01
+    assert len(unseen(Plan((poses[0], poses[2]), 0.10), folder)) == 1
+
+
+def test_an_arm_that_a_person_has_is_left_to_them(robot: Robot, poses: list[Floats], capsys: Capture) -> None:
+    keep_plan(Path("hand"), Plan((poses[0], poses[2]), 0.10))
+    robot.process.enable(Source.HUMAN)
+    assert main(WORDS) == 2
+    told = capsys.readouterr()
+    assert "left out" not in told.out
+    assert "the arm is led no more: a person has it" in told.err
+    assert robot.process.mode is Mode.ACTIVE
 
 
 def test_the_plan_follows_from_how_the_board_is_seen_to_hang(robot: Robot, tmp_path: Path) -> None:
@@ -166,22 +200,57 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
         assert len(list(opened.messages([STATE_TOPIC]))) > 20
     with pytest.raises(UserError, match="exists already"):
         wiggle(bag, TOPIC, "y", 2.0, CONFIG, console)
+    with pytest.raises(UserError, match="no picture on /other"):
+        wiggle(tmp_path / "other.bag", "/other", "y", 2.0, CONFIG, console)
     with pytest.raises(UserError, match="do not move the tool along z"):
         wiggle(tmp_path / "other.bag", TOPIC, "z", 2.0, CONFIG, console)
 
 
-@pytest.mark.proof
-def test_a_wiggle_that_is_not_followed_says_why_and_ends(robot: Robot, tmp_path: Path) -> None:
-    def hold_soon() -> None:
-        assert eventually(lambda: Source.RANDOM in robot.sources)
-        robot.process.hold()
+@pytest.mark.parametrize(
+    ("bag", "says"),
+    [
+        ("wiggle", "wiggle is no name for a rosbag. Call it FILE.bag"),
+        ("nowhere/wiggle.bag", "nothing can be written into nowhere"),
+        ("file/wiggle.bag", "nothing can be written into file"),
+        ("half.bag", "half.bag.active is being recorded, or was left half done"),
+    ],
+)
+def test_a_bag_that_would_not_be_written_is_refused_before_the_arm_is_enabled(
+    bag: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("file", "half.bag.active"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=re.escape(says)):
+        wiggle(Path(bag), TOPIC, "y", 12.0, CONFIG, Console())
 
-    holding = threading.Thread(target=hold_soon)
-    holding.start()
+
+@pytest.mark.parametrize("topic", ["", "/", "a b", "-x", "/a//b", "ü", "a:=b"])
+def test_what_is_no_topic_is_refused_by_name(topic: str) -> None:
+    with pytest.raises(UserError, match="is no topic"):
+        check_topic(topic)
+    assert check_topic(TOPIC) == TOPIC
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("order", ["hold", "home"])
+def test_a_wiggle_that_is_not_followed_says_why_and_leaves_the_arm_to_who_has_it(
+    robot: Robot, poses: list[Floats], order: str, tmp_path: Path
+) -> None:
+    def order_soon() -> None:
+        assert eventually(lambda: Source.RANDOM in robot.sources)
+        (robot.process.hold if order == "hold" else robot.process.home)()
+
+    ordering = threading.Thread(target=order_soon)
+    ordering.start()
+    mode = Mode.HOLD if order == "hold" else Mode.HOMING
     with (
         Person(robot, tmp_path, 1, lambda: None),
-        pytest.raises(UserError, match="does not follow the wiggle: mode hold"),
+        pytest.raises(UserError, match=f"does not follow the wiggle: mode {mode.value}"),
     ):
         wiggle(tmp_path / "wiggle.bag", TOPIC, "y", 6.0, CONFIG, Console(width=200))
-    holding.join()
-    assert robot.process.mode is Mode.HOLD
+    ordering.join()
+    assert robot.process.mode is mode
+    if mode is Mode.HOMING:
+        assert eventually(lambda: robot.process.mode is Mode.ACTIVE, 20.0)
+        assert np.abs(robot.arm.state().position - poses[1]).max() < 0.01

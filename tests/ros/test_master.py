@@ -78,9 +78,10 @@ def test_a_publisher_says_its_types_md5(ros_node: str, ros_master: ros_graph.Mas
 def test_the_masters_uri_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_MASTER_URI", "http://sawyer.local:11311/")
     assert master_uri() == "http://sawyer.local:11311"
-    monkeypatch.setenv("ROS_MASTER_URI", "sawyer.local")
-    with pytest.raises(UserError, match="ROS_MASTER_URI"):
-        master_uri()
+    for wrong in ("sawyer.local", "ftp://sawyer.local:11311"):
+        monkeypatch.setenv("ROS_MASTER_URI", wrong)
+        with pytest.raises(UserError, match="ROS_MASTER_URI"):
+            master_uri()
 
 
 # --- what is no master ------------------------------------------------------------------------------------------------

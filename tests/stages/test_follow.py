@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from robot_rig.data.log import EpisodeWriter
+from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.replay import Replay
 from robot_rig.data.store import EpisodeStore
-from robot_rig.datatypes import Action, Episode, Executed, Frame, Outcome, Source, Step
+from robot_rig.datatypes import Action, Episode, Executed, Frame, Outcome, Source, Step, Transitions
 from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.learning.policy import LatentPolicy
+from robot_rig.loops.live_recorder import LiveRecorder
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import Counts, Following, Reports
 from robot_rig.stages.reporting import load_health
 from robot_rig.stages.shipping import checkpoints, decode_goals, load_checkpoint
 from robot_rig.trainer import Trainer
 from tests.learning.blob_world import play
+from tests.loops.test_person_episodes import Desk
 from tests.tiny_run import content, tiny_config
 
 CONFIG = tiny_config("practice.updates_per_step=1", "practice.tune_every_steps=40", "practice.snapshot_every_steps=30")
@@ -252,3 +255,43 @@ def test_what_a_person_does_meanwhile_is_marked_and_learnt_from(tmp_path: Path, 
             assert following.trainer._replay.human_steps == 6
             after.append(following.trainer.averaged_policy().tensors()["actor"])
     assert any(not torch.equal(after[0][name], after[1][name]) for name in after[0])
+
+
+@pytest.mark.parametrize("kind", ["rig", "gcbc"])
+def test_a_persons_motion_during_practice_goes_from_the_device_into_the_learners_batches(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, drawn = EpisodeStore(tmp_path / "log"), list[Transitions]()
+    for number in range(5):
+        put(log, number)
+    desk = Desk()
+    desk.recorder = LiveRecorder(lambda _, meta: EpisodeWriter(log.next_path(meta["stage"]), 2, None, meta))
+    desk.live(0.5)
+    desk.push(2.0)
+    desk.let_go()
+    desk.live(0.5)
+    put(log, 5)
+    (theirs,) = log.read_new((), "teleop")
+    assert theirs.human.all()
+    draw = Replay.transitions
+
+    def drawing(*arguments: Any) -> Transitions:
+        drawn.append(draw(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(Replay, "transitions", drawing)
+    config = tiny_config(f"agent.kind={kind}", "practice.updates_per_step=1")
+    with RunFolder.claim(tmp_path / "out", config) as run:
+        following = Following(run, config, log, Teller().reports)
+        while following.advance():
+            pass
+    replay, lag = following.trainer._replay, following.trainer._lag
+    assert replay.human_steps == len(theirs) >= 15
+    before = replay.episodes[: replay.episodes.index(theirs.id)]
+    first = sum(len(read_episode(log.folder / f"{id}.mcap").frames) for id in before)
+    mine = [np.isin(one.frame, range(first + lag, first + len(theirs))) for one in drawn]
+    assert any(some.any() for some in mine)
+    # Who imitates learns from nobody else from then on; who has a reward, from everybody.
+    assert mine[-1].all() == (kind == "gcbc")
+    for one, some in zip(drawn, mine, strict=True):
+        assert (one.action[some] == theirs.executed_action[one.frame[some] - first - lag]).all()
