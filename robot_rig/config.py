@@ -235,6 +235,13 @@ class Config(Section):
         description="of the trainer's gradients, VAE and agent; what is stored and acts is float32 in both; rig bench "
         "precision compares them",
     )
+    replay_pictures: int = Field(
+        120_000,
+        ge=20_002,
+        le=10_000_000,
+        description="most pictures that the learner holds, 21168 bytes each: one a step, at most two more an episode; "
+        "beyond them the oldest episodes leave it; they stay in the log",
+    )
     camera: CameraConfig = CameraConfig()
     control: ControlConfig = ControlConfig()
     tool: ToolConfig = ToolConfig()

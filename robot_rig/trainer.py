@@ -15,7 +15,7 @@ from torch import Tensor
 
 from robot_rig.config import Config
 from robot_rig.data.replay import Replay
-from robot_rig.datatypes import Bytes, Episode, Goal
+from robot_rig.datatypes import Bytes, Episode, Goal, Ints
 from robot_rig.errors import UserError
 from robot_rig.learning.agent import Agent, Diet
 from robot_rig.learning.gcbc import Gcbc
@@ -76,7 +76,9 @@ class Trainer:
     # Data.
 
     def ingest(self, episode: Episode) -> None:
-        """Take a logged episode into the replay; while practising its latents are known at once."""
+        """Take a logged episode into the replay, which the oldest may leave; while practising its latents are known
+        at once.
+        """
         self._replay.add(episode)
         if self.practising:
             self._encode()
@@ -92,7 +94,7 @@ class Trainer:
             on_update(metrics)
 
     def tune_vae(self, updates: int, on_update: OnUpdate = ignore_update) -> None:
-        """Fine-tune the VAE on all frames so far and recompute every latent (R14).
+        """Fine-tune the VAE on all frames in the replay and recompute every latent (R14).
 
         The latent space keeps its scale: the networks have learnt in it.
         """
@@ -107,7 +109,7 @@ class Trainer:
         `lag`: steps by which the pictures trail the actions (`learning.health.best_lag`).
         """
         self._lag = lag
-        means, log_variances = self._moments(self._replay.pictures(self._replay.frame_rows))
+        means, log_variances = self._moments(self._replay.frame_rows)
         before, after = self._replay.pairs(SLOW_LAG)
         moves, agent = means[after] - means[before], self._config.agent
         self._space = LatentSpace.fit(agent.metric, means, log_variances, moves, agent.slow_limit)
@@ -240,8 +242,10 @@ class Trainer:
             number_format=self._config.number_format,
         )
 
-    def _moments(self, pictures: Bytes) -> tuple[Tensor, Tensor]:
-        blocks = [self.vae.encode(pictures[i : i + ENCODE_BLOCK]) for i in range(0, len(pictures), ENCODE_BLOCK)]
+    def _moments(self, rows: Ints) -> tuple[Tensor, Tensor]:
+        """Means and log variances (N, Z) of the pictures in `rows` (N,), of which a block is in memory at a time."""
+        starts = range(0, len(rows), ENCODE_BLOCK)
+        blocks = [self.vae.encode(self._replay.pictures(rows[i : i + ENCODE_BLOCK])) for i in starts]
         means, log_variances = zip(*blocks, strict=True)
         return torch.cat(means), torch.cat(log_variances)
 

@@ -113,9 +113,9 @@ def soak(
     should be, at most a fifth of them and of no kind all void (the machine was away for more than 20 ms); nothing
     stopped practice otherwise, unless, now and then, the machine was away; no step is lost that the recorder had said
     was on disk; between faults at most 1 % of steps took more than 15 ms from frame to joint command, and no more
-    policy periods were missed than by a bare timer beside it; no process but the trainer, whose replay grows with the
-    log, grows by more than 1 MiB/h with 95 % certainty; none opens more and more files; and, in half an hour or more,
-    there are checkpoints, whole episodes, and lives of each process that say whether it grows.
+    policy periods were missed than by a bare timer beside it; no process but the trainer, whose replay grows
+    until it is full, grows by more than 1 MiB/h with 95 % certainty; none opens more and more files; and, in half an
+    hour or more, there are checkpoints, whole episodes, and lives of each process that say whether it grows.
 
     Args:
         hours: How long, in all sittings together.

@@ -111,6 +111,7 @@ class Session:
             with stage_bar(self._console, "3 learn from play", settings.pretrain_updates) as advance:
                 learning.begin_practice(self._logging("td3", advance, LOSS[self.config.agent.kind]), health.lag)
             if not settings.steps:
+                self._tell_held(learning)
                 # What an arm on the network has played can be learnt from without a simulated one to practise on.
                 ship(self.run, self.config, learning.trainer, 0)
                 return
@@ -123,8 +124,12 @@ class Session:
                 ship(self.run, self.config, learning.trainer, practice.steps)
                 with stage_bar(self._console, "3 practice", settings.steps) as advance:
                     self._practise(practice, learning, advance)
+                self._tell_held(learning)
             finally:
                 rig.close()
+
+    def _tell_held(self, learning: Learning) -> None:
+        self._console.print(f"the learner holds {learning.told}", highlight=False, soft_wrap=True)
 
     def _practise(self, practice: Practice, learning: Learning, advance: Callable[[int, str], None]) -> None:
         def progress(steps: int, metrics: Mapping[str, float]) -> None:

@@ -2,7 +2,8 @@
 
 Called by `cli.follow`. Every episode pays for its own learning, in the order of the log: play for VAE updates, what
 comes after it for TD3 updates and now and then a VAE tuning. So what is learnt depends on the log alone, never on how
-fast it grew or when the learner was killed, and on a CPU it is the same bit for bit.
+fast it grew or when the learner was killed, and on a CPU it is the same bit for bit. It may grow for ever: the learner
+holds its newest episodes, `config.replay_pictures` at most.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_rig.config import Config
 from robot_rig.data.log import read_episode
-from robot_rig.data.replay import Replay
+from robot_rig.data.replay import Past, Replay
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
@@ -25,16 +27,13 @@ from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.training_state import from_arrays, prefixed, to_arrays, under
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT
-from robot_rig.stages.learn import SAVE_EVERY_UPDATES
+from robot_rig.stages.learn import CHECKED, SAVE_EVERY_UPDATES, newest
 from robot_rig.stages.reporting import save_health
 from robot_rig.stages.shipping import checkpoints, ship
 from robot_rig.trainer import Trainer
 
 SAVED = "following"
 """Name of the saved arrays."""
-
-PICTURES = 500_000
-"""The most that one run learns from: 13 h at 10 Hz, 10 GB of disk as they come in."""
 
 TRAINER, STORY = "trainer", "story"
 """In it: the learner's tensors, and JSON of which episodes it has had and what they came to."""
@@ -74,11 +73,10 @@ class Following:
 
     A policy to which there is an `objection` is not shipped, and the robot keeps the one that it has. Following goes on
     where it was saved last. Held-out play is set aside until the VAE has passed its check with it; when the
-    VAE fails, each further episode of play pays for more updates, and it is checked again. When `PICTURES` have come,
-    further episodes still pay for learning, from what is there.
+    VAE fails, each further episode of play pays for more updates, and it is checked again.
 
     `log_id` is the id of the run whose log it is, empty where it has none. Raises UserError when what was saved is
-    damaged or was learnt from another run's log, or an episode that it learnt from is gone.
+    damaged or was learnt from another run's log, or an episode that it learns from is gone.
     """
 
     def __init__(
@@ -90,20 +88,23 @@ class Following:
         objection: Objection = no_objection,
         log_id: str = "",
     ) -> None:
-        self._replay = Replay(PICTURES, len(config.control.axes), run.path / "state")
+        saved = run.load_arrays(SAVED, next_step=AGAIN)
+        story = json.loads(saved.pop(STORY).tobytes()) if saved else {}
+        past = Past(*story.get("past", Past()))
+        self._replay = Replay(config.replay_pictures, len(config.control.axes), run.path / "state", past)
         self.trainer = Trainer(config, self._replay)
         self.counts = Counts()
         self._run, self._config, self._log, self._reports = run, config, log, reports
         self._objection, self._log_id = objection, log_id
         self._known: list[str] = []
-        self._unheld: list[str] = []
-        self._aside: list[Episode] = []
+        self._aside: dict[str, int] = {}
         self._empty: set[str] = set()
-        self._restore()
+        if saved:
+            self._restore(saved, story)
 
     def advance(self) -> bool:
         """Take in the log's next episode and learn what it pays for; False when there is none yet."""
-        taken = {*self._known, *self._unheld, *self._empty, *(episode.id for episode in self._aside)}
+        taken = {*self._known, *self._aside, *self._empty}
         for episode in self._log.read_new(taken):
             if len(episode) == 0:
                 self._empty.add(episode.id)
@@ -120,25 +121,20 @@ class Following:
             self._learn_from(episode)
             self.counts = self.counts._replace(practice=self.counts.practice + len(episode))
         elif episode.id.startswith(f"{HELD_OUT}-"):
-            self._aside.append(episode)
+            self._aside[episode.id] = len(episode)
         else:
             self._learn_from(episode)
             self.counts = self.counts._replace(play=self.counts.play + len(episode))
 
     def _learn_from(self, episode: Episode) -> None:
-        if self._replay.has_room(episode):
-            self.trainer.ingest(episode)
-            self._known.append(episode.id)
-            return
-        self._unheld.append(episode.id)
-        if len(self._unheld) == 1:
-            self._say_full()
-
-    def _say_full(self) -> None:
-        self._reports.say(
-            f"full: {self._replay.rows} of {PICTURES} pictures are held, and no further ones are taken in; "
-            "practice goes on, and pays for learning from those"
-        )
+        was_whole = not self._replay.past.steps
+        self.trainer.ingest(episode)
+        self._known.append(episode.id)
+        if was_whole and self._replay.past.steps:
+            self._reports.say(
+                f"full: {self._config.replay_pictures} pictures are held at most, and the oldest episodes leave; "
+                f"{self._replay.told} are held"
+            )
 
     def _pay(self) -> None:
         """All the learning that is due; none when it was done before."""
@@ -161,11 +157,13 @@ class Following:
 
     def _check(self) -> None:
         """Begin practice when the VAE is fit for it; only held-out play can tell."""
-        held_out = sum(len(episode) for episode in self._aside)
-        if self.trainer.vae_updates == 0 or held_out < self._config.collect.held_out_steps:
+        asked = self._config.collect
+        if self.trainer.vae_updates == 0 or sum(self._aside.values()) < asked.held_out_steps:
             return
-        play = [self._read(id) for id in self._known]
-        health = health_check(self.trainer.vae, play, self._aside)
+        play = newest(self._replay.lengths, CHECKED * asked.steps)
+        held_out = newest(self._aside, CHECKED * asked.held_out_steps)
+        known, new = ([self._read(id) for id in ids] for ids in (play, held_out))
+        health = health_check(self.trainer.vae, known, new)
         save_health(self._run, health)
         serves = health.serves(self._config.agent.kind)
         verdict = "fit to practise on" if health.passed else "NOT fit to practise on"
@@ -174,9 +172,9 @@ class Following:
         for sentence in (f"VAE check, from pictures alone: {verdict}", *health.findings):
             self._reports.say(sentence)
         if serves:
-            for episode in self._aside:
-                self._learn_from(episode)
-            self._aside = []
+            for id in self._aside:
+                self._learn_from(self._read(id))
+            self._aside = {}
             self.trainer.begin_practice(health.lag)
 
     def _learn_to_act(self) -> None:
@@ -201,7 +199,7 @@ class Following:
             self._reports.say(f"no checkpoint after {self.trainer.updates} updates: {objection}")
             return
         path = ship(self._run, self._config, self.trainer, steps)
-        self._reports.say(f"checkpoint {path.name} after {self.trainer.updates} updates")
+        self._reports.say(f"checkpoint {path.name} after {self.trainer.updates} updates; {self._replay.told} are held")
 
     def _curve_of_vae(self, metrics: Mapping[str, float]) -> None:
         self._reports.curve("vae", self.trainer.vae_updates, metrics)
@@ -217,29 +215,26 @@ class Following:
         state = to_arrays(prefixed(TRAINER, self.trainer.state_dict()))
         story = {
             "known": self._known,
-            "unheld": self._unheld,
-            "aside": [episode.id for episode in self._aside],
+            "held": len(self._replay.episodes),
+            "past": self._replay.past,
+            "aside": self._aside,
             "counts": self.counts,
             "log": self._log_id,
         }
         self._run.save_arrays(SAVED, {**state, STORY: np.frombuffer(json.dumps(story).encode(), np.uint8)})
 
-    def _restore(self) -> None:
-        saved = self._run.load_arrays(SAVED, next_step=AGAIN)
-        if not saved:
-            return
-        story = json.loads(saved.pop(STORY).tobytes())
+    def _restore(self, saved: dict[str, NDArray[Any]], story: Mapping[str, Any]) -> None:
         self._require_same_log(story.get("log", ""))
         self._log_id = self._log_id or story.get("log", "")
-        for id in story["known"]:
+        known, held = story["known"], story["held"]
+        self._known = known[: len(known) - held]
+        for id in known[len(known) - held :]:
             self._learn_from(self._read(id))
-        if unheld := story.get("unheld", []):
-            self._unheld = unheld
-            self._say_full()
-        self._aside = [self._read(id) for id in story["aside"]]
+        self._aside = story["aside"]
         self.counts = Counts(*story["counts"])
         self.trainer.load_state_dict(under(TRAINER, from_arrays(saved)))
-        self._reports.say(f"goes on behind {len(self._known) + len(self._aside)} episodes")
+        behind = len(self._known) + len(self._aside)
+        self._reports.say(f"goes on behind {behind} episodes; {self._replay.told} are held")
         # A kill may have come between an episode and the rest of what it pays for.
         self._pay()
 

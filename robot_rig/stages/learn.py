@@ -1,19 +1,20 @@
 """The learner inside its run folder: built from the log, saved now and then, restored bit for bit after a kill (R14).
 
-Called by the command line, which shows the progress. The saved state names the episodes that it has learnt from, so
-episodes of an interrupted attempt stay in the log (and are counted) but are not mixed in a second time.
+Called by the command line, which shows the progress. The saved state names the episodes that it learns from, so
+episodes of an interrupted attempt stay in the log (and are counted) but are not mixed in a second time. However long
+the log is, the replay holds `config.replay_pictures` at most, and the check of the VAE `CHECKED` times what was asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from robot_rig.config import Config
 from robot_rig.data.log import read_episode
-from robot_rig.data.replay import Replay
+from robot_rig.data.replay import Past, Replay
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
 from robot_rig.errors import UserError
@@ -30,8 +31,27 @@ SAVED = "learning"
 SAVE_EVERY_UPDATES = 200
 """About every ten seconds: what a kill costs at most."""
 
+CHECKED = 10
+"""The VAE is checked with the newest play, so many times `collect.steps` and `collect.held_out_steps` at most: a check
+has all of it in memory, and a log can be longer.
+"""
+
 Progress = Callable[[int, Mapping[str, float]], None]
 """(updates so far, metrics of the last one)."""
+
+
+def newest(lengths: Mapping[str, int], most: int) -> list[str]:
+    """Ids of the newest episodes, in their order, as many as it takes to come to `most` steps; all where that is none.
+
+    `lengths`: the steps of each, the oldest first.
+    """
+    kept, held = [], 0
+    for id, steps in reversed(list(lengths.items())):
+        if held >= most:
+            break
+        kept.append(id)
+        held += steps
+    return kept[::-1]
 
 
 class Learning:
@@ -44,11 +64,11 @@ class Learning:
         self.config = config
         self.store = EpisodeStore(run.episodes)
         self._run = run
-        capacity = _capacity(config, self._pictures(PLAY, HELD_OUT), self._pictures(DEMONSTRATED, HELD_BACK))
-        self.trainer = Trainer(config, Replay(capacity, len(config.control.axes), None))
-        self._ids: list[str] = []
         self.extra = run.load_arrays(SAVED, next_step="delete it and run `rig train` to learn anew from the log")
-        ids = self.extra.pop("episodes", None)
+        capacity = _capacity(config, self._pictures(PLAY, HELD_OUT), self._pictures(DEMONSTRATED, HELD_BACK))
+        ids, past = self.extra.pop("episodes", None), Past(*self.extra.pop("past", np.array(Past())).tolist())
+        self._replay = Replay(capacity, len(config.control.axes), None, past)
+        self.trainer = Trainer(config, self._replay)
         for episode in self._read(self._first() if ids is None else ids.tolist()):
             self.ingest(episode)
         state = {key: self.extra.pop(key) for key in list(self.extra) if key.startswith("trainer.")}
@@ -56,49 +76,54 @@ class Learning:
             named = {key.removeprefix("trainer."): value for key, value in state.items()}
             self.trainer.load_state_dict(from_arrays(named))
 
+    @property
+    def told(self) -> str:
+        """How much the learner holds of what it has had, in words."""
+        return self._replay.told
+
     def _pictures(self, *stages: str) -> int:
         """How many pictures the log holds of `stages`, a goal in each episode included."""
         played = (episode for stage in stages for episode in self.store.read_new((), stage))
         return sum(len(episode.frames) + 1 for episode in played)
 
-    def _first(self) -> list[str]:
-        """Ids of what is learnt from before the VAE's check: play, and what people have shown."""
+    def _first(self) -> dict[str, int]:
+        """Ids and steps of what is learnt from before the VAE's check: play, and what people have shown."""
         shown = self._shown(DEMONSTRATED)
-        return [*(self._whole(PLAY) if self.store.paths(PLAY) or not shown else ()), *shown]
+        return {**(self._whole(PLAY) if self.store.paths(PLAY) or not shown else {}), **shown}
 
-    def _held_out(self) -> list[str]:
-        """Ids of what the VAE has not learnt from when it is checked. Raises UserError when there is none."""
+    def _held_out(self) -> dict[str, int]:
+        """The same of what the VAE has not learnt from when it is checked. Raises UserError when there is none."""
         shown = self._shown(HELD_BACK)
-        return [*(self._whole(HELD_OUT) if self.store.paths(HELD_OUT) or not shown else ()), *shown]
+        return {**(self._whole(HELD_OUT) if self.store.paths(HELD_OUT) or not shown else {}), **shown}
 
-    def _shown(self, stage: str) -> list[str]:
-        """Ids of demonstrations; a person who ends one early has shown something all the same."""
-        return [episode.id for episode in self.store.read_new((), stage) if len(episode)]
+    def _shown(self, stage: str) -> dict[str, int]:
+        """Of demonstrations; a person who ends one early has shown something all the same."""
+        return {episode.id: len(episode) for episode in self.store.read_new((), stage) if len(episode)}
 
-    def _whole(self, stage: str) -> list[str]:
-        """Ids of the episodes of `stage` that were not cut short."""
+    def _whole(self, stage: str) -> dict[str, int]:
+        """Of the episodes of `stage` that were not cut short."""
         saved = self._run.load_arrays(CONTINUATION, next_step=ANEW).get(COUNTED)
         counted = None if saved is None else set(saved.tolist())
-        ids = [
-            episode.id
+        lengths = {
+            episode.id: len(episode)
             for episode in self.store.read_new((), stage)
             if not episode.truncated and (counted is None or episode.id in counted)
-        ]
-        if not ids:
+        }
+        if not lengths:
             raise UserError(
                 f"the run in {self._run.path} holds no {stage} episodes", next_step="run `rig collect` on it first"
             )
-        return ids
+        return lengths
 
     def ingest(self, episode: Episode) -> None:
         """Learn from `episode` from now on, also after a restore."""
         self.trainer.ingest(episode)
-        self._ids.append(episode.id)
 
     def save(self, extra: Mapping[str, ArrayLike]) -> None:
         """Save everything, and `extra` arrays beside it, in one atomic step."""
         trainer = {f"trainer.{key}": value for key, value in to_arrays(self.trainer.state_dict()).items()}
-        self._run.save_arrays(SAVED, {**trainer, **extra, "episodes": np.array(self._ids)})
+        held = {"episodes": np.array(self._replay.episodes), "past": np.array(self._replay.past)}
+        self._run.save_arrays(SAVED, {**trainer, **extra, **held})
         self.extra = {key: np.asarray(value) for key, value in extra.items()}
 
     def train_vae(self, progress: Progress) -> None:
@@ -112,7 +137,10 @@ class Learning:
 
     def check_health(self) -> HealthReport:
         """Judge the VAE on the held-out episodes, from pictures and actions alone; nothing is changed."""
-        return health_check(self.trainer.vae, self._read(self._first()), self._read(self._held_out()))
+        asked = self.config.collect
+        known = newest(self._first(), CHECKED * asked.steps)
+        new = newest(self._held_out(), CHECKED * asked.held_out_steps)
+        return health_check(self.trainer.vae, list(self._read(known)), list(self._read(new)))
 
     def begin_practice(self, progress: Progress, lag: int = 0) -> None:
         """Make the agent and let it learn from what there is for `config.practice.pretrain_updates` updates (R16).
@@ -132,16 +160,18 @@ class Learning:
             trainer.update(chunk, lambda metrics: progress(trainer.updates, metrics))
             self.save({})
 
-    def _read(self, ids: Iterable[str]) -> list[Episode]:
-        return [read_episode(self._run.episodes / f"{id}.mcap") for id in ids]
+    def _read(self, ids: Iterable[str]) -> Iterator[Episode]:
+        """One at a time."""
+        return (read_episode(self._run.episodes / f"{id}.mcap") for id in ids)
 
 
 def _capacity(config: Config, logged: int, shown: int) -> int:
-    """Pictures the run can come to: one a step, and at each episode's end one more, and its goal.
+    """Pictures the run can come to: one a step, and at each episode's end one more, and its goal; the most it may hold.
 
     An arm that played by the clock may have `logged` more than the configured steps; people have `shown` their own.
     """
     collect, practice = config.collect, config.practice
     episodes = (collect.steps + collect.held_out_steps) // collect.episode_steps + 2
     play = collect.steps + collect.held_out_steps + 2 * episodes
-    return max(play, logged) + shown + practice.steps + 2 * (practice.steps // practice.episode_steps + 1)
+    planned = max(play, logged) + shown + practice.steps + 2 * (practice.steps // practice.episode_steps + 1)
+    return min(planned, config.replay_pictures)

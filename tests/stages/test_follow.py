@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rig.config import Config
 from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.data.replay import Replay
 from robot_rig.data.store import EpisodeStore
@@ -29,6 +30,9 @@ from tests.loops.test_person_episodes import Desk
 from tests.tiny_run import content, tiny_config
 
 CONFIG = tiny_config("practice.updates_per_step=1", "practice.tune_every_steps=40", "practice.snapshot_every_steps=30")
+SMALL = CONFIG.model_copy(update={"replay_pictures": 130})
+"""Room for fewer pictures than a file may ask for, so that seven episodes are too many."""
+
 STAGES = ("collect", "collect", "heldout", "collect", "practice", "practice", "practice")
 EPISODES = play(episodes=len(STAGES), steps=50, seed=3, name="blob")
 Curve = list[tuple[str, int, tuple[tuple[str, float], ...]]]
@@ -75,9 +79,9 @@ class Teller:
             raise KeyboardInterrupt
 
 
-def learn(out: Path, log: EpisodeStore, teller: Teller) -> Following:
+def learn(out: Path, log: EpisodeStore, teller: Teller, config: Config = CONFIG) -> Following:
     with RunFolder.claim(out, CONFIG) as run:
-        following = Following(run, CONFIG, log, teller.reports)
+        following = Following(run, config, log, teller.reports)
         while following.advance():
             pass
         return following
@@ -110,6 +114,15 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Followi
     with pytest.MonkeyPatch.context() as patch:
         content(patch)
         return out / "learnt", learn(out / "learnt", whole_log(out / "log"), teller), teller.seen
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Following, Teller]:
+    """The same with a replay that has no room for all of it."""
+    out, teller = tmp_path_factory.mktemp("full"), Teller()
+    with pytest.MonkeyPatch.context() as patch:
+        content(patch)
+        return learn(out / "learnt", whole_log(out / "log"), teller, SMALL), teller
 
 
 def test_every_episode_pays_for_its_learning(undisturbed: tuple[Path, Following, Curve]) -> None:
@@ -219,21 +232,36 @@ def test_what_goes_on_with_another_runs_log_is_refused_whatever_its_episodes_are
             Following(run, CONFIG, log, Teller().reports, log_id="another")
 
 
-def test_a_full_replay_ends_neither_the_trainer_nor_learning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robot_rig.stages.follow.PICTURES", 60)
-    log, tellers = EpisodeStore(tmp_path / "log"), [Teller(), Teller()]
-    put(log, 0)
-    with RunFolder.claim(tmp_path / "learnt", CONFIG) as run:
-        following = Following(run, CONFIG, log, tellers[0].reports)
-        assert following.advance()
-        put(log, 1)
-        assert following.advance()
-        assert (following.counts.play, following.trainer.vae_updates) == (100, 30)
-        assert not following.advance()
-        again = Following(run, CONFIG, log, tellers[1].reports)
-        assert not again.advance()
-        assert state(again) == state(following)
-    assert [sum("51 of 60 pictures are held" in said for said in teller.said) for teller in tellers] == [1, 1]
+def test_a_full_replay_lets_the_oldest_go_and_whoever_is_killed_learns_the_same(
+    tmp_path: Path, full: tuple[Following, Teller]
+) -> None:
+    straight, told = full
+    log, tellers = whole_log(tmp_path / "log"), [Teller(12), Teller(70), Teller(9), Teller()]
+    for teller in tellers[:-1]:
+        with pytest.raises(KeyboardInterrupt):
+            learn(tmp_path / "learnt", log, teller, SMALL)
+    again = learn(tmp_path / "learnt", log, tellers[-1], SMALL)
+    # 51 pictures an episode of play and 26 one of practice: the last four have room in 130, and all seven paid.
+    assert again._replay.episodes == ("collect-000003", "practice-000004", "practice-000005", "practice-000006")
+    assert again.counts == straight.counts == Counts(play=100, practice=125, tunings=3, shipped=125)
+    assert state(again) == state(straight)
+    rows = again._replay.frame_rows
+    assert again._replay.latents[rows].tobytes() == straight._replay.latents[rows].tobytes()
+    assert set().union(*(teller.seen for teller in tellers)) == set(told.seen)
+    assert len(told.seen) == 39 + 145
+
+
+def test_what_a_full_replay_holds_is_said(tmp_path: Path, full: tuple[Following, Teller]) -> None:
+    said = full[1].said
+    assert [one for one in said if one.startswith("full")] == [
+        "full: 130 pictures are held at most, and the oldest episodes leave; 100 of 150 logged steps are held"
+    ]
+    assert said[-1].startswith("checkpoint practice-000125 ")
+    assert said[-1].endswith("; 125 of 275 logged steps are held")
+    log, teller = whole_log(tmp_path / "log"), Teller()
+    learn(tmp_path / "learnt", log, Teller(), SMALL)
+    learn(tmp_path / "learnt", log, teller, SMALL)
+    assert teller.said == ["goes on behind 7 episodes; 125 of 275 logged steps are held"]
 
 
 @pytest.mark.parametrize("kind", ["rig", "gcbc"])

@@ -9,7 +9,7 @@ import pytest
 
 from robot_rig.errors import UserError
 from robot_rig.runs import RunFolder
-from robot_rig.stages.learn import Learning
+from robot_rig.stages.learn import Learning, newest
 from tests.stages.conftest import no_progress
 from tests.tiny_run import tiny_config
 
@@ -161,3 +161,27 @@ def test_an_episode_that_a_kill_left_uncounted_is_not_learnt_from_twice(copy_of:
     run = copy_of(collected)
     (run.episodes / "collect-000007.mcap").write_bytes((run.episodes / f"{PLAY_IDS[1]}.mcap").read_bytes())
     assert episodes_of(Learning(run, CONFIG)) == PLAY_IDS
+
+
+def test_a_log_that_the_replay_is_too_small_for_is_learnt_from_to_the_bit_again(
+    copy_of: CopyOf, collected: Path
+) -> None:
+    small, run = CONFIG.model_copy(update={"replay_pictures": 110}), copy_of(collected)
+    learning = Learning(run, small)
+    learning.train_vae(no_progress)
+    learning.begin_practice(no_progress)
+    assert episodes_of(learning) == [PLAY_IDS[1], HELD_OUT_ID]
+    assert learning.told == "100 of 150 logged steps"
+    again = Learning(run, small)
+    assert (episodes_of(again), again.told) == (episodes_of(learning), learning.told)
+    for one in (learning, again):
+        one.trainer.update(5)
+        one.trainer.tune_vae(2)
+    assert state_bytes(again) == state_bytes(learning)
+
+
+def test_a_check_looks_at_the_newest_play_and_no_more_than_it_must() -> None:
+    lengths = {f"e{number}": 50 for number in range(6)}
+    assert newest(lengths, 101) == ["e3", "e4", "e5"]
+    assert newest(lengths, 100) == ["e4", "e5"]
+    assert newest(lengths, 1000) == list(lengths)

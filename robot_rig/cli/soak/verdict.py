@@ -25,7 +25,7 @@ WARM_UP_S = 120.0
 
 LIMIT_MIB_H = 1.0
 KEEPS_THE_LOG = ("rig_trainer",)
-"""Whose memory is meant to grow: every picture of the log is in its replay. It is told, and not held to the bar."""
+"""Whose memory is meant to grow: its replay fills, up to `replay_pictures`. It is told, and not held to the bar."""
 
 WATCHED = ("rig_arm", "rig_camera", "rig_practice", "rig_recorder", "rig_trainer")
 """Those of the product's processes that must have been looked at."""
