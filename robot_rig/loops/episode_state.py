@@ -27,7 +27,8 @@ class EpisodeState:
 
     `session` names the process and `number` counts its episodes from 1. `goal` is a `goal_key`, empty for goalless
     play. Its actions are `first_action` to `last_action` (first_action - 1 while there is none), and `last_frame` is
-    the number of the frame that the last one led to, -1 where there is none. `reason`: why it was cut short.
+    the number of the frame that the last one led to, -1 where there is none, and `last_stamp` when that was exposed,
+    monotonic s: a camera that is started anew uses the number again. `reason`: why it was cut short.
     """
 
     session: str
@@ -40,6 +41,7 @@ class EpisodeState:
     last_frame: int = -1
     reason: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
+    last_stamp: float = 0.0
 
     @property
     def key(self) -> tuple[str, int]:

@@ -262,7 +262,7 @@ class LiveEpisodes:
         if frame is None or self.episode is None or frame.seq == self._looked or not self._due(frame):
             return Move()
         if self._sent - self.episode.first_action + 1 >= self._rules.steps:
-            ended = self._end(Stand.COMPLETE, "", last_frame=frame.seq)
+            ended = self._end(Stand.COMPLETE, "", last=frame)
             return self._go_home(now)._replace(announce=ended.announce) if self._must_go_home(view.arm) else ended
         action = self._loop.tick(now, frame)
         if action is not None:
@@ -273,14 +273,14 @@ class LiveEpisodes:
         self._looked = frame.seq
         return self._pacer.due(frame.stamp)
 
-    def _end(self, stand: Stand, reason: str, rest_until: float = 0.0, last_frame: int = -1) -> Move:
+    def _end(self, stand: Stand, reason: str, rest_until: float = 0.0, last: Frame | None = None) -> Move:
         assert self.episode is not None
-        was = self.episode
         self._loop.end()
         self.phase, self._rest_until = Phase.WAITING, rest_until
         if reason == TAKEN:
             self._goal = None  # nobody has taken it back: a policy that is handed the arm goes for it again
-        self.episode = replace(was, stand=stand, last_action=self._sent, last_frame=last_frame, reason=reason)
+        ended = replace(self.episode, stand=stand, last_action=self._sent, reason=reason)
+        self.episode = ended if last is None else replace(ended, last_frame=last.seq, last_stamp=last.stamp)
         return Move(announce=self.episode)
 
     def _must_go_home(self, arm: ArmView | None) -> bool:

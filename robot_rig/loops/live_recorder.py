@@ -23,8 +23,8 @@ LATE_S = 2.0
 """How long a part of a step, the goal or the closing frame may be missing."""
 
 SAME_S = 0.1
-"""A frame and an action mean the same exposure when their stamps differ by no more, by way of two clocks. Frames are
-numbered anew when the camera is started anew, and an old one may bear the number.
+"""A frame and whoever names it mean the same exposure when their stamps differ by no more, by way of two clocks. Frames
+are numbered anew when the camera is started anew, and an old one may bear the number.
 """
 
 K = TypeVar("K")
@@ -147,7 +147,7 @@ class LiveRecorder:
         elif (done or late) and episode.stand is Stand.CUT_SHORT:
             self._close(episode.reason)
             self._episode, self._stand = None, Recording.IDLE
-        elif done and (last := self._frames.get(episode.last_frame)) is not None:
+        elif done and (last := self._exposed(episode.last_frame, episode.last_stamp)) is not None:
             self._recorder.finish(last)
             self._episode, self._stand = None, Recording.IDLE
         elif late:
@@ -169,7 +169,7 @@ class LiveRecorder:
         if episode.stand is not Stand.RUNNING and seq > episode.last_action:
             return False
         action, told = self._actions.get((episode.source, seq)), self._executed.get(seq)
-        frame = self._frame_of(action) if action is not None else None
+        frame = self._exposed(action.frame_seq, action.frame_stamp) if action is not None else None
         # A word that is older than the action is about the same number of an earlier process.
         if action is None or told is None or frame is None or told.stamp <= action.stamp:
             return False
@@ -178,10 +178,10 @@ class LiveRecorder:
         self._steps += 1
         return True
 
-    def _frame_of(self, action: Action) -> Frame | None:
-        """The very frame that `action` answers, if it is at hand."""
-        frame = self._frames.get(action.frame_seq)
-        return frame if frame is not None and abs(frame.stamp - action.frame_stamp) <= SAME_S else None
+    def _exposed(self, seq: int, stamp: float) -> Frame | None:
+        """The very frame `seq` that was exposed at `stamp` (s), if it is at hand."""
+        frame = self._frames.get(seq)
+        return frame if frame is not None and abs(frame.stamp - stamp) <= SAME_S else None
 
     def _missing(self, episode: EpisodeState) -> str:
         seq = episode.first_action + self._steps
@@ -190,7 +190,7 @@ class LiveRecorder:
             return f"frame {episode.last_frame}, the closing one, has not arrived"
         if action is None:
             return f"no action {seq} has arrived"
-        if self._frame_of(action) is None:
+        if self._exposed(action.frame_seq, action.frame_stamp) is None:
             return f"frame {action.frame_seq}, which action {seq} answers, has not arrived"
         return f"no word on what came of action {seq} has arrived"
 

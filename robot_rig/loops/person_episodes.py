@@ -58,7 +58,8 @@ class PersonEpisodes:
         self.phase = Phase.IDLE
         self._number = 0
         self._first = self._next = 0
-        self._looked = self._answered = -1
+        self._looked = -1
+        self._answered: Frame | None = None
         self._since = self._rest_until = 0.0
 
     def carry(self, now: float, action: Action | None, wish: Float32s | None, view: PersonView) -> PersonMove:
@@ -86,7 +87,7 @@ class PersonEpisodes:
         if self._doubt(now, view) or not self._pacer.due(frame.stamp):
             return PersonMove()
         action = Action(self._next, now, wish, Source.HUMAN, frame.seq, frame.stamp)
-        self._next, self._answered = self._next + 1, frame.seq
+        self._next, self._answered = self._next + 1, frame
         return PersonMove(action=action)
 
     def _doubt(self, now: float, view: PersonView) -> str:
@@ -125,11 +126,12 @@ class PersonEpisodes:
         self.phase = Phase.IDLE
         if was_running and not doubt and self._next - self._first >= FEWEST_STEPS:
             self._next -= 1
-            return self._state(Stand.COMPLETE, last_frame=self._answered)
+            return self._state(Stand.COMPLETE, last=self._answered)
         return self._state(Stand.CUT_SHORT, reason=doubt or "let go before a step was whole")
 
-    def _state(self, stand: Stand, last_frame: int = -1, reason: str = "") -> EpisodeState:
+    def _state(self, stand: Stand, last: Frame | None = None, reason: str = "") -> EpisodeState:
+        number, stamp = (-1, 0.0) if last is None else (last.seq, last.stamp)
         return EpisodeState(
-            self._session, self._number, stand, Source.HUMAN, "", self._first, self._next - 1, last_frame, reason,
-            self._meta,
+            self._session, self._number, stand, Source.HUMAN, "", self._first, self._next - 1, number, reason,
+            self._meta, stamp,
         )  # fmt: skip

@@ -6,6 +6,7 @@ Called by policy_node and recorder_node, and by whoever shows how things stand. 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -51,6 +52,7 @@ def episode_message(episode: EpisodeState, stamps: HostStamps, now: float) -> Di
         "first_action": episode.first_action,
         "last_action": episode.last_action,
         "last_frame": episode.last_frame,
+        "last_stamp": stamps.wall(episode.last_stamp),
         "reason": episode.reason,
         "meta": dict(episode.meta),
     }
@@ -59,7 +61,14 @@ def episode_message(episode: EpisodeState, stamps: HostStamps, now: float) -> Di
 
 
 def read_episode_message(message: DiagnosticArray, stamps: HostStamps) -> EpisodeState | Refused:
-    """The episode in a message of topics.EPISODE; a latched one may be old, so its stamp is not judged."""
+    """The episode in a message of topics.EPISODE; a latched one may be old, so its stamp is not judged.
+
+    That of its closing frame is NaN when it cannot be trusted: no frame is then taken for it.
+    """
+
+    def exposed(wall_stamp: Any) -> float:
+        stamp = stamps.local(float(wall_stamp))
+        return math.nan if isinstance(stamp, Refused) else stamp
 
     def record(values: Mapping[str, Any]) -> EpisodeState:
         return EpisodeState(
@@ -73,6 +82,7 @@ def read_episode_message(message: DiagnosticArray, stamps: HostStamps) -> Episod
             last_frame=_whole(values["last_frame"]),
             reason=_text(values["reason"]),
             meta={_text(key): _text(value) for key, value in values["meta"].items()},
+            last_stamp=exposed(values["last_stamp"]),
         )
 
     return _read(message, EPISODE, record)

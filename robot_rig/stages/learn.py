@@ -40,7 +40,7 @@ Progress = Callable[[int, Mapping[str, float]], None]
 """(updates so far, metrics of the last one)."""
 
 
-def newest(lengths: Mapping[str, int], most: int) -> list[str]:
+def newest(lengths: dict[str, int], most: int) -> list[str]:
     """Ids of the newest episodes, in their order, as many as it takes to come to `most` steps; all where that is none.
 
     `lengths`: the steps of each, the oldest first.

@@ -12,6 +12,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from robot_rig.data.log import EpisodeWriter
@@ -55,9 +56,11 @@ def record(folder: Path) -> None:
             live.act(made_action(step, sent))
             live.report(now, sent, made_executed(step))
             _tell(f"{number} {live.tick(now).steps}")
-        live.observe(made_frame(STEPS))
-        done = EpisodeState("doomed", number, Stand.COMPLETE, Source.RANDOM, "", first, sent, STEPS)
-        live.follow(BEGIN_S, done)
+        last = made_frame(STEPS)
+        live.observe(last)
+        live.follow(
+            BEGIN_S, replace(begun, stand=Stand.COMPLETE, last_action=sent, last_frame=last.seq, last_stamp=last.stamp)
+        )
         live.tick(BEGIN_S)
         _tell(f"{number} {STEPS}")
 

@@ -22,13 +22,15 @@ from tests.data.episodes import ACTION_DIM, NO_LIMIT, START, make_frame, make_st
 STEPS = 6
 GOAL = Goal(picture(40), "cup", 0.0, "", "captured")
 BEGUN = EpisodeState("s", 1, Stand.RUNNING, Source.RANDOM, goal_key(GOAL), 1, 0, meta={"stage": "reach"})
-DONE = dataclasses.replace(BEGUN, stand=Stand.COMPLETE, last_action=STEPS, last_frame=100 + STEPS)
+LAST = make_frame(STEPS)
+DONE = dataclasses.replace(BEGUN, stand=Stand.COMPLETE, last_action=STEPS, last_frame=LAST.seq, last_stamp=LAST.stamp)
 
 
 class Log:
     def __init__(self, broken_after: int = 10_000) -> None:
         self.steps: list[Step] = []
         self.ended: list[object] = []
+        self.closing: Frame | None = None
         self.goal: Goal | None = None
         self.meta: Mapping[str, str] = {}
         self._broken_after = broken_after
@@ -43,6 +45,7 @@ class Log:
         self.steps.append(step)
 
     def finish(self, last_frame: Frame) -> None:
+        self.closing = last_frame
         self.ended.append(last_frame.seq)
 
     def abort(self, reason: str) -> None:
@@ -331,3 +334,33 @@ def test_an_old_frame_under_the_number_of_the_answered_one_is_not_taken_for_it()
         other.give(part, 0)
     assert other.live.tick(START).steps == 1
     np.testing.assert_array_equal(other.logs[0].steps[0].frame.rgb, step.frame.rgb)
+
+
+@pytest.mark.parametrize("off_s", [-3.0, 3.0])
+def test_a_frame_of_another_time_under_the_number_of_the_closing_one_is_not_taken_for_it(off_s: float) -> None:
+    """Before it, one of the camera's life before; behind it, one of the life after."""
+    desk = Desk()
+    desk.begin()
+    for part, number in parts()[:-2]:
+        desk.give(part, number)
+    desk.live.observe(dataclasses.replace(LAST, stamp=LAST.stamp + off_s, rgb=picture(77)))
+    desk.live.follow(START, DONE)
+    assert desk.tick().stand is Recording.OPEN
+    (log,) = desk.logs
+    assert (len(log.steps), log.ended) == (STEPS, [])
+    late = desk.tick(LATE_S + 0.1)
+    assert (late.stand, log.ended) == (Recording.FAILED, [f"frame {LAST.seq}, the closing one, has not arrived"])
+
+
+def test_the_closing_frame_that_comes_behind_its_namesake_closes_the_file() -> None:
+    desk = Desk()
+    desk.begin()
+    for part, number in parts()[:-2]:
+        desk.give(part, number)
+    desk.live.observe(dataclasses.replace(LAST, stamp=LAST.stamp - 3.0, rgb=picture(77)))
+    desk.live.follow(START, DONE)
+    desk.tick()
+    desk.give("frame", STEPS)
+    assert desk.tick().stand is Recording.IDLE
+    assert desk.logs[0].closing is not None
+    np.testing.assert_array_equal(desk.logs[0].closing.rgb, LAST.rgb)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import time
 
 import pytest
@@ -49,9 +50,21 @@ EPISODES = st.builds(
 )  # fmt: skip
 
 
-@given(EPISODES)
-def test_an_episode_comes_back(episode: EpisodeState) -> None:
-    assert read_episode_message(over_the_wire(episode_message(episode, STAMPS, now())), STAMPS) == episode
+@given(EPISODES, st.floats(0.0, 60.0))
+def test_an_episode_comes_back(episode: EpisodeState, ago: float) -> None:
+    said = dataclasses.replace(episode, last_stamp=now() - ago)
+    heard = read_episode_message(over_the_wire(episode_message(said, STAMPS, now())), STAMPS)
+    assert isinstance(heard, EpisodeState)
+    assert abs(heard.last_stamp - said.last_stamp) < 0.01
+    assert dataclasses.replace(heard, last_stamp=said.last_stamp) == said
+
+
+def test_a_closing_frame_of_a_time_that_cannot_be_is_no_frames_and_the_word_still_counts() -> None:
+    said = EpisodeState("s", 1, Stand.COMPLETE, Source.POLICY, "g", 1, 9, 300, last_stamp=now() + 5.0)
+    heard = read_episode_message(over_the_wire(episode_message(said, STAMPS, now())), STAMPS)
+    assert isinstance(heard, EpisodeState)
+    assert (heard.stand, heard.last_frame) == (Stand.COMPLETE, 300)
+    assert math.isnan(heard.last_stamp)
 
 
 @given(st.sampled_from(Recording), TEXT, WHOLE, WHOLE, TEXT)
@@ -71,7 +84,7 @@ def test_the_policys_report_comes_back(age: float) -> None:
     assert dataclasses.replace(heard, stamp=said.stamp) == said
 
 
-@given(st.integers(0, 9), st.one_of(TEXT, st.recursive(st.none() | st.floats() | TEXT, st.lists).map(json.dumps)))
+@given(st.integers(0, 10), st.one_of(TEXT, st.recursive(st.none() | st.floats() | TEXT, st.lists).map(json.dumps)))
 def test_a_value_of_another_kind_is_refused_or_read_and_never_raises(place: int, text: str) -> None:
     episode = EpisodeState("s", 1, Stand.RUNNING, Source.POLICY, "g", 1, 0)
     message = episode_message(episode, STAMPS, now())
