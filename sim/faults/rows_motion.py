@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from robot_rig.safety.limits import Limits
 from sim.faults import judges
 from sim.faults.evidence import Evidence
 from sim.faults.judges import Verdict
+from sim.faults.near_limits import AWAY_RAD, NEAR_LIMITS
 from sim.faults.rows import Row, Stage
 
 CONFIG = Config()
@@ -34,6 +36,9 @@ ROUNDING = 1e-9
 SLOW_CONDITION, STOP_CONDITION = 17.0, 30.0
 CONDITION_SLACK = 2.0
 """Row 40: the arm goes on a little between what the guard and what the witness sees of it."""
+
+STOP_RAD, STOP_SLACK_RAD, REACHED_RAD = 0.05, 0.01, 0.02
+"""Row 37: so far before a joint's limit motion ends, how far its servo may go on, and how near it must have been."""
 
 JUMP_RAD = 0.15
 """Row 41: no joint goes so far between two truths."""
@@ -146,9 +151,9 @@ def push_down(stage: Stage) -> None:
         stage.wait(1.5)
 
 
-def _enable_at(stage: Stage, position: list[float]) -> None:
-    """Put the disabled arm at `position`, enable it, and let a person send it home while the policy storms."""
-    stage.tell("puppet", to="policy", kind="storm")
+def _enable_at(stage: Stage, position: list[float], **policy: Any) -> None:
+    """Put the disabled arm at `position`, enable it, and let a person send it home while the policy does as told."""
+    stage.tell("puppet", to="policy", **policy)
     stage.hand("order", word="stop")
     stage.hand("order", word="reset")
     stage.wait(0.3)
@@ -163,12 +168,25 @@ def _enable_at(stage: Stage, position: list[float]) -> None:
 
 
 def near_joint_limit(stage: Stage) -> None:
-    """One joint between its soft ring and its stop, at one of its two ends."""
-    joint, low = int(stage.random.integers(7)), bool(stage.random.integers(2))
-    position = list(CONFIG.control.home_posture_rad)
-    away = stage.random.uniform(0.06, 0.2)
-    position[joint] = float(LOWER_LIMITS[joint] + away if low else UPPER_LIMITS[joint] - away)
-    _enable_at(stage, position)
+    """One joint in its soft ring, each at each of its ends in its turn, and the policy pushes so that it goes on."""
+    near = NEAR_LIMITS[stage.turn % len(NEAR_LIMITS)]
+    position, away = list(near.posture), stage.random.uniform(*AWAY_RAD)
+    position[near.joint] = float(LOWER_LIMITS[near.joint] + away if near.low else UPPER_LIMITS[near.joint] - away)
+    stage.marks |= {"joint": float(near.joint), "low": float(near.low)}
+    _enable_at(stage, position, kind="push", value=list(near.push))
+
+
+def judge_near_limit(evidence: Evidence) -> Verdict:
+    """As `judge_posture`; the joint went on towards its limit, and stopped 0.05 rad before it."""
+    verdict, fault, joint = judge_posture(evidence), evidence.marks["fault"], int(evidence.marks["joint"])
+    limit = (LOWER_LIMITS if evidence.marks["low"] else UPPER_LIMITS)[joint]
+    left = [abs(float(limit) - truth.position[joint]) for truth in judges.between(evidence.truths, fault)]
+    nearest = min(left, default=0.0)
+    verdict.figures["left mrad"] = round(1e3 * nearest, 1)
+    if nearest < STOP_RAD - STOP_SLACK_RAD:
+        verdict.add([f"joint {joint} came within {nearest:.3f} rad of its limit"])
+    reached = nearest < STOP_RAD + REACHED_RAD and nearest < left[0] - STOP_SLACK_RAD
+    return verdict.add([] if reached else [f"joint {joint} was not led to its limit: {nearest:.3f} rad were left"])
 
 
 def near_singularity(stage: Stage) -> None:
@@ -182,7 +200,7 @@ def near_singularity(stage: Stage) -> None:
         pose = kinematics.pose(position)
         if pose.tool[2] > 0.25 and least < float(np.linalg.cond(pose.jacobian)) < most:
             break
-    _enable_at(stage, position.tolist())
+    _enable_at(stage, position.tolist(), kind="storm")
 
 
 def judge_posture(evidence: Evidence) -> Verdict:
@@ -249,7 +267,7 @@ def judge_jump(evidence: Evidence) -> Verdict:
 
 ROWS = (
     Row(11, "actions that are no numbers, or huge", send_nonsense, judge_nonsense),
-    Row(37, "joint limit approached", near_joint_limit, judge_posture),
+    Row(37, "joint limit approached", near_joint_limit, judge_near_limit),
     Row(38, "workspace exit", push_at_wall, judge_walls),
     Row(39, "table strike", push_down, judge_walls),
     Row(40, "singularity", near_singularity, judge_singular),

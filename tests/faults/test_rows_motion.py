@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from robot_rig.config import Config
-from robot_rig.kinematics import Kinematics
+from robot_rig.kinematics import LOWER_LIMITS, UPPER_LIMITS, Kinematics
 from sim.faults.evidence import Action, Collision, Command, Tool, Truth
+from sim.faults.near_limits import AWAY_RAD, NEAR_LIMITS
 from tests.faults.logs import AT_HOME_M, HOME, command, enabled_by, moving_until, told, truth
 from tests.faults.test_rows import FAULT, verdict_of
 
@@ -69,6 +70,45 @@ def test_row_11_wants_nonsense_to_have_been_sent_and_nothing_of_it_to_come_out()
 def at_posture(posture: tuple[float, ...], zero: float) -> list[Any]:
     """An arm that is at `posture` all the time and told to move up to `zero`."""
     return [f._replace(position=posture) if isinstance(f, Truth) else f for f in moving_until(zero, zero, END)]
+
+
+def led(nearest: float, start: float = 0.15) -> list[Any]:
+    """An arm whose fourth joint goes from `start` to `nearest` rad before its upper limit."""
+    facts = moving_until(9.0, 9.0, END)
+    for number, fact in enumerate(facts):
+        if isinstance(fact, Truth):
+            left = max(nearest, start - 0.1 * max(0.0, fact.t - FAULT))
+            facts[number] = fact._replace(position=(*HOME[:3], float(UPPER_LIMITS[3]) - left, *HOME[4:]))
+    return facts
+
+
+def test_row_37_wants_the_joint_led_to_its_limit_and_stopped_before_it() -> None:
+    def judged(*how: float, facts: list[Any] | None = None) -> str:
+        marks = {"fault": FAULT, "home": 4.0, "joint": 3.0, "low": 0.0}
+        return "; ".join(verdict_of(37, led(*how) if facts is None else facts, END, **marks))
+
+    assert judged(0.052) == ""
+    # Past the stop ring, though no limit is passed yet.
+    assert "joint 3 came within 0.030 rad of its limit" in judged(0.03)
+    assert "beyond" in judged(-0.01)
+    assert "not led to its limit" in judged(0.12)
+    # It stood there from the beginning.
+    assert "not led to its limit" in judged(0.055, 0.056)
+    assert "was told" in judged(facts=[*led(0.052), command(3.0, 3.0)])
+    assert "truly faster" in judged(facts=[*led(0.052), Truth(4.0, HOME, (1.4, *[0.0] * 6), False)])
+    assert "not moved" in judged(facts=[f for f in led(0.052) if not (isinstance(f, Command) and f.t > FAULT)])
+
+
+def test_each_posture_of_row_37_lies_where_the_arm_can_be() -> None:
+    for near in NEAR_LIMITS:
+        others = np.delete(np.array(near.posture), near.joint)
+        assert (np.delete(LOWER_LIMITS, near.joint) + 0.2 < others).all()
+        assert (others < np.delete(UPPER_LIMITS, near.joint) - 0.2).all()
+        limit = (LOWER_LIMITS if near.low else UPPER_LIMITS)[near.joint]
+        assert abs(limit - near.posture[near.joint]) < AWAY_RAD[1]
+        assert KINEMATICS.pose(np.array(near.posture)).tool[2] > 0.1
+        assert max(map(abs, near.push)) == 1.0
+    assert len({(near.joint, near.low) for near in NEAR_LIMITS}) == len(NEAR_LIMITS)
 
 
 STRETCHED = (*HOME[:3], 0.05, *HOME[4:])
