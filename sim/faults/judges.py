@@ -38,7 +38,7 @@ TOLD_S = TOLD_LIMIT_S + REPORT_PERIOD_S
 """A code is raised within TOLD_LIMIT_S, and the next report of the guard carries it."""
 
 MOVES_BEFORE_S = 0.3
-"""A fault counts only if the arm was told to move in the last so many seconds before it."""
+"""A fault counts only if the arm was told to move, and did, in the last so many seconds before it."""
 
 
 @dataclass
@@ -95,8 +95,9 @@ def is_zero(command: Command) -> bool:
 
 def moved_before(evidence: Evidence, when: float) -> list[str]:
     """A stop proves nothing about an arm that stood still."""
-    before = between(evidence.commands, when - MOVES_BEFORE_S, when)
-    return [] if any(not is_zero(command) for command in before) else ["the arm was not moving when the fault came"]
+    told = any(not is_zero(command) for command in between(evidence.commands, when - MOVES_BEFORE_S, when))
+    went = any(truth.speed >= REST_RAD_S for truth in between(evidence.truths, when - MOVES_BEFORE_S, when))
+    return [] if told and went else ["the arm was not moving when the fault came"]
 
 
 def last_motion(evidence: Evidence, since: float, until: float) -> float:
@@ -226,9 +227,8 @@ def within_joint_limits(evidence: Evidence, lower: Sequence[float], upper: Seque
 
 def no_contact(evidence: Evidence) -> list[str]:
     """The arm never touches the table, nor for less than the time between two truths: the robot tells of that."""
-    touches = [truth for truth in evidence.truths if truth.touches]
-    touches += [told for told in evidence.collisions if told.collided]
-    return [f"{len(touches)} contacts with the table"] if touches else []
+    touches = sum(truth.touches for truth in evidence.truths) + sum(told.collided for told in evidence.collisions)
+    return [f"{touches} contacts with the table"] if touches else []
 
 
 def command_gap(evidence: Evidence, since: float, until: float) -> float:
