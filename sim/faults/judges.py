@@ -41,7 +41,7 @@ TOLD_S = TOLD_LIMIT_S + REPORT_PERIOD_S
 """A code is raised within TOLD_LIMIT_S, and the next report of the guard carries it."""
 
 MOVES_BEFORE_S = 0.3
-"""A fault counts only if the arm was told to move in the last so many seconds before it."""
+"""A fault counts only if the arm was told to move, and did, in the last so many seconds before it."""
 
 
 @dataclass
@@ -98,8 +98,9 @@ def is_zero(command: Command) -> bool:
 
 def moved_before(evidence: Evidence, when: float) -> list[str]:
     """A stop proves nothing about an arm that stood still."""
-    before = between(evidence.commands, when - MOVES_BEFORE_S, when)
-    return [] if any(not is_zero(command) for command in before) else ["the arm was not moving when the fault came"]
+    told = any(not is_zero(command) for command in between(evidence.commands, when - MOVES_BEFORE_S, when))
+    went = any(truth.speed >= REST_RAD_S for truth in between(evidence.truths, when - MOVES_BEFORE_S, when))
+    return [] if told and went else ["the arm was not moving when the fault came"]
 
 
 def last_motion(evidence: Evidence, since: float, until: float) -> float:

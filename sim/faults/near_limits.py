@@ -2,7 +2,7 @@
 
 Found by trying random postures on a kinematic arm behind the guard's own loop: no link touches table or body, and a
 push towards the middle of the tool's box, which is all that the guard allows from outside it, turns the joint on and
-on. For the other two ends none was found.
+on. For the lower end of the second joint, far behind the robot, none was found.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ NEAR_LIMITS = (
     NearLimit(2, True, (-1.37, -1.68, -2.90, 1.90, 0.20, 1.83, 1.85), (1.00, -0.31, -0.36)),
     NearLimit(2, False, (1.26, -1.72, 2.90, 1.89, -0.05, 1.21, 3.31), (1.00, 0.17, -0.10)),
     NearLimit(3, True, (-0.13, -0.51, -1.46, -2.90, -1.31, 0.10, 4.41), (1.00, -0.62, -0.27)),
+    NearLimit(3, False, (-0.08, -0.02, 1.52, 2.90, 1.01, -0.10, 3.04), (1.00, -0.64, -0.02)),
     NearLimit(4, True, (0.52, -0.27, 1.67, 1.28, -2.84, -0.53, 1.90), (0.62, -1.00, -0.08)),
     NearLimit(4, False, (-1.11, -0.14, -1.13, 2.11, 2.84, -0.07, 3.09), (1.00, 0.34, -0.19)),
     NearLimit(5, True, (-0.52, -1.03, -1.12, 1.85, 1.20, -2.84, 1.80), (0.70, 0.27, -1.00)),

@@ -181,7 +181,9 @@ def judge_near_limit(evidence: Evidence) -> Verdict:
     verdict, fault, joint = judge_posture(evidence), evidence.marks["fault"], int(evidence.marks["joint"])
     limit = (LOWER_LIMITS if evidence.marks["low"] else UPPER_LIMITS)[joint]
     left = [abs(float(limit) - truth.position[joint]) for truth in judges.between(evidence.truths, fault)]
-    nearest = min(left, default=0.0)
+    if not left:
+        return verdict
+    nearest = min(left)
     verdict.figures["left mrad"] = round(1e3 * nearest, 1)
     if nearest < STOP_RAD - STOP_SLACK_RAD:
         verdict.add([f"joint {joint} came within {nearest:.3f} rad of its limit"])

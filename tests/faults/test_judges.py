@@ -96,6 +96,8 @@ def test_an_arm_that_stood_still_proves_nothing() -> None:
     moving, still = moving_until(1.05, 1.2, END), moving_until(0.0, 0.0, END)
     assert judges.moved_before(log(moving, END, MARKS), FAULT) == []
     assert judges.moved_before(log(still, END, MARKS), FAULT) != []
+    # Told to, but its motors were off all the time.
+    assert judges.moved_before(log(moving_until(9.0, 0.0, END), END, MARKS), FAULT) != []
 
 
 def test_a_code_must_be_told_in_its_time() -> None:
