@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -18,6 +19,9 @@ from robot_rig.config_section import Section
 Coordinate = Annotated[float, Field(ge=-5, le=5)]
 Angle = Annotated[float, Field(ge=-6.3, le=6.3)]
 Point = tuple[Coordinate, Coordinate, Coordinate]
+LEAST_LOOK_M = 0.01
+"""A camera nearer than this to what it looks at looks nowhere."""
+
 JointAngles = tuple[Angle, Angle, Angle, Angle, Angle, Angle, Angle]
 
 
@@ -161,6 +165,12 @@ class SimConfig(Section):
     def _the_fixture_has_something_to_put_back(self) -> SimConfig:
         if self.fixture == "puck" and self.scene != "push":
             raise ValueError(f"fixture puck needs scene push: there is no puck in scene {self.scene}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_camera_looks_somewhere(self) -> SimConfig:
+        if math.dist(self.camera_position_m, self.camera_target_m) < LEAST_LOOK_M:
+            raise ValueError("camera_target_m is where the camera is: it must look at another place")
         return self
 
 

@@ -233,6 +233,7 @@ def test_places_that_hold_no_file_are_refused(tmp_path: Path) -> None:
         ("vae={beta: 1, beta: 2}", "duplicate"),
         ("seed=.inf", "'.inf'"),
         ("seed=012", "'012'"),
+        ("sim.camera_target_m=[1.3, 0, 0.7]", "look at another place"),
     ],
 )
 def test_a_bad_set_is_refused_by_its_own_text(text: str, words: str) -> None:

@@ -94,7 +94,11 @@ def _settled_pictures(topic: str) -> list[tuple[float, Any]]:
 
 
 def _joints(stamps: HostStamps) -> Floats | None:
-    """(7,) rad that the arm reports now; None while its process is silent."""
+    """(7,) rad that the arm reports now; None while its process is silent. UserError: no numbers."""
     message = hear(ARM_STATE, STATE_S)
     state = None if message is None else read_state(message, stamps)
-    return None if state is None or isinstance(state, Refused) else state.position
+    if state is None or isinstance(state, Refused):
+        return None
+    if not np.isfinite(state.position).all():
+        raise UserError("the arm reports joints that are no numbers", next_step="see `rig doctor` for the robot")
+    return state.position

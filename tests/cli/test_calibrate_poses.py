@@ -6,6 +6,7 @@ import _thread
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,20 @@ from calibration.recording import SENT_TOPIC, STATE_TOPIC
 from calibration.results import Results
 from calibration.tour import Plan, keep_plan, read_plan, unseen
 from calibration.views import view_names
+from drivers.fake import FakeArm
 from robot_rig.cli import led_arm
+from robot_rig.cli.calibrate_capture import settled_view
 from robot_rig.cli.calibrate_poses import Poses
 from robot_rig.cli.calibrate_wiggle import wiggle
 from robot_rig.cli.main import main
+from robot_rig.clock import WallClock
 from robot_rig.data.bag import open_bag
 from robot_rig.datatypes import Bytes, Floats, Mode, Source
 from robot_rig.errors import UserError
+from robot_rig.ros.connect import advertise
+from robot_rig.ros.convert import state_message
+from robot_rig.ros.stamps import HostStamps
+from robot_rig.ros.topics import ARM_STATE
 from robot_rig.ros.visitor import check_topic, visit
 from tests.calibration.results_made import SERIAL, lens_record
 from tests.calibration.twin import Twin, held_board
@@ -173,6 +181,25 @@ def test_the_plan_follows_from_how_the_board_is_seen_to_hang(robot: Robot, tmp_p
             return (tmp_path / "other" / "plan.yaml").unlink() is not None
 
         assert eventually(unseen_now, 20.0)
+
+
+def test_joints_that_are_no_numbers_are_not_taken_for_an_arm_that_moves(ros_node: str) -> None:
+    states, ended = advertise(ARM_STATE), threading.Event()
+    garbled = replace(FakeArm(WallClock(), np.zeros(7)).state(), position=np.full(7, np.nan))
+
+    def report() -> None:
+        while not ended.wait(0.02):
+            states.publish(state_message(garbled, HostStamps()))
+
+    reporting = threading.Thread(target=report)
+    reporting.start()
+    try:
+        with pytest.raises(UserError, match="joints that are no numbers"):
+            settled_view(TOPIC, CONFIG.camera, HostStamps())
+    finally:
+        ended.set()
+        reporting.join()
+        states.unregister()
 
 
 def test_what_is_missing_is_said_before_anything_moves(robot: Robot, tmp_path: Path, capsys: Capture) -> None:
