@@ -61,9 +61,16 @@ def judge_button(evidence: Evidence) -> Verdict:
 
 
 def judge_trouble(evidence: Evidence) -> Verdict:
-    """Row 33."""
-    codes = ["arm_stopped", "arm_error", "arm_disabled"]
-    return _obeys_state(evidence, lambda state: state.stopped or state.error or not state.enabled, codes)
+    """Row 33: told as what the robot said of itself; one in error is stopped as well."""
+
+    def troubled(state: RobotState) -> bool:
+        return state.stopped or state.error or not state.enabled
+
+    states = judges.between(evidence.states, evidence.marks["fault"])
+    said = next(filter(troubled, states), None)
+    codes = ["arm_error"] if said is not None and said.error else []
+    codes += ["arm_disabled"] if said is not None and not said.stopped else ["arm_stopped"]
+    return _obeys_state(evidence, troubled, codes)
 
 
 def mute_state(stage: Scene) -> None:

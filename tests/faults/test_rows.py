@@ -158,6 +158,22 @@ def test_row_28_wants_it_noticed_and_the_stack_back_at_rest() -> None:
     assert verdict_of(28, [*good, command(9.5, 0.1)], 10.0, **marks) != []
 
 
+@pytest.mark.parametrize(
+    ("flags", "code", "wrong"),
+    [
+        ({"enabled": False}, "arm_disabled", "arm_stopped"),
+        ({"enabled": False, "stopped": True}, "arm_stopped", "arm_error"),
+    ],
+)
+def test_row_33_wants_told_what_the_robot_said(flags: dict[str, bool], code: str, wrong: str) -> None:
+    def judged(said: str) -> list[str]:
+        facts = [f for f in moving_until(1.01, 1.05, 3.0) if not (isinstance(f, RobotState) and f.t > FAULT)]
+        return verdict_of(33, [*facts, *states(FAULT + 0.002, 3.0, **flags), told(1.05, said)], 3.0, fault=FAULT)
+
+    assert judged(code) == []
+    assert "was told" in judged(wrong)[0]
+
+
 def test_row_34_counts_from_the_last_word_of_the_robot() -> None:
     def judged(zero: float) -> list[str]:
         facts = [f for f in moving_until(zero, zero, 3.0) if not (isinstance(f, RobotState) and f.t > FAULT)]
