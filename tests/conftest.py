@@ -4,6 +4,7 @@ Tests that need ROS are not collected where it is missing; tests/test_ros_presen
 """
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Ctrl-C is tested, also where the test run was started in the background, which ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(VoidAttempts())
 
 

@@ -82,6 +82,8 @@ def _be_rig(said: Sequence[Connection], arguments: list[str], before: str, envir
     for number, connection in enumerate(said, 1):
         os.dup2(connection.fileno(), number)
         connection.close()
+    # As a process of its own has them: those of the server that forks took themselves for something else.
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -168,12 +167,20 @@ def _recorded(bag: Path, topic: str) -> Iterator[None]:
         _await_recorder(process, bag)
         yield
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         try:
             process.wait(RECORDER_ENDS_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _await_whole(bag)
+
+
+def _await_whole(bag: Path) -> None:
+    """Until the bag has its name: `rosbag` may end a moment before the program that writes for it."""
+    deadline, pause = time.monotonic() + RECORDER_ENDS_S, threading.Event()
+    while not bag.exists() and _under_way(bag).exists() and time.monotonic() < deadline:
+        pause.wait(LOOK_S)
 
 
 def _await_recorder(process: subprocess.Popen[bytes], bag: Path) -> None:
