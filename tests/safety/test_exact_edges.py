@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 
 from robot_rig.config import GuardConfig
-from robot_rig.datatypes import JOINTS, ArmState, Floats, Source
+from robot_rig.datatypes import JOINTS, ArmState, Floats, Mode, Source
 from robot_rig.errors import UserError
 from robot_rig.safety import arithmetic, stages
 from robot_rig.safety.arithmetic import ROUNDING
 from robot_rig.safety.barriers import Barriers
-from robot_rig.safety.gate import Gate, _remember
+from robot_rig.safety.gate import NEVER, STILL, Gate, _remember
 from robot_rig.safety.lease import Lease
 from robot_rig.safety.limits import SHOULDER_M, Limits
-from robot_rig.safety.motion_watch import MotionWatch, _strain
-from robot_rig.safety.stages import PROJECTION_DAMPING, PUSH
+from robot_rig.safety.motion_watch import MotionWatch, _span, _strain
 from robot_rig.safety.ways import Way, Ways, _room_before
-from tests.integrated_arm import PERIOD, report
+from tests.integrated_arm import PERIOD, act, report
 from tests.safety.gate_bench import CONTROL, HOME, KINEMATICS, GateBench, tool_wish
 
 LIMITS = Limits.from_config(GuardConfig(), CONTROL)
@@ -112,16 +111,16 @@ def test_a_barrier_passed_by_rounding_alone_is_left_alone_beside_one_that_is_pas
 
 def test_barriers_that_say_almost_the_same_are_settled_by_damped_least_squares() -> None:
     """Written as one: of all changes u the least |R u - b|^2 + d |u|^2; what two rows differ in, damping halves."""
-    barriers = measured()
-    apart = math.sqrt(PROJECTION_DAMPING / 2.0)
+    barriers, damping, push = measured(), 1e-6, 1e-5
+    apart = math.sqrt(damping / 2.0)
     rows = np.array([ONE[1] + apart * ONE[2], ONE[1] - apart * ONE[2]])
     over = np.array([0.1 + 1e-5, 0.1 - 1e-5])
     barriers.rows[20:22] = rows
     wish = np.linspace(0.1, 0.3, JOINTS)
     allowed = wide(barriers)
-    allowed[20:22] = rows @ wish - over + PUSH
+    allowed[20:22] = rows @ wish - over + push
     inside, codes = stages.keep_inside(wish, POSE, barriers, allowed)
-    system = np.vstack([rows, math.sqrt(PROJECTION_DAMPING) * np.eye(JOINTS)])
+    system = np.vstack([rows, math.sqrt(damping) * np.eye(JOINTS)])
     change = np.linalg.lstsq(system, np.append(over, np.zeros(JOINTS)), rcond=None)[0]
     assert codes == ("table",)
     assert abs(change[2]) > 1e-3
@@ -187,11 +186,54 @@ def test_where_no_memory_is_long_enough_all_of_it_counts_once() -> None:
     assert under_way == pytest.approx(np.full(JOINTS, 2.0) + ONE[0])
 
 
-@pytest.mark.parametrize(("delay", "count"), [(0.5 + 1e-9, 1), (0.5 + 2e-9, 2)])
-def test_what_covers_a_delay_but_for_rounding_covers_it(delay: float, count: int) -> None:
+@pytest.mark.parametrize(("span", "delay", "count"), [(0.5, 0.5 + 1e-9, 1), (0.5, 0.5 + 2e-9, 2), (0.0, 1e-9, 1)])
+def test_what_covers_a_delay_but_for_rounding_covers_it(span: float, delay: float, count: int) -> None:
     moves, spans, under_way = np.ones((3, JOINTS)), np.full(3, 0.25), np.empty(JOINTS)
-    _remember(moves, spans, 2.0 * np.ones(JOINTS), 0.5, delay, under_way)
-    assert under_way == pytest.approx(np.full(JOINTS, float(count)))
+    _remember(moves, spans, 2.0 * np.ones(JOINTS), span, delay, under_way)
+    assert under_way == pytest.approx(np.full(JOINTS, 2.0 * span + count - 1.0))
+
+
+def test_one_joint_that_moves_is_no_rest_for_whoever_takes_over() -> None:
+    bench = GateBench()
+    assert bench.speed_up(0.5 * ONE[6])[6] == pytest.approx(0.5)
+    command = bench.tick(NOTHING, action=bench.fresh(source=Source.HUMAN))
+    assert command.verdict.reasons == ("source_change",)
+    assert 0.0 < command.command.velocity[6] < 0.5
+
+
+def test_a_wish_that_leads_only_into_a_limit_comes_to_nothing() -> None:
+    bench, end = GateBench(), HOME.copy()
+    end[6] = LIMITS.upper[6]
+    command = bench.tick(ONE[6], end)
+    assert not command.command.velocity.any()
+    assert command.verdict.reasons == ("joint_limit",)
+
+
+def test_what_barriers_make_of_a_wish_takes_no_longer_to_stop_than_was_reckoned_with() -> None:
+    """Two barriers that are almost one: to settle both, a joint would have to become five times as fast as the wish."""
+    gate, wish = Gate(LIMITS), 0.1 * ONE[1]
+    gate._cap = 9.0
+    barriers = gate._barriers
+    barriers.measure(POSE, NOTHING)
+    barriers.distance[:] = 100.0
+    delay, stop_time = 0.08, 1.5 * 0.1 / 8.0
+    for row, side, left in ((20, 0.05, 0.0), (21, -0.05, 0.05)):
+        barriers.rows[row], barriers.distance[row] = ONE[1] + side * ONE[2], left * (delay + 0.5 * stop_time)
+    shaped, codes = gate._shape(wish, Mode.HOMING, POSE, delay, np.full(JOINTS, 9.0))
+    assert codes == ("table",)
+    assert arithmetic.seconds(shaped, LIMITS.acceleration) == pytest.approx(stop_time)
+    assert (barriers.rows[20:22] @ shaped <= barriers.distance[20:22] / delay + ROUNDING).all()
+
+
+@pytest.mark.parametrize(("seq", "codes"), [(0, ()), (-1, ("out_of_order",))])
+@pytest.mark.parametrize("stamp", [1.0, -1.0])
+def test_numbers_of_actions_count_from_zero(seq: int, codes: tuple[str, ...], stamp: float) -> None:
+    assert stages.refuse_form(act((0.0, 0.0), stamp, seq), 2, NEVER) == codes
+
+
+def test_nobody_can_change_what_standing_still_is() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        STILL[0] = 1.0
 
 
 @pytest.mark.parametrize(("reaction", "age"), [(0.01, 0.15), (0.5, 0.15), (0.5, 0.001)])
@@ -256,6 +298,30 @@ def test_a_watch_that_has_rested_is_as_good_as_new(push: float, away: float) -> 
     assert told[1][-1] == (("pushed",) if push else ("trailing",))
 
 
+@pytest.mark.parametrize(("slow", "noticed"), [(0.049, False), (-0.049, False), (0.052, True)])
+def test_a_constant_error_adds_up_for_two_seconds(slow: float, noticed: bool) -> None:
+    watch = MotionWatch(LIMITS)
+    codes = [watch.look(now, reported(now, -slow * now * ONE[3]), NOTHING) for now in np.arange(0.0, 12.0, 0.05)]
+    assert (codes[-1] == ("trailing",)) == noticed
+
+
+def test_a_trail_counts_after_a_fifth_of_a_second_and_a_push_after_three_hundredths() -> None:
+    for lasting, position, push in ((0.2, ONE[3], NOTHING), (0.03, NOTHING, 2.0 * LIMITS.push)):
+        watch = MotionWatch(LIMITS)
+        watch.look(0.0, reported(0.0), NOTHING)
+        codes = [bool(watch.look(now, reported(now, position, push), NOTHING)) for now in 1e-3 * np.arange(1.0, 300.0)]
+        assert codes.index(True) == pytest.approx(1e3 * lasting, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"), [(0.05, 0.05), (0.2, 0.2), (0.21, 0.2), (math.inf, 0.2), (0.0, 0.0), (-0.5, 0.0)]
+)
+def test_time_counts_forwards_only_and_for_as_long_as_the_robot_goes_on_by_itself(
+    seconds: float, counts: float
+) -> None:
+    assert _span(seconds) == counts
+
+
 def test_the_guards_own_clock_may_go_back_while_the_arm_follows() -> None:
     watch = MotionWatch(LIMITS)
     for k in range(60):
@@ -282,7 +348,7 @@ def test_each_corner_of_the_box_must_be_in_reach(corner: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"box_low_m": (0.63, -0.2, 0.03), "box_high_m": (0.67, 0.2, 0.3)}, "spans 0.04 m along x, from 0.63 to 0.67"),
+        ({"box_low_m": (0.55, -0.02, 0.03), "box_high_m": (0.7, 0.02, 0.3)}, "0.04 m along y, from -0.02 to 0.02"),
         ({"box_low_m": (0.55, -0.2, -0.05)}, "begins at -0.05 m, lower than the table and its clearance (0.01 m)"),
         ({"keep_outs": (((1.0, 0.5, 0.0), (2.0, 0.25, 0.5)),)}, "box [1.0, 0.5, 0.0] .. [2.0, 0.25, 0.5] is inverted"),
     ],
@@ -327,3 +393,5 @@ def test_a_way_keeps_its_own_copies_of_both_ends() -> None:
         given += 1.0
         assert (kept == before).all()
         assert not kept.flags.writeable
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        way.goal = start  # type: ignore[misc]
