@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 
 from robot_rig.config import GuardConfig
-from robot_rig.datatypes import JOINTS, ArmState, Floats, Mode, Source
-from robot_rig.errors import UserError
+from robot_rig.datatypes import JOINTS, Floats, Mode, Source
 from robot_rig.safety import arithmetic, stages
 from robot_rig.safety.arithmetic import ROUNDING
 from robot_rig.safety.barriers import Barriers
 from robot_rig.safety.gate import NEVER, STILL, Gate, _remember
 from robot_rig.safety.lease import Lease
-from robot_rig.safety.limits import SHOULDER_M, Limits
-from robot_rig.safety.motion_watch import MotionWatch, _span, _strain
-from robot_rig.safety.ways import Way, Ways, _room_before
+from robot_rig.safety.limits import Limits
 from tests.integrated_arm import PERIOD, act, report
 from tests.safety.gate_bench import CONTROL, HOME, KINEMATICS, GateBench, tool_wish
 
@@ -265,133 +262,3 @@ def test_whoever_the_lease_is_kept_for_waits_for_rest_too(keeper: Source) -> Non
     lease.release(keeper)
     assert lease.claim(1.01, keeper, 1.01, still=False) == ("source_change",)
     assert lease.claim(1.02, keeper, 1.02, still=True) == ()
-
-
-def reported(stamp: float, position: Floats = NOTHING, push: Floats = NOTHING) -> ArmState:
-    return dataclasses.replace(report(position, stamp), push=push)
-
-
-def test_effort_and_trail_of_exactly_the_limit_are_within_it() -> None:
-    watch = MotionWatch(dataclasses.replace(LIMITS, trail=0.0))
-    for k in range(50):
-        assert watch.look(PERIOD * k, reported(PERIOD * k, push=-LIMITS.push), NOTHING) == ()
-    assert _strain(np.array([0.0, 0.5, -2.0]), np.full(3, 4.0)) == 0.5
-
-
-@pytest.mark.parametrize("push", [0.0, 2.0])
-@pytest.mark.parametrize("away", [0.0, 2.0])
-def test_a_watch_that_has_rested_is_as_good_as_new(push: float, away: float) -> None:
-    """What it saw before: an arm that was held, far from where it is found later, and that was all but `pushed`."""
-    used, new = MotionWatch(LIMITS), MotionWatch(LIMITS)
-    for k in range(30):
-        used.look(PERIOD * k, reported(PERIOD * k, push=2.0 * LIMITS.push if k > 27 else NOTHING), -1.0 * ONE[2])
-    used.rest()
-    told = [
-        [
-            watch.look(9.0 + PERIOD * k, reported(9.0 + PERIOD * k, away * ONE[2], push * LIMITS.push), 0.5 * ONE[2])
-            for k in range(60)
-        ]
-        for watch in (used, new)
-    ]
-    assert told[0] == told[1]
-    assert () in told[1]
-    assert told[1][-1] == (("pushed",) if push else ("trailing",))
-
-
-@pytest.mark.parametrize(("slow", "noticed"), [(0.049, False), (-0.049, False), (0.052, True)])
-def test_a_constant_error_adds_up_for_two_seconds(slow: float, noticed: bool) -> None:
-    watch = MotionWatch(LIMITS)
-    codes = [watch.look(now, reported(now, -slow * now * ONE[3]), NOTHING) for now in np.arange(0.0, 12.0, 0.05)]
-    assert (codes[-1] == ("trailing",)) == noticed
-
-
-def test_a_trail_counts_after_a_fifth_of_a_second_and_a_push_after_three_hundredths() -> None:
-    for lasting, position, push in ((0.2, ONE[3], NOTHING), (0.03, NOTHING, 2.0 * LIMITS.push)):
-        watch = MotionWatch(LIMITS)
-        watch.look(0.0, reported(0.0), NOTHING)
-        codes = [bool(watch.look(now, reported(now, position, push), NOTHING)) for now in 1e-3 * np.arange(1.0, 300.0)]
-        assert codes.index(True) == pytest.approx(1e3 * lasting, abs=1.0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "counts"), [(0.05, 0.05), (0.2, 0.2), (0.21, 0.2), (math.inf, 0.2), (0.0, 0.0), (-0.5, 0.0)]
-)
-def test_time_counts_forwards_only_and_for_as_long_as_the_robot_goes_on_by_itself(
-    seconds: float, counts: float
-) -> None:
-    assert _span(seconds) == counts
-
-
-def test_the_guards_own_clock_may_go_back_while_the_arm_follows() -> None:
-    watch = MotionWatch(LIMITS)
-    for k in range(60):
-        now = PERIOD * k - (0.5 if k > 20 else 0.0)
-        assert watch.look(now, reported(PERIOD * k, 0.6 * PERIOD * k * ONE[4]), 0.6 * ONE[4]) == ()
-
-
-def test_a_report_older_than_the_last_begins_nothing() -> None:
-    watch, strong = MotionWatch(LIMITS), 2.0 * LIMITS.push
-    for stamp, push in ((2.0, NOTHING), (1.96, strong), (2.01, strong)):
-        assert watch.look(2.0, reported(stamp, push=push), NOTHING) == ()
-
-
-@pytest.mark.parametrize("corner", range(8))
-def test_each_corner_of_the_box_must_be_in_reach(corner: int) -> None:
-    """A box around the shoulder with all corners within 0.85 m of it but for one, at 0.87 m."""
-    out = np.array([corner >> i & 1 for i in range(3)], dtype=bool)
-    low, high = SHOULDER_M - np.where(out, 0.47, 0.50), SHOULDER_M + np.where(out, 0.50, 0.47)
-    guard = GuardConfig().model_copy(update={"box_low_m": tuple(low.tolist()), "box_high_m": tuple(high.tolist())})
-    with pytest.raises(UserError, match=r"a corner of the guard's box is 0\.87 m from the shoulder"):
-        Limits.from_config(guard, CONTROL)
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"box_low_m": (0.55, -0.02, 0.03), "box_high_m": (0.7, 0.02, 0.3)}, "0.04 m along y, from -0.02 to 0.02"),
-        ({"box_low_m": (0.55, -0.2, -0.05)}, "begins at -0.05 m, lower than the table and its clearance (0.01 m)"),
-        ({"keep_outs": (((1.0, 0.5, 0.0), (2.0, 0.25, 0.5)),)}, "box [1.0, 0.5, 0.0] .. [2.0, 0.25, 0.5] is inverted"),
-    ],
-)
-def test_the_refusal_of_a_box_tells_its_numbers(changes: dict[str, object], sentence: str) -> None:
-    with pytest.raises(UserError) as refused:
-        Limits.from_config(GuardConfig().model_copy(update=changes), CONTROL)
-    assert sentence in str(refused.value)
-
-
-def test_a_way_may_begin_at_a_joints_very_limit_and_end_at_its_very_ring() -> None:
-    ways = Ways(LIMITS, KINEMATICS)
-    low, high = LIMITS.lower + LIMITS.soft_width, LIMITS.upper - LIMITS.soft_width
-    for limit, ring, outwards in ((LIMITS.lower, low, -1.0), (LIMITS.upper, high, 1.0)):
-        start, goal = HOME.copy(), HOME.copy()
-        start[6], goal[6] = limit[6], ring[6]
-        assert ways.refuse(start, goal) == ()
-        goal[6] = np.nextafter(ring[6], outwards * 9.0)
-        assert ways.refuse(start, goal) == ("joint_limit",)
-        start[6], goal[6] = np.nextafter(limit[6], outwards * 9.0), ring[6]
-        assert ways.refuse(start, goal) == ("joint_limit",)
-
-
-def test_a_place_that_keeps_exactly_the_margin_keeps_it() -> None:
-    box = np.array([[0.6, 0.06, 0.0], [0.7, 0.3, 0.3]])
-    guard = GuardConfig(keep_outs=((tuple(box[0].tolist()), tuple(box[1].tolist())),))
-    over = float((POSE.spheres[:, 2] - POSE.radii).min())
-    for code, limits, room in (
-        ("box", LIMITS, float(min((POSE.tool - LIMITS.box_low).min(), (LIMITS.box_high - POSE.tool).min()))),
-        ("table", dataclasses.replace(LIMITS, floor=over - 0.01), over - (over - 0.01)),
-        ("keep_out", Limits.from_config(guard, CONTROL), _room_before(POSE, box)),
-    ):
-        assert Ways(limits, KINEMATICS, room).refuse_place(HOME) == ()
-        assert Ways(limits, KINEMATICS, np.nextafter(room, 9.0)).refuse_place(HOME) == (code,)
-
-
-def test_a_way_keeps_its_own_copies_of_both_ends() -> None:
-    start, goal = HOME.copy(), HOME + 0.1
-    way = Way(start, goal)
-    for kept, given in ((way.start, start), (way.goal, goal)):
-        before = given.copy()
-        given += 1.0
-        assert (kept == before).all()
-        assert not kept.flags.writeable
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        way.goal = start  # type: ignore[misc]
