@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from robot_rig.config import GuardConfig
-from robot_rig.datatypes import JOINTS, Floats
+from robot_rig.datatypes import JOINTS, Floats, Mode, Source
 from robot_rig.safety import arithmetic, stages
 from robot_rig.safety.arithmetic import ROUNDING
 from robot_rig.safety.barriers import Barriers
-from robot_rig.safety.gate import Gate, _remember
+from robot_rig.safety.gate import NEVER, STILL, Gate, _remember
+from robot_rig.safety.lease import Lease
 from robot_rig.safety.limits import Limits
-from robot_rig.safety.stages import PROJECTION_DAMPING, PUSH
-from tests.integrated_arm import PERIOD, report
+from tests.integrated_arm import PERIOD, act, report
 from tests.safety.gate_bench import CONTROL, HOME, KINEMATICS, GateBench, tool_wish
 
 LIMITS = Limits.from_config(GuardConfig(), CONTROL)
@@ -108,16 +108,16 @@ def test_a_barrier_passed_by_rounding_alone_is_left_alone_beside_one_that_is_pas
 
 def test_barriers_that_say_almost_the_same_are_settled_by_damped_least_squares() -> None:
     """Written as one: of all changes u the least |R u - b|^2 + d |u|^2; what two rows differ in, damping halves."""
-    barriers = measured()
-    apart = math.sqrt(PROJECTION_DAMPING / 2.0)
+    barriers, damping, push = measured(), 1e-6, 1e-5
+    apart = math.sqrt(damping / 2.0)
     rows = np.array([ONE[1] + apart * ONE[2], ONE[1] - apart * ONE[2]])
     over = np.array([0.1 + 1e-5, 0.1 - 1e-5])
     barriers.rows[20:22] = rows
     wish = np.linspace(0.1, 0.3, JOINTS)
     allowed = wide(barriers)
-    allowed[20:22] = rows @ wish - over + PUSH
+    allowed[20:22] = rows @ wish - over + push
     inside, codes = stages.keep_inside(wish, POSE, barriers, allowed)
-    system = np.vstack([rows, math.sqrt(PROJECTION_DAMPING) * np.eye(JOINTS)])
+    system = np.vstack([rows, math.sqrt(damping) * np.eye(JOINTS)])
     change = np.linalg.lstsq(system, np.append(over, np.zeros(JOINTS)), rcond=None)[0]
     assert codes == ("table",)
     assert abs(change[2]) > 1e-3
@@ -183,11 +183,54 @@ def test_where_no_memory_is_long_enough_all_of_it_counts_once() -> None:
     assert under_way == pytest.approx(np.full(JOINTS, 2.0) + ONE[0])
 
 
-@pytest.mark.parametrize(("delay", "count"), [(0.5 + 1e-9, 1), (0.5 + 2e-9, 2)])
-def test_what_covers_a_delay_but_for_rounding_covers_it(delay: float, count: int) -> None:
+@pytest.mark.parametrize(("span", "delay", "count"), [(0.5, 0.5 + 1e-9, 1), (0.5, 0.5 + 2e-9, 2), (0.0, 1e-9, 1)])
+def test_what_covers_a_delay_but_for_rounding_covers_it(span: float, delay: float, count: int) -> None:
     moves, spans, under_way = np.ones((3, JOINTS)), np.full(3, 0.25), np.empty(JOINTS)
-    _remember(moves, spans, 2.0 * np.ones(JOINTS), 0.5, delay, under_way)
-    assert under_way == pytest.approx(np.full(JOINTS, float(count)))
+    _remember(moves, spans, 2.0 * np.ones(JOINTS), span, delay, under_way)
+    assert under_way == pytest.approx(np.full(JOINTS, 2.0 * span + count - 1.0))
+
+
+def test_one_joint_that_moves_is_no_rest_for_whoever_takes_over() -> None:
+    bench = GateBench()
+    assert bench.speed_up(0.5 * ONE[6])[6] == pytest.approx(0.5)
+    command = bench.tick(NOTHING, action=bench.fresh(source=Source.HUMAN))
+    assert command.verdict.reasons == ("source_change",)
+    assert 0.0 < command.command.velocity[6] < 0.5
+
+
+def test_a_wish_that_leads_only_into_a_limit_comes_to_nothing() -> None:
+    bench, end = GateBench(), HOME.copy()
+    end[6] = LIMITS.upper[6]
+    command = bench.tick(ONE[6], end)
+    assert not command.command.velocity.any()
+    assert command.verdict.reasons == ("joint_limit",)
+
+
+def test_what_barriers_make_of_a_wish_takes_no_longer_to_stop_than_was_reckoned_with() -> None:
+    """Two barriers that are almost one: to settle both, a joint would have to become five times as fast as the wish."""
+    gate, wish = Gate(LIMITS), 0.1 * ONE[1]
+    gate._cap = 9.0
+    barriers = gate._barriers
+    barriers.measure(POSE, NOTHING)
+    barriers.distance[:] = 100.0
+    delay, stop_time = 0.08, 1.5 * 0.1 / 8.0
+    for row, side, left in ((20, 0.05, 0.0), (21, -0.05, 0.05)):
+        barriers.rows[row], barriers.distance[row] = ONE[1] + side * ONE[2], left * (delay + 0.5 * stop_time)
+    shaped, codes = gate._shape(wish, Mode.HOMING, POSE, delay, np.full(JOINTS, 9.0))
+    assert codes == ("table",)
+    assert arithmetic.seconds(shaped, LIMITS.acceleration) == pytest.approx(stop_time)
+    assert (barriers.rows[20:22] @ shaped <= barriers.distance[20:22] / delay + ROUNDING).all()
+
+
+@pytest.mark.parametrize(("seq", "codes"), [(0, ()), (-1, ("out_of_order",))])
+@pytest.mark.parametrize("stamp", [1.0, -1.0])
+def test_numbers_of_actions_count_from_zero(seq: int, codes: tuple[str, ...], stamp: float) -> None:
+    assert stages.refuse_form(act((0.0, 0.0), stamp, seq), 2, NEVER) == codes
+
+
+def test_nobody_can_change_what_standing_still_is() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        STILL[0] = 1.0
 
 
 @pytest.mark.parametrize(("reaction", "age"), [(0.01, 0.15), (0.5, 0.15), (0.5, 0.001)])
@@ -210,3 +253,12 @@ def test_a_report_whose_stamp_lies_ahead_by_jitter_makes_the_arm_no_faster_near_
             speeds.append(float(command.command.velocity[6]))
     assert 0.01 < sent[0.0][-1] < 0.2
     assert sent[0.019] == sent[0.0]
+
+
+@pytest.mark.parametrize("keeper", list(Source))
+def test_whoever_the_lease_is_kept_for_waits_for_rest_too(keeper: Source) -> None:
+    lease = Lease(0.15)
+    assert lease.claim(1.0, keeper, 1.0, still=True) == ()
+    lease.release(keeper)
+    assert lease.claim(1.01, keeper, 1.01, still=False) == ("source_change",)
+    assert lease.claim(1.02, keeper, 1.02, still=True) == ()
