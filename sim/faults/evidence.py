@@ -63,10 +63,11 @@ class Truth(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """Where the tool tip really is: (3,) m in base."""
+    """Where the tool tip really is: (3,) m in base. `stamp`: of the simulator, s; a message may be late."""
 
     t: float
     position: tuple[float, float, float]
+    stamp: float
 
 
 class RobotState(NamedTuple):

@@ -241,11 +241,10 @@ def command_gap(evidence: Evidence, since: float, until: float) -> float:
 
 
 def true_speed(evidence: Evidence, since: float = -math.inf) -> float:
-    """The fastest that the true tool tip went after `since`, m/s, over 50 ms."""
+    """The fastest that the true tool tip went after `since`, m/s, over 50 ms of the simulator's own time."""
     tools = between(evidence.tools, since)
-    return max(
-        (math.dist(a.position, b.position) / (b.t - a.t) for a, b in zip(tools, tools[5:], strict=False)), default=0.0
-    )
+    pairs = zip(tools, tools[5:], strict=False)
+    return max((math.dist(a.position, b.position) / (b.stamp - a.stamp) for a, b in pairs), default=0.0)
 
 
 def first_state(evidence: Evidence, since: float, which: Callable[[RobotState], bool]) -> float | None:

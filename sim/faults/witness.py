@@ -127,7 +127,7 @@ class Witness:
 
     def _tool(self, message: PointStamped) -> None:
         at = message.point
-        self.write(seen.Tool(time.monotonic(), (at.x, at.y, at.z)))
+        self.write(seen.Tool(time.monotonic(), (at.x, at.y, at.z), message.header.stamp.to_sec()))
 
     def _state(self, message: Any) -> None:
         button = message.estop_button == 1

@@ -47,7 +47,7 @@ def moving_until(zero: float, rest: float, end: float, begin: float = 0.0) -> li
     facts: list[Any] = []
     for tick in range(round((end - begin) / PERIOD_S)):
         t = begin + tick * PERIOD_S
-        facts += [command(t, 0.2 if t < zero else 0.0), truth(t, 0.2 if t < rest else 0.0), Tool(t, AT_HOME_M)]
+        facts += [command(t, 0.2 if t < zero else 0.0), truth(t, 0.2 if t < rest else 0.0), Tool(t, AT_HOME_M, t)]
         facts.append(RobotState(t, enabled=True, stopped=False, error=False, button=False))
         if tick % 10 == 0:
             facts += [Beat(t, 0.001), Report(t, ARM, "active", (), "")]

@@ -122,7 +122,7 @@ def test_walls_limits_and_contacts() -> None:
     facts = moving_until(1.05, 1.2, END)
     low, high = (0.55, -0.2, 0.03), (0.75, 0.2, 0.3)
     assert judges.within_box(log(facts, END, MARKS), low, high, 0.005) == []
-    outside = [*facts, Tool(2.0, (0.756, 0.0, 0.1))]
+    outside = [*facts, Tool(2.0, (0.756, 0.0, 0.1), 2.0)]
     assert "6.0 mm" in judges.within_box(log(outside, END, MARKS), low, high, 0.005)[0]
     assert judges.within_box(log([command(1.0, 0.0)], END, MARKS), low, high, 0.005) != []
     bound = [3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.2]

@@ -299,7 +299,7 @@ def test_row_55_wants_the_motors_off_in_half_a_second() -> None:
 
 def test_row_56_wants_a_stop_in_300_ms() -> None:
     def judged(facts: list[Any], taken: float = 4.0, speed: float = 0.25) -> list[str]:
-        tools = [Tool(0.01 * n, (0.55 + speed * min(0.01 * n, 0.6), 0.0, 0.06)) for n in range(300)]
+        tools = [Tool(0.01 * n, (0.55 + speed * min(0.01 * n, 0.6), 0.0, 0.06), 0.01 * n) for n in range(300)]
         others = [fact for fact in facts if not isinstance(fact, Tool)]
         return verdict_of(56, [*others, *tools], 3.0, **{"parameters": 0.0, "fault": FAULT, "calls taken": taken})
 

@@ -128,7 +128,7 @@ def test_row_9_wants_the_tools_speed_kept() -> None:
     facts = [f for f in moving_until(9.0, 9.0, 3.0) if not isinstance(f, Tool)]
 
     def judged(speed: float) -> list[str]:
-        tools = [Tool(0.01 * n, (0.65, 0.01 * n * speed, 0.06)) for n in range(300)]
+        tools = [Tool(0.01 * n, (0.65, 0.01 * n * speed, 0.06), 0.01 * n) for n in range(300)]
         return verdict_of(9, [*facts, *through, *tools], 3.0, fault=FAULT, **{"return": 2.9})
 
     assert judged(0.25) == []

@@ -18,7 +18,7 @@ def at_wall(zero: float, deepest: float = 0.006, code: str = "pushed", place: fl
     for tick in range(round(END / 0.01)):
         t = 0.01 * tick
         y = min(max(0.0, 0.25 * (t - FAULT)), place + deepest)
-        facts.append(Tool(t + 0.001, (0.65, y, 0.06)))
+        facts.append(Tool(t + 0.001, (0.65, y, 0.06), t))
     return [*facts, told(zero + 0.02, code)]
 
 

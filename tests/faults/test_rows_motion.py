@@ -26,7 +26,7 @@ def pushed_to(place: tuple[float, float, float], speed: float = 0.2, tool_speed:
     for tick in range(round(100 * END)):
         gone = min(1.0, max(0.0, 0.01 * tick - FAULT) * tool_speed / float(np.linalg.norm(way)))
         x, y, z = (np.array(AT_HOME_M) + gone * way).tolist()
-        facts.append(Tool(0.01 * tick, (x, y, z)))
+        facts.append(Tool(0.01 * tick, (x, y, z), 0.01 * tick))
     return [*facts, command(3.0, speed)]
 
 
