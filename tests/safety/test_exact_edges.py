@@ -237,7 +237,7 @@ def test_nobody_can_change_what_standing_still_is() -> None:
 def test_the_longest_delay_is_remembered_even_at_twice_the_rate(reaction: float, age: float) -> None:
     gate = Gate(dataclasses.replace(LIMITS, reaction=reaction, state_age=age))
     gate._last = np.full(JOINTS, 0.1)
-    for tick in range(400):
+    for tick in range(140):
         gate._elapsed(0.5 * PERIOD * tick, reaction + age)
     assert gate._under_way == pytest.approx(np.full(JOINTS, 0.1 * (reaction + age)), abs=0.1 * 0.5 * PERIOD)
 
