@@ -13,7 +13,7 @@ import pytest
 
 from robot_rig.cli.follow import NICENESS
 from robot_rig.cli.main import main
-from robot_rig.learning.checkpoint import MANIFEST, OWN_DIGEST, RUN_ID
+from robot_rig.learning.checkpoint import MANIFEST, OWN_DIGEST, RUN_ID, SIGNATURE
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
 from tests.house import ROOT
@@ -44,9 +44,9 @@ def words(data: Path, out: Path, *more: str) -> list[str]:
 
 
 def checkpoints(out: Path) -> dict[str, object]:
-    """Every file of every checkpoint as bytes; of a manifest all but which run it is of, and its own sum."""
+    """Every file of every checkpoint as bytes; of a manifest all but which run it is of, its sum and its signature."""
     found: dict[str, object] = {}
-    for path in (out / "checkpoints").rglob("*.*"):
+    for path in {*(out / "checkpoints").rglob("*.*")} - {*(out / "checkpoints").rglob(SIGNATURE)}:
         content: object = path.read_bytes()
         if path.name == MANIFEST:
             content = {key: value for key, value in json.loads(path.read_text()).items() if key not in OF_THE_RUN}
