@@ -80,7 +80,7 @@ class SimRig:
         if self._loop.mode is not Mode.ACTIVE:
             raise GuardStoppedError(
                 f"the guard went to {self._loop.mode.value}: {', '.join(self._loop.why)}",
-                next_step="see the last episode with `rig data check`",
+                next_step="see the last episode with `rig data check`; after a reset the same command goes on",
             )
         return self._account.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -123,7 +124,7 @@ def test_hand_pushes_the_puck() -> None:
 
 @pytest.mark.parametrize("angle", np.linspace(-np.pi, np.pi, 12, endpoint=False))
 def test_a_finger_that_meets_the_puck_presses_on_its_middle(angle: float) -> None:
-    """Whichever way a finger comes from, its push goes through the axis of a round puck, level, and ends its approach."""
+    """Whichever way a finger comes, it presses through the axis of a round puck, and level: it is not lifted up."""
     config = load_config(["push"], [])
     world, kinematics = World(config, seed=0), Kinematics(config.control.tool_offset_m)
     home, height = np.array(config.control.home_posture_rad), config.control.tool_height_m
@@ -133,6 +134,7 @@ def test_a_finger_that_meets_the_puck_presses_on_its_middle(angle: float) -> Non
         tool[:2] += 0.001 * (np.array(PUCK_START_M) - tool[:2]) / np.linalg.norm(np.array(PUCK_START_M) - tool[:2])
         world.teleport(solve_position(kinematics, tool, TOOL_DOWN, home))
         world.refresh_geometry()
+        mujoco.mj_collision(world.model, world.data)
         for contact in world.data.contact:
             if puck not in contact.geom or (world.model.geom_contype[contact.geom] != ROBOT_BIT).all():
                 continue
