@@ -115,7 +115,7 @@ def marked(pictures: Bytes, places_px: Floats, factor: int) -> Bytes:
     Whole numbers are the middles of pixels. The k-th place has the same colour in every picture; one outside is left
     out, and where discs meet the later lies on top.
     """
-    drawn = enlarge(pictures, factor).copy()
+    drawn: Bytes = enlarge(pictures, factor).copy()
     rows, columns = np.mgrid[0 : drawn.shape[1], 0 : drawn.shape[2]]
     colours = matplotlib.colormaps["hsv"](np.arange(places_px.shape[1]) / places_px.shape[1], bytes=True)[:, :3]
     for picture, places in zip(drawn, (places_px + 0.5) * factor - 0.5, strict=True):

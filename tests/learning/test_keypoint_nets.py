@@ -59,6 +59,8 @@ def test_a_keypoint_is_shown_on_the_pixel_that_it_looks_at(net: str) -> None:
     assert isinstance(part, KeypointPart)
     with torch.no_grad():
         for layer, middle in ((part.maps[0], 2), (part.maps[3], 1), (part.maps[6], 1)):
+            assert isinstance(layer, torch.nn.Conv2d)
+            assert layer.bias is not None
             layer.weight.zero_()
             layer.bias.zero_()
             layer.weight[:, 0, middle, middle] = 1.0
