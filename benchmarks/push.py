@@ -7,7 +7,7 @@ practised on all the same, because it is the check that is in doubt here. Nothin
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import NamedTuple
@@ -26,7 +26,6 @@ from robot_rig.errors import GuardStoppedError
 from robot_rig.evaluation import DoNothing, in_cm
 from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import RandomPolicy
-from robot_rig.stages.collect import play_otherwise
 from robot_rig.stages.examine import DO_NOTHING, RANDOM
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.reporting import count_put_back, count_steps
@@ -46,15 +45,15 @@ def run(options: RunOptions, seeds: Sequence[int], watched_steps: int) -> int:
     for seed in seeds:
         here = replace(options, run=options.run / f"seed-{seed}", seed=seed, since_s=time.monotonic())
         with Session(here, console) as session:
-            people = _play(session)
+            _helped(session, session.collect)
             fit = session.train()
             with closing(PushExam(session.config, seed)) as exam:
                 insight = _look(session, exam, watched_steps, console)
                 _show_insight(insight, console)
-                session.practise_anyway()
+                _helped(session, session.practise_anyway)
                 ends = _examine(session, exam, console)
             _show_ends(ends, console)
-            _tell_cost(session, fit, people, console)
+            _tell_cost(session, fit, console)
         print(_line(session.config, insight, ends))
     return 0
 
@@ -71,17 +70,20 @@ Ends = dict[str, End]
 """By policy."""
 
 
-def _play(session: Session) -> int:
-    """Random play to its end; how often the guard ended it and a person would have had to set the arm free."""
-    count = session.run.progress(PEOPLE).get("resets", 0)
+def _helped(session: Session, stage: Callable[[], None]) -> None:
+    """`stage` to its end, with a person beside it who resets what the guard has ended; the resets are counted.
+
+    Raises GuardStoppedError when after a reset it comes no step further.
+    """
     while True:
+        before = sum(count_steps(session.run).values())
         try:
-            session.collect()
-            return count
+            return stage()
         except GuardStoppedError:
-            play_otherwise(session.run, session.config)
-            count += 1
-            session.run.record(PEOPLE, resets=count)
+            resets = session.run.progress(PEOPLE).get("resets", 0)
+            if resets and sum(count_steps(session.run).values()) == before:
+                raise
+            session.run.record(PEOPLE, resets=resets + 1)
 
 
 def _look(session: Session, exam: PushExam, watched_steps: int, console: Console) -> Insight:
@@ -116,8 +118,8 @@ def _examine(session: Session, exam: PushExam, console: Console) -> Ends:
     return ends
 
 
-def _tell_cost(session: Session, fit: bool, people: int, console: Console) -> None:
-    steps = count_steps(session.run)
+def _tell_cost(session: Session, fit: bool, console: Console) -> None:
+    steps, people = count_steps(session.run), session.run.progress(PEOPLE).get("resets", 0)
     turns, taken = count_put_back(session.run)
     counted = ", ".join(f"{purpose} {count}" for purpose, count in steps.items())
     took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in session.wall_s().items() if seconds)

@@ -30,6 +30,7 @@ from robot_rig.report_film import (
     enlarge,
     filmstrip,
     imagined_above,
+    marked,
     three_panes,
 )
 
@@ -38,6 +39,7 @@ PRESETS = {"rig": "this project's settings", "rig_paper": "the settings of the R
 
 FILM_ENLARGEMENT = 3
 IMAGINED_ENLARGEMENT = 2
+PAIR_ENLARGEMENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +183,13 @@ def _png(picture: Bytes) -> str:
 
 
 def _reconstructions(data: ReportData) -> list[str]:
-    if data.reconstructions is None:
+    shown = data.reconstructions
+    if shown is None:
         return []
-    pairs = zip(data.reconstructions.frames, data.reconstructions.decoded, strict=True)
-    return [_png(beside([enlarge(frame[None], 2), enlarge(made[None], 2)], axis=1)[0]) for frame, made in pairs]
+    rows = [enlarge(shown.frames, PAIR_ENLARGEMENT), enlarge(shown.decoded, PAIR_ENLARGEMENT)]
+    if shown.keypoints_px is not None:
+        rows.append(marked(shown.frames, shown.keypoints_px, PAIR_ENLARGEMENT))
+    return [_png(picture) for picture in beside(rows, axis=1)]
 
 
 def _traversal(data: ReportData) -> list[str]:

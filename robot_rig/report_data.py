@@ -76,15 +76,22 @@ class HealthScore:
 
 @dataclass(frozen=True, slots=True)
 class Reconstructions:
-    """Frames and what the VAE makes of them, both uint8 (N, 84, 84, 3)."""
+    """Frames and what the encoder makes of them, both uint8 (N, 84, 84, 3).
+
+    keypoints_px: column and row of each keypoint, (N, K, 2); None of an encoder without any.
+    """
 
     frames: Bytes
     decoded: Bytes
+    keypoints_px: Floats | None = None
 
     def __post_init__(self) -> None:
         frames = _pictures("Reconstructions.frames", self.frames, (None, *IMAGE_SHAPE))
         object.__setattr__(self, "frames", frames)
         object.__setattr__(self, "decoded", _pictures("Reconstructions.decoded", self.decoded, frames.shape))
+        if self.keypoints_px is not None:
+            places = read_only("Reconstructions.keypoints_px", self.keypoints_px, (len(frames), None, 2), np.float64)
+            object.__setattr__(self, "keypoints_px", places)
 
 
 @dataclass(frozen=True, slots=True)

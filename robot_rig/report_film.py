@@ -29,6 +29,9 @@ BAR_PX = 8
 BAR_COLOURS = ((214, 216, 220), (0, 114, 178))
 """Of the distance bar under a film: what has been made good, and what is still to go."""
 
+DISC_PX, DISC_EDGE = 2.5, (0, 0, 0)
+"""Across, in pixels of the policy's picture, and the colour of its edge."""
+
 CODECS = ("libx264", "libvpx-vp9")
 """What browsers play, the widest understood first."""
 
@@ -104,6 +107,23 @@ def enlarge(pictures: Bytes, factor: int) -> Bytes:
             for picture in pictures
         ]
     )
+
+
+def marked(pictures: Bytes, places_px: Floats, factor: int) -> Bytes:
+    """`pictures` (N, H, W, 3) enlarged by `factor` with a disc at each of `places_px` (N, K, 2), column and row.
+
+    Whole numbers are the middles of pixels. The k-th place has the same colour in every picture; one outside is left
+    out, and where discs meet the later lies on top.
+    """
+    drawn: Bytes = enlarge(pictures, factor).copy()
+    rows, columns = np.mgrid[0 : drawn.shape[1], 0 : drawn.shape[2]]
+    colours = matplotlib.colormaps["hsv"](np.arange(places_px.shape[1]) / places_px.shape[1], bytes=True)[:, :3]
+    for picture, places in zip(drawn, (places_px + 0.5) * factor - 0.5, strict=True):
+        for (column, row), colour in zip(places, colours, strict=True):
+            away = np.hypot(columns - column, rows - row)
+            picture[away <= (DISC_PX + 1) * factor / 2] = DISC_EDGE
+            picture[away <= DISC_PX * factor / 2] = colour
+    return drawn
 
 
 def beside(parts: Sequence[Bytes], axis: int) -> Bytes:

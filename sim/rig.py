@@ -78,11 +78,14 @@ class SimRig:
         for _ in range(self._ticks):
             self._account.add(self._tick(action))
         if self._loop.mode is not Mode.ACTIVE:
-            raise GuardStoppedError(
-                f"the guard went to {self._loop.mode.value}: {', '.join(self._loop.why)}",
-                next_step="see the last episode with `rig data check`",
-            )
+            raise self._stopped()
         return self._account.close()
+
+    def _stopped(self) -> GuardStoppedError:
+        return GuardStoppedError(
+            f"the guard went to {self._loop.mode.value}: {', '.join(self._loop.why)}",
+            next_step="see the last episode with `rig data check`; after a reset the same command goes on",
+        )
 
     def rest(self) -> None:
         """Stay still for a moment where the arm is; the next action starts from zero speed."""
@@ -108,7 +111,12 @@ class SimRig:
         return math.ceil((self.now() - begun) * self._config.control.policy_rate_hz)
 
     def drive(self, poses: list[Floats]) -> None:
-        """Home through joint-space `poses`, each (7,) rad, and rest. Raises GuardStoppedError when it is cut short."""
+        """Home through joint-space `poses`, each (7,) rad, and rest. Raises GuardStoppedError when it is cut short.
+
+        The same when the guard has ended motion before, while the arm rested.
+        """
+        if self._loop.mode is Mode.FAULT:
+            raise self._stopped()
         self._loop.home(poses)
         deadline = self.now() + HOMING_LIMIT_S
         while self._loop.mode is Mode.HOMING and self.now() < deadline:

@@ -11,7 +11,7 @@ import numpy as np
 
 from robot_rig.config import CameraConfig, Config, SimConfig
 from robot_rig.datatypes import IMAGE_SIZE, Floats
-from sim.model import OBJECT_BIT, ROBOT_BIT, Rgba, add_sawyer
+from sim.model import COLLISION_GROUP, OBJECT_BIT, ROBOT_BIT, Rgba, add_sawyer
 
 TIMESTEP_S = 0.002
 CAMERA, EYE = "colour", "eye"
@@ -111,6 +111,24 @@ def _add_cameras(spec: mujoco.MjSpec, pose: SimConfig, camera: CameraConfig) -> 
 
 
 def _add_puck(spec: mujoco.MjSpec, table_height_m: float) -> None:
+    """The puck, and a plane in the table's top that carries it.
+
+    MuJoCo 4.0.0 looks for several contacts of a cylinder and a box, and takes the box's nearest face for their normal:
+    a finger that met the puck beside that face pushed it askew, sank in and was lifted onto it. With one contact the
+    normal is right; but a puck does not stand on one, so it stands on the plane, whose contacts are of another kind.
+    """
+    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MULTICCD)
+    spec.geom("table").conaffinity = ROBOT_BIT
+    spec.worldbody.add_geom(
+        name="table_plane",
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[1.0, 1.0, 0.1],
+        pos=[0.0, 0.0, table_height_m],
+        group=COLLISION_GROUP,
+        friction=[PUCK_FRICTION, 0.005, 0.0001],
+        contype=0,
+        conaffinity=OBJECT_BIT,
+    )
     puck = spec.worldbody.add_body(name="puck", pos=[*PUCK_START_M, table_height_m + PUCK_HALF_HEIGHT_M])
     puck.add_freejoint(name="puck")
     puck.add_geom(

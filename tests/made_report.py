@@ -113,7 +113,7 @@ def full(goals: int = 11, steps: int = 6) -> ReportData:
                 [(s, 3 * 0.9**k) for k, s in enumerate(range(0, 1000, 50))],
             ),
         ],
-        reconstructions=Reconstructions(frames, frames // 4 * 3 + 40),
+        reconstructions=Reconstructions(frames, frames // 4 * 3 + 40, rng.uniform(0.0, 83.0, (len(frames), 16, 2))),
         traversal=Traversal(values, np.array(line)),
         imagined=[
             ImaginedEpisode(step, r.goal // 4 * 3 + 40, r.frames)

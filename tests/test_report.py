@@ -94,6 +94,7 @@ def test_every_section_is_there(page: Page) -> None:
     for words in (
         "Health check before practice",
         "Reconstructions",
+        "with its keypoints",
         "Latent traversal",
         "Imagined goals in practice",
         "Learning curve.",
@@ -112,6 +113,15 @@ def test_every_section_is_there(page: Page) -> None:
         assert words in page.words, words
     assert page.tags.count("svg") == 6 + 4
     assert page.tags.count("video") == 1 + 8 + 3
+
+
+def test_keypoints_are_drawn_where_there_are_any() -> None:
+    data = full()
+    shown = data.reconstructions
+    assert shown is not None
+    without = replace(data, reconstructions=replace(shown, keypoints_px=None))
+    assert "keypoints lowest" in render(data)
+    assert "keypoint" not in render(without)
 
 
 def test_the_numbers_are_those_of_the_evaluation(page: Page) -> None:

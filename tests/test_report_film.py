@@ -10,7 +10,17 @@ import pytest
 from robot_rig import report_film
 from robot_rig.datatypes import IMAGE_SHAPE
 from robot_rig.errors import UserError
-from robot_rig.report_film import GIF_LIMIT, Film, chosen_cases, encode_mp4, three_panes, write_film
+from robot_rig.report_film import (
+    DISC_PX,
+    GIF_LIMIT,
+    Film,
+    chosen_cases,
+    encode_mp4,
+    enlarge,
+    marked,
+    three_panes,
+    write_film,
+)
 from tests.made_report import HOME, decoded, exam, picture, rollout
 
 
@@ -88,3 +98,19 @@ def test_films_that_cannot_be_written_say_why(tmp_path: Path) -> None:
         write_film(tmp_path / "film.mp4", [], 10)
     with pytest.raises(UserError, match="there is no folder"):
         write_film(tmp_path / "nowhere" / "film.mp4", [film], 10)
+
+
+def test_a_mark_lies_where_it_is_said_in_a_colour_of_its_own_and_hides_little() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (2, *IMAGE_SHAPE), dtype=np.uint8)
+    untouched, before = enlarge(pictures, 3), pictures.copy()
+    places = np.array([[(10.0, 20.0), (60.0, 40.0)], [(30.0, 70.0), (-50.0, 40.0)]])
+    drawn = marked(pictures, places, 3)
+    assert drawn.shape == untouched.shape
+    np.testing.assert_array_equal(pictures, before)
+    colours = drawn[[0, 0, 1], [3 * 20 + 1, 3 * 40 + 1, 3 * 70 + 1], [3 * 10 + 1, 3 * 60 + 1, 3 * 30 + 1]]
+    assert (colours[0] == colours[2]).all(), "one keypoint, one colour"
+    assert (colours[0] != colours[1]).any()
+    rows, columns = np.nonzero((drawn[1] != untouched[1]).any(axis=2))
+    assert np.hypot((columns - 1) / 3 - 30, (rows - 1) / 3 - 70).max() < DISC_PX, "and nothing for the one outside"
+    np.testing.assert_array_equal(marked(pictures, np.zeros((2, 0, 2)), 3), untouched)

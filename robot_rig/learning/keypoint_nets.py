@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Generator, Tensor, nn
 
-from robot_rig.datatypes import IMAGE_SIZE
+from robot_rig.datatypes import IMAGE_SIZE, Floats
 from robot_rig.learning.number_format import in_full
 from robot_rig.learning.vae_nets import NETS, PictureNet, SmallNet, VaeNet, build_net
 
@@ -47,6 +47,11 @@ def expected_places(scores: Tensor) -> Tensor:
     """Soft-argmax: (B, 2 K), x and y of each keypoint in turn, of `scores` (B, K, size, size)."""
     shares = torch.softmax(scores.flatten(2), dim=2)
     return (shares @ places(scores.shape[-1]).to(scores.device)).flatten(1)
+
+
+def on_picture(points: Floats) -> Floats:
+    """Numbers of keypoints in pixels of the picture: a map's cell i looks at the pixels about 2 i."""
+    return (points + 1.0) * (MAP_SIZE - 1)
 
 
 def blobs(points: Tensor, size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What people may see of a latent space: decoded pictures, each dimension moved alone (R19).
+"""What people may see of a latent space: decoded pictures, each dimension moved alone (R19), keypoints.
 
 Called by the report and by the nodes that run a policy.
 """
@@ -10,12 +10,25 @@ import torch
 
 from robot_rig.datatypes import Bytes, Floats
 from robot_rig.learning.encoder import Encoder
+from robot_rig.learning.keypoint_nets import PlacingNet, on_picture
 from robot_rig.learning.policy import LatentPolicy
+from robot_rig.learning.vae import VaeEncoder
 
 
 def reconstruct(encoder: Encoder, pictures: Bytes) -> Bytes:
     """What `encoder` makes of `pictures`, both uint8 (N, 84, 84, 3)."""
     return encoder.decode(encoder.encode(pictures)[0])
+
+
+def keypoints_px(encoder: Encoder, pictures: Bytes) -> Floats | None:
+    """Column and row (N, K, 2) of the K things `encoder` sees in `pictures` uint8 (N, 84, 84, 3), if it has places.
+
+    Whole numbers are the middles of pixels.
+    """
+    if not (isinstance(encoder, VaeEncoder) and isinstance(encoder.net, PlacingNet)):
+        return None
+    points = encoder.encode(pictures)[0][:, encoder.net.noisy :].double().numpy()
+    return on_picture(points).reshape(len(points), -1, 2)
 
 
 def goal_distance(policy: LatentPolicy, picture: Bytes, goal: Bytes) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from robot_rig.data.log import EpisodeWriter
+from robot_rig.data.outline import outline
 from robot_rig.datatypes import Goal, Source
 from robot_rig.interfaces import Plant, Policy
 from robot_rig.loops.play import play
@@ -47,6 +49,11 @@ def log_episode(
     except BaseException as error:
         writer.abort(type(error).__name__)
         raise
+
+
+def played_in(path: Path) -> int:
+    """Steps that the log at `path` tells of; 0 where there is no file, because there was nothing to tell."""
+    return outline(path).steps if path.exists() else 0
 
 
 def lengths(steps: int, episode_steps: int) -> list[int]:

@@ -28,6 +28,9 @@ from robot_rig.trainer import Trainer
 SAVED = "learning"
 """Name of the saved arrays."""
 
+PRACTISED = "practised"
+"""Among them: how many episodes of practice there have been, those included that the guard cut short."""
+
 SAVE_EVERY_UPDATES = 200
 """About every ten seconds: what a kill costs at most."""
 
@@ -65,7 +68,8 @@ class Learning:
         self.store = EpisodeStore(run.episodes)
         self._run = run
         self.extra = run.load_arrays(SAVED, next_step="delete it and run `rig train` to learn anew from the log")
-        capacity = _capacity(config, self._pictures(PLAY, HELD_OUT), self._pictures(DEMONSTRATED, HELD_BACK))
+        played, shown = self._pictures(PLAY, HELD_OUT), self._pictures(DEMONSTRATED, HELD_BACK)
+        capacity = _capacity(config, played, shown, int(self.extra.get(PRACTISED, 0)))
         ids, past = self.extra.pop("episodes", None), Past(*self.extra.pop("past", np.array(Past())).tolist())
         self._replay = Replay(capacity, len(config.control.axes), None, past)
         self.trainer = Trainer(config, self._replay)
@@ -101,13 +105,13 @@ class Learning:
         return {episode.id: len(episode) for episode in self.store.read_new((), stage) if len(episode)}
 
     def _whole(self, stage: str) -> dict[str, int]:
-        """Of the episodes of `stage` that were not cut short."""
+        """Of the episodes of `stage` that play went on from; where nobody has noted that, of those not cut short."""
         saved = self._run.load_arrays(CONTINUATION, next_step=ANEW).get(COUNTED)
         counted = None if saved is None else set(saved.tolist())
         lengths = {
             episode.id: len(episode)
             for episode in self.store.read_new((), stage)
-            if not episode.truncated and (counted is None or episode.id in counted)
+            if (not episode.truncated if counted is None else episode.id in counted)
         }
         if not lengths:
             raise UserError(
@@ -165,13 +169,14 @@ class Learning:
         return (read_episode(self._run.episodes / f"{id}.mcap") for id in ids)
 
 
-def _capacity(config: Config, logged: int, shown: int) -> int:
+def _capacity(config: Config, logged: int, shown: int, practised: int) -> int:
     """Pictures the run can come to: one a step, and at each episode's end one more, and its goal; the most it may hold.
 
-    An arm that played by the clock may have `logged` more than the configured steps; people have `shown` their own.
+    An arm that played by the clock may have `logged` more than the configured steps; people have `shown` their own; the
+    guard may have cut some of the `practised` episodes short, so that there come to be more of them.
     """
     collect, practice = config.collect, config.practice
     episodes = (collect.steps + collect.held_out_steps) // collect.episode_steps + 2
     play = collect.steps + collect.held_out_steps + 2 * episodes
-    planned = max(play, logged) + shown + practice.steps + 2 * (practice.steps // practice.episode_steps + 1)
-    return min(planned, config.replay_pictures)
+    episodes = practised + practice.steps // practice.episode_steps + 1
+    return min(max(play, logged) + shown + practice.steps + 2 * episodes, config.replay_pictures)

@@ -21,7 +21,7 @@ from robot_rig.evaluation_files import load_evaluation
 from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.health import INVERSE_LIMIT, NOVELTY_LIMIT, RANK_LIMIT, HealthReport
 from robot_rig.learning.metric import LEAST_DIMENSIONS
-from robot_rig.learning.views import reconstruct, traverse
+from robot_rig.learning.views import keypoints_px, reconstruct, traverse
 from robot_rig.metrics import read_metrics
 from robot_rig.report_data import (
     CurvePoint,
@@ -199,7 +199,7 @@ def _frames(run: RunFolder, *stages: str) -> Bytes:
 def _reconstructions(run: RunFolder, encoder: Encoder) -> Reconstructions:
     frames = _frames(run, HELD_OUT, HELD_BACK)
     frames = frames[np.linspace(0, len(frames) - 1, SHOWN_RECONSTRUCTIONS).astype(int)]
-    return Reconstructions(frames, reconstruct(encoder, frames))
+    return Reconstructions(frames, reconstruct(encoder, frames), keypoints_px(encoder, frames))
 
 
 def _imagined(run: RunFolder, config: Config) -> list[ImaginedEpisode]:

@@ -21,6 +21,7 @@ from robot_rig.learning.keypoint_nets import (
     expected_places,
 )
 from robot_rig.learning.vae import Vae, encoder_from_weights
+from robot_rig.learning.views import keypoints_px
 from tests.contracts.encoder_contract import PICTURES, EncoderContract
 
 torch.set_num_threads(1)
@@ -48,6 +49,34 @@ class TestVaeBesideKeypoints(EncoderContract):
     @classmethod
     def make(cls, seed: int = 0) -> Vae:
         return make(VAE_KEYPOINTS, seed)
+
+
+@pytest.mark.parametrize("net", [KEYPOINTS, VAE_KEYPOINTS])
+def test_a_keypoint_is_shown_on_the_pixel_that_it_looks_at(net: str) -> None:
+    """A net made by hand, whose every keypoint is the brightest pixel."""
+    encoder = make(net)
+    part = encoder.net.part
+    assert isinstance(part, KeypointPart)
+    with torch.no_grad():
+        for layer, middle in ((part.maps[0], 2), (part.maps[3], 1), (part.maps[6], 1)):
+            assert isinstance(layer, torch.nn.Conv2d)
+            assert layer.bias is not None
+            layer.weight.zero_()
+            layer.bias.zero_()
+            layer.weight[:, 0, middle, middle] = 1.0
+        part.sharpness.fill_(math.log(1000.0))
+    pictures = np.zeros((3, 84, 84, 3), np.uint8)
+    bright = [(0, 0), (82, 40), (10, 64)]
+    for picture, (column, row) in zip(pictures, bright, strict=True):
+        picture[row, column] = 255
+    shown = keypoints_px(encoder, pictures)
+    assert shown is not None
+    assert shown.shape == (3, 5, 2)
+    np.testing.assert_allclose(shown, np.repeat(np.array(bright, float)[:, None], 5, axis=1), atol=0.01)
+
+
+def test_an_encoder_without_keypoints_shows_none() -> None:
+    assert keypoints_px(make("small"), np.zeros((1, 84, 84, 3), np.uint8)) is None
 
 
 def test_a_place_is_the_mean_of_all_places_by_their_softmax() -> None:

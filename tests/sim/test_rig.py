@@ -11,9 +11,10 @@ import pytest
 
 from robot_rig.config import Config, SimConfig
 from robot_rig.config_files import load_config
+from robot_rig.control.ik import TOOL_DOWN, solve_position
 from robot_rig.data.log import EpisodeWriter, read_episode
 from robot_rig.datatypes import JOINTS, Action, Executed, Floats, Frame, Outcome, Source, Step
-from robot_rig.errors import UserError
+from robot_rig.errors import GuardStoppedError, UserError
 from robot_rig.interfaces import Plant
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.loops.play import play
@@ -75,6 +76,18 @@ def test_a_rig_at_rest_continues_bit_for_bit(rig: SimRig) -> None:
     rig.load_state(saved)
     assert everything(randomly(rig, 15, 4, loop)) == straight
     assert everything(randomly(rig, 15, 4, loop)) != straight
+
+
+def test_what_the_guard_ends_while_the_arm_rests_is_told_as_such_on_its_way_home(rig: SimRig) -> None:
+    """As when the tip slides off a thing onto the table between two episodes; a person's reset lets it go on."""
+    start = rig.state()
+    tool = np.array([0.65, 0.1, 0.001])
+    rig.world.teleport(solve_position(rig.kinematics, tool, TOOL_DOWN, np.array(CONFIG.control.home_posture_rad)))
+    rig.rest()
+    with pytest.raises(GuardStoppedError, match="fault: collision"):
+        rig.home()
+    rig.load_state(start)
+    rig.home()
 
 
 def test_state_survives_the_run_folder_as_plain_bytes(rig: SimRig) -> None:

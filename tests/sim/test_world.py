@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
 
 from robot_rig.config import Config, SimConfig
+from robot_rig.config_files import load_config
+from robot_rig.control.ik import TOOL_DOWN, solve_position
 from robot_rig.datatypes import JOINTS
-from robot_rig.kinematics import RATED_EFFORTS
+from robot_rig.kinematics import RATED_EFFORTS, Kinematics
+from sim.model import ROBOT_BIT
+from sim.scenes import PUCK_START_M
 from sim.world import World
 
 PUSH = Config(sim=SimConfig(scene="push", payload_error_kg=0.1, velocity_bias_rad_s=0.01))
@@ -115,6 +120,31 @@ def test_hand_pushes_the_puck() -> None:
         world.advance(0.01)
     assert world.puck_position()[1] > 0.11
     assert world.puck_position()[2] == pytest.approx(0.015, abs=2e-3)
+
+
+@pytest.mark.parametrize("angle", np.linspace(-np.pi, np.pi, 12, endpoint=False))
+def test_a_finger_that_meets_the_puck_presses_on_its_middle(angle: float) -> None:
+    """Whichever way a finger comes, it presses through the axis of a round puck, and level: it is not lifted up."""
+    config = load_config(["push"], [])
+    world, kinematics = World(config, seed=0), Kinematics(config.control.tool_offset_m)
+    home, height = np.array(config.control.home_posture_rad), config.control.tool_height_m
+    tool = np.array([*(np.array(PUCK_START_M) + 0.09 * np.array([np.cos(angle), np.sin(angle)])), height])
+    puck, pressed = world.model.geom("puck").id, 0
+    for _ in range(60):
+        tool[:2] += 0.001 * (np.array(PUCK_START_M) - tool[:2]) / np.linalg.norm(np.array(PUCK_START_M) - tool[:2])
+        world.teleport(solve_position(kinematics, tool, TOOL_DOWN, home))
+        world.refresh_geometry()
+        mujoco.mj_collision(world.model, world.data)
+        for contact in world.data.contact:
+            if puck not in contact.geom or (world.model.geom_contype[contact.geom] != ROBOT_BIT).all():
+                continue
+            inwards = PUCK_START_M - contact.pos[:2]
+            assert abs(contact.frame[2]) < 0.02
+            assert abs(np.dot(contact.frame[:2], inwards)) > 0.99 * np.linalg.norm(inwards)
+            pressed += 1
+        if pressed:
+            return
+    pytest.fail("the finger went through the puck")
 
 
 def test_reach_scene_has_no_puck() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from robot_rig.config import Config
+from robot_rig.datatypes import Action, Executed
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import collect
 from robot_rig.stages.learn import Learning
@@ -17,6 +19,23 @@ from tests.tiny_run import tiny_config
 
 def no_progress(*_: object) -> None:
     """Nobody is watching."""
+
+
+class StumblingRig(SimRig):
+    """An arm that is knocked aside in its `stop_at`-th action, counted from 1; the guard ends its motion, then or in
+    the next. `actions`: how many it has been given.
+    """
+
+    def __init__(self, config: Config, stop_at: int) -> None:
+        super().__init__(config, config.seed)
+        self._stop_at = stop_at
+        self.actions = 0
+
+    def act(self, action: Action) -> Executed:
+        self.actions += 1
+        if self.actions == self._stop_at:
+            self.world.teleport(self.world.joint_position() + 0.2)
+        return super().act(action)
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,15 @@ from robot_rig.data.log import read_episode
 from robot_rig.data.outline import outline
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
-from robot_rig.errors import UserError
+from robot_rig.errors import GuardStoppedError, UserError
 from robot_rig.interfaces import Plant
+from robot_rig.learning.policy import RandomPolicy
 from robot_rig.runs import RunFolder
-from robot_rig.stages.collect import HELD_OUT, PLAY, collect, play_otherwise, where_play_ended
+from robot_rig.stages.collect import HELD_OUT, PLAY, collect, where_play_ended
+from robot_rig.stages.learn import Learning
 from robot_rig.stages.reporting import count_put_back, count_steps
 from sim.rig import SimRig
-from tests.stages.conftest import no_progress
+from tests.stages.conftest import StumblingRig, no_progress
 from tests.tiny_run import tiny_config
 
 CopyOf = Callable[[Path], RunFolder]
@@ -115,18 +117,32 @@ def test_the_turns_of_a_fixture_are_counted_beside_the_steps(collected: Path, tm
     assert sum(map(int, told)) == steps
 
 
-def test_after_the_guard_has_ended_play_it_goes_on_with_other_noise_from_the_same_place(
-    copy_of: CopyOf, collected: Path, tmp_path: Path
-) -> None:
-    with copy_of(collected) as run:
-        before = where_play_ended(run)
-        play_otherwise(run, tiny_config())
-        after = where_play_ended(run)
-    assert before.keys() == after.keys()
-    changed = {name for name in before if not np.array_equal(before[name], after[name])}
-    assert changed == {"noise"}
-    with RunFolder.claim(tmp_path / "empty", tiny_config()) as run, pytest.raises(UserError, match="first episode"):
-        play_otherwise(run, tiny_config())
+@pytest.mark.parametrize("stop_at", [1, 2, 31, 120])
+def test_after_the_guard_has_ended_play_nothing_is_lost_and_nothing_played_twice(tmp_path: Path, stop_at: int) -> None:
+    config = tiny_config()
+    with RunFolder.claim(tmp_path / "run", config) as run:
+        stumbling = StumblingRig(config, stop_at)
+        with pytest.raises(GuardStoppedError):
+            collect(run, config, stumbling, no_progress)
+        stumbling.close()
+        before = sum(count_steps(run).values())
+        assert where_play_ended(run) == {}, "a person drives the arm home"
+        told: list[int] = []
+        again = SimRig(config, config.seed)
+        collect(run, config, again, told.append)
+        again.close()
+        logged = [read_episode(path) for path in EpisodeStore(run.episodes).paths()]
+        learnt = Learning(run, config).trainer
+    assert told[-1] == 150
+    lengths = {stage: [len(one) for one in logged if one.meta["stage"] == stage] for stage in (PLAY, HELD_OUT)}
+    assert {stage: sum(each) for stage, each in lengths.items()} == {PLAY: 100, HELD_OUT: 50}
+    assert len(learnt._replay) == 100
+    # Lost is what led to no next picture: the action that the guard ended, and the one before it.
+    assert stumbling.actions - before <= 2
+    policy = RandomPolicy(config.collect.ou_theta, config.collect.ou_sigma, 2, config.seed)
+    stream = [policy.noise() for _ in range(150 + stumbling.actions - before)]
+    del stream[before : stumbling.actions]
+    np.testing.assert_array_equal(np.concatenate([one.action for one in logged]), np.stack(stream))
 
 
 def test_another_seed_plays_otherwise(collected: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from robot_rig.data.log import read_episode
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Episode
-from robot_rig.errors import UserError
+from robot_rig.errors import GuardStoppedError, UserError
 from robot_rig.learning.checkpoint import write_checkpoint
 from robot_rig.learning.number_format import FORMATS, format_tensor
 from robot_rig.runs import RunFolder
@@ -22,6 +22,7 @@ from robot_rig.stages.practice import PRACTICE, Practice
 from robot_rig.stages.reporting import count_steps
 from robot_rig.stages.shipping import TRAINING, checkpoints, load_checkpoint, load_policy, ship
 from sim.rig import SimRig
+from tests.stages.conftest import StumblingRig
 from tests.tiny_run import tiny_config
 
 CopyOf = Callable[[Path], RunFolder]
@@ -31,9 +32,9 @@ CONFIG = tiny_config()
 class Attempt:
     """Learner, arm and practice as one process has them, rebuilt from the run folder."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, rig: SimRig | None = None) -> None:
         self.learning = Learning(run, CONFIG)
-        self.rig = SimRig(CONFIG, CONFIG.seed)
+        self.rig = rig or SimRig(CONFIG, CONFIG.seed)
         self.rig.load_state(where_play_ended(run))
         self.practice = Practice(CONFIG, self.rig, self.learning)
         self.told: list[tuple[int, dict[str, float]]] = []
@@ -112,6 +113,32 @@ def test_a_lost_attempt_is_counted_but_not_learnt_from(
         assert_same([kept[0], kept[2]], practised(first))
         assert count_steps(second)["practice"] == 75
         assert list(resumed.learning.trainer._replay.episodes)[-2:] == ["practice-000003", "practice-000005"]
+
+
+def test_what_the_guard_has_cut_short_is_learnt_from_once_and_the_rest_is_practised(
+    trained: Path, copy_of: CopyOf
+) -> None:
+    settings = CONFIG.practice
+    with copy_of(trained) as run:
+        before = Learning(run, CONFIG).trainer.updates
+        arm = StumblingRig(CONFIG, 10)
+        stopped = Attempt(run, arm)
+        with pytest.raises(GuardStoppedError):
+            stopped.until(50)
+        arm.close()
+        resumed = Attempt(run)
+        made = resumed.practice.steps
+        assert arm.actions - 2 == made < 25
+        assert not resumed.practice.finished
+        assert resumed.state() == stopped.state()
+        resumed.until(50)
+        assert resumed.practice.finished
+        assert [steps for steps, _ in stopped.told + resumed.told] == [made, made + 25, 50]
+        assert resumed.learning.trainer.updates == before + 50 * settings.updates_per_step
+        logged = practised(run)
+        assert [len(episode) for episode in logged] == [made, 25, 25 - made]
+        assert resumed.learning.trainer._replay.episodes[-3:] == tuple(episode.id for episode in logged)
+        resumed.rig.close()
 
 
 def _power_cut(*_: object) -> None:
