@@ -76,14 +76,20 @@ class Hands:
         self._fault.publish()
         return ""
 
+    def _listeners(self, topic: str) -> int:
+        """How many nodes the master would send to `topic`; at least the robot."""
+        _, subscribers, _ = self._master.getSystemState()
+        return max([1, *(len(nodes) for name, nodes in subscribers if name == topic)])
+
     def robot_order(self, word: str) -> str:
         """Somebody else's disable or stop to the robot, over a publisher made for it."""
         message: Any = Bool if word == "disable" else Empty
         name = {"disable": "/robot/set_super_enable", "stop": "/robot/set_super_stop"}[word]
         publisher = rospy.Publisher(name, message, queue_size=1, latch=False)
         pause = threading.Event()
+        # The witness hears it as well; with its connection alone the robot would not.
         for _ in range(100):
-            if publisher.get_num_connections():
+            if publisher.get_num_connections() >= self._listeners(name):
                 break
             pause.wait(0.02)
         publisher.publish(*([False] if word == "disable" else []))
@@ -102,9 +108,8 @@ class Hands:
 
     def connected(self) -> str:
         """Raise UserError unless relay and robot listen."""
-        deaf = [
-            one.name for one in (self._words[FAULT], self._words[TROUBLE], self._place) if not one.get_num_connections()
-        ]
+        used = (self._words[FAULT], self._words[TROUBLE], self._place, self._button, self._fault)
+        deaf = [one.name for one in used if not one.get_num_connections()]
         if deaf:
             raise UserError(f"nobody listens to {', '.join(deaf)}")
         return ""
