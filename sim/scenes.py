@@ -110,14 +110,16 @@ def _add_cameras(spec: mujoco.MjSpec, pose: SimConfig, camera: CameraConfig) -> 
     _add_camera(spec, EYE, pose, (IMAGE_SIZE, IMAGE_SIZE), camera.focal_px * shrink, in_window)
 
 
-def _add_puck(spec: mujoco.MjSpec, table_height_m: float) -> None:
+def _add_puck(spec: mujoco.MjSpec, table_height_m: float, fingers: str) -> None:
     """The puck, and a plane in the table's top that carries it.
 
     MuJoCo 4.0.0 looks for several contacts of a cylinder and a box, and takes the box's nearest face for their normal:
     a finger that met the puck beside that face pushed it askew, sank in and was lifted onto it. With one contact the
     normal is right; but a puck does not stand on one, so it stands on the plane, whose contacts are of another kind.
+    Nor can it be gripped by one: where the `fingers` are free, faces that lie flat on each other keep theirs.
     """
-    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MULTICCD)
+    if fingers == "closed":
+        spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MULTICCD)
     spec.geom("table").conaffinity = ROBOT_BIT
     spec.worldbody.add_geom(
         name="table_plane",
@@ -158,7 +160,7 @@ def describe(config: Config) -> mujoco.MjSpec:
     _light(spec)
     _add_cameras(spec, config.sim, config.camera)
     if config.sim.scene == "push":
-        _add_puck(spec, config.guard.table_height_m)
+        _add_puck(spec, config.guard.table_height_m, config.tool.fingers)
     return spec
 
 
