@@ -22,9 +22,6 @@ TOOL_SPEED_M_S = 0.25
 MEASURED_SPEED = 1.05
 """A true speed may exceed a commanded one by the servo's ringing."""
 
-RINGING_M_S = 1.2 * TOOL_SPEED_M_S
-"""Rows 11 and 38: actions that change as fast as they can make the simulated servo ring: .29 m/s was seen, .25 told."""
-
 WALL_SLACK_M = 0.005
 HOSTILE_HZ = 100.0
 HOSTILE_S = 12.0
@@ -75,7 +72,7 @@ def _bounds(evidence: Evidence, verdict: Verdict, since: float) -> None:
 def _true_tool_speed(evidence: Evidence, verdict: Verdict, since: float) -> None:
     fastest = judges.true_speed(evidence, since)
     verdict.figures["tool mm/s"] = round(1e3 * fastest)
-    verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > RINGING_M_S else [])
+    verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.FASTEST_M_S else [])
 
 
 def send_nonsense(stage: Stage) -> None:

@@ -311,7 +311,7 @@ def test_row_56_wants_a_stop_in_300_ms() -> None:
     silent = [f for f in moving_until(9.0, 1.3, 3.0) if not (isinstance(f, Command) and f.t > FAULT + 0.05)]
     assert judged(silent) == []
     assert judged(good, taken=1.0) == ["only 1 of 4 calls were taken"]
-    assert judged(good, speed=0.28) == ["the tool went 0.28 m/s"]
+    assert judged(good, speed=0.32) == ["the tool went 0.32 m/s"]
     # Slow in any case: that shows nothing of the bound.
     assert "no more than 0.09 m/s was asked for" in judged(good, speed=0.09)[0]
 

@@ -132,4 +132,4 @@ def test_row_9_wants_the_tools_speed_kept() -> None:
         return verdict_of(9, [*facts, *through, *tools], 3.0, fault=FAULT, **{"return": 2.9})
 
     assert judged(0.25) == []
-    assert judged(0.28) == ["the tool went 0.28 m/s"]
+    assert judged(0.32) == ["the tool went 0.32 m/s"]
