@@ -113,7 +113,7 @@ class PostedArm:
         """The lead ends, and the guard sees it end: it holds an arm that this leads, and no other."""
         self._publisher.unregister()
         try:
-            if self._led and self._mode() is Mode.HOMING:
+            if self._led and self._mode() in (Mode.HOMING, Mode.HOLD):
                 self._tell(self._parting())
         finally:
             for link in self._hearing:

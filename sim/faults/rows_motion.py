@@ -20,7 +20,7 @@ CONFIG = Config()
 LIMITS = Limits.from_config(CONFIG.guard, CONFIG.control)
 TOOL_SPEED_M_S = 0.25
 MEASURED_SPEED = 1.05
-"""A true speed may exceed a commanded one by the servo's ringing."""
+"""The witness reckons a commanded tool speed at another posture than the guard did, by what lies between."""
 
 WALL_SLACK_M = 0.005
 HOSTILE_HZ = 100.0
