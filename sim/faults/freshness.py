@@ -9,7 +9,7 @@ import bisect
 import math
 from itertools import pairwise
 
-from sim.faults.evidence import Evidence
+from sim.faults.evidence import Action, Evidence
 from sim.faults.judges import ZERO_LIMIT_S, Verdict, between, is_zero
 
 ACTION_AGE_S, IMAGE_AGE_S = 0.15, 0.25
@@ -28,7 +28,8 @@ def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: 
     """The arm moves if and only if the newest action is at most 0.15 s old and its picture at most 0.25 s.
 
     Too old, and zero within 0.1 s. Zero though fresh for `STUTTERS` periods is a complaint: for less, the witness and
-    the guard may have seen the action, or the arm's report, at different moments. So is silence though fresh.
+    the guard may have seen the action, or the arm's report, at different moments. So is silence though fresh. Motion
+    may follow what the witness reads up to `READING_S` after the command, if it was stamped before the command came.
     """
     verdict.add(_silent_though_fresh(evidence, since, min(until, evidence.end)))
     arrivals = [action.t for action in evidence.actions]
@@ -38,8 +39,10 @@ def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: 
         if index < 0:
             continue
         action = evidence.actions[index]
-        late = max(command.t - action.stamp - ACTION_AGE_S, command.t - action.frame_stamp - IMAGE_AGE_S)
+        late = _late(command.t, action)
         if not is_zero(command):
+            coming = evidence.actions[index + 1 : bisect.bisect_right(arrivals, command.t + READING_S)]
+            late = min([late, *(_late(command.t, one) for one in coming if one.stamp <= command.t)])
             verdict.figure("stop", max(late, 0.0))
             if late > ZERO_LIMIT_S:
                 verdict.add([f"motion {1e3 * late:.0f} ms after what it followed went stale"])
@@ -50,6 +53,11 @@ def motion_iff_fresh(evidence: Evidence, verdict: Verdict, since: float, until: 
             when = command.t - evidence.begin
             verdict.add([f"zero at {when:.2f} s though action and picture were fresh by {-1e3 * late:.0f} ms"])
             return
+
+
+def _late(t: float, action: Action) -> float:
+    """For how long (s) it has been too old to follow at `t`, it or its picture; below zero: for how long it is not."""
+    return max(t - action.stamp - ACTION_AGE_S, t - action.frame_stamp - IMAGE_AGE_S)
 
 
 def _silent_though_fresh(evidence: Evidence, since: float, until: float) -> list[str]:

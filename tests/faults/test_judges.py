@@ -148,6 +148,22 @@ def test_motion_if_and_only_if_fresh() -> None:
     assert "though action and picture" in judged(zero=1.5, actions_until=9.0)[0]
 
 
+def test_motion_may_follow_what_the_witness_reads_just_after_it() -> None:
+    def judged(read: float, stamped: float) -> list[str]:
+        verdict = Verdict()
+        pause = [f for f in moving_until(1.6, 1.6, END) if not (isinstance(f, Command) and f.t >= 2.0)]
+        moves = [command(2.0 + 0.01 * n, 0.3) for n in range(8)]
+        action = fresh_actions(9.0, END)[0]._replace(t=read, stamp=stamped, frame_stamp=stamped - 0.1)
+        facts = [*pause, *moves, *fresh_actions(1.5, END), action]
+        freshness.motion_iff_fresh(log(facts, END, MARKS), verdict, 0.5, 2.075)
+        return verdict.complaints
+
+    assert judged(read=2.001, stamped=1.999) == []
+    # Nobody follows what was sent after it, nor what takes longer than two periods to be read.
+    assert "went stale" in judged(read=2.006, stamped=2.005)[0]
+    assert "went stale" in judged(read=2.06, stamped=1.999)[0]
+
+
 def test_a_guard_that_is_silent_though_it_has_something_to_follow_does_not_pass_as_one_that_stopped() -> None:
     def judged(dies: float, back: float, actions_until: float) -> list[str]:
         verdict = Verdict()
