@@ -29,6 +29,10 @@ GRIP_NM_RAD = 200.0
 """Ten times as much, with the damping that belongs to it, and the physics of the light wrist would diverge."""
 
 RESUME_RAD_S = 0.1
+SPRING_RAD = 0.02
+"""Row 42: by how much the robot's own hold may have given way under the hand, and so springs when it lets go. A servo
+that goes back for what it was told meanwhile goes further than a tenth of a radian."""
+
 ARM = "rig_arm"
 UNPLUGGED_S = 0.300
 """Row 31: from the pulled cable to an arm at rest, by the robot's own time-out."""
@@ -120,7 +124,7 @@ def _left_behind(evidence: Evidence, since: float, until: float) -> float | None
 
 
 def judge_held(evidence: Evidence) -> Verdict:
-    """Zero within 300 ms of 0.1 rad, told; let go and enabled again, it does not snap back."""
+    """Zero within 300 ms of 0.1 rad, told; let go, and then enabled again, it does not snap back."""
     verdict, marks = Verdict(), evidence.marks
     when = _left_behind(evidence, marks["fault"], marks["release"])
     reports = judges.between(evidence.reports, marks["fault"], marks["release"])
@@ -135,9 +139,21 @@ def judge_held(evidence: Evidence) -> Verdict:
     if not any(one.mode == "active" for one in evidence.reports if one.t > marks["resume"] and one.name == ARM):
         verdict.add(["the arm was not enabled again, so that nothing could snap back"])
     verdict.add(judges.no_enables(evidence, marks["fault"], marks["resume"]))
-    peak = max((truth.speed for truth in judges.between(evidence.truths, marks["release"])), default=np.inf)
-    verdict.figures["peak mrad/s"] = round(1e3 * peak, 1)
-    return verdict.add([f"it snapped back with {peak:.2f} rad/s"] if peak > RESUME_RAD_S else [])
+    return _snap_back(evidence, verdict)
+
+
+def _snap_back(evidence: Evidence, verdict: Verdict) -> Verdict:
+    """Let go, no joint springs further than its hold gave way; enabled, none is fast."""
+    loose = judges.between(evidence.truths, evidence.marks["release"], evidence.marks["resume"])
+    enabled = judges.between(evidence.truths, evidence.marks["resume"])
+    if not loose or not enabled:
+        return verdict.add(["the simulator told of no arm that was let go, or of none that was enabled again"])
+    begin = np.array(loose[0].position)
+    spring = max(float(np.abs(np.array(truth.position) - begin).max()) for truth in loose)
+    peak = max(truth.speed for truth in enabled)
+    verdict.figures |= {"spring mrad": round(1e3 * spring, 1), "peak mrad/s": round(1e3 * peak, 1)}
+    verdict.add([f"let go, it sprang by {spring:.3f} rad"] if spring > SPRING_RAD else [])
+    return verdict.add([f"enabled, it snapped back with {peak:.2f} rad/s"] if peak > RESUME_RAD_S else [])
 
 
 def pull_cable(stage: Stage) -> None:

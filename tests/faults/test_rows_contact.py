@@ -42,10 +42,15 @@ def test_row_36_wants_a_force_that_a_hand_can_bear_and_one_at_all() -> None:
     assert "never pushed" in wall_verdict(at_wall(FAULT + 0.3, deepest=0.0001))[0]
 
 
-def held_arm(zero: float, code: str = "trailing", snap: float = 0.05) -> list[Any]:
-    """Told 0.2 rad/s up to `zero`, and held from the fault on: 0.1 rad behind half a second later."""
+def held_arm(zero: float, code: str = "trailing", snap: float = 0.05, spring: float = 0.01) -> list[Any]:
+    """Told 0.2 rad/s up to `zero`, and held from the fault on: 0.1 rad behind half a second later.
+
+    Let go at 3 s it springs by `spring` rad, faster than it may once it is enabled, at 4 s; then it goes `snap` rad/s.
+    """
     facts = [*moving_until(zero, FAULT, END), told(zero, code)]
-    return [*facts, truth(3.1, snap)]
+    loose = truth(3.101, 0.15)
+    there = (loose.position[0] + spring, *loose.position[1:])
+    return [*facts, loose._replace(position=there), truth(4.101, snap)]
 
 
 def held_verdict(facts: list[Any]) -> list[str]:
@@ -60,7 +65,9 @@ def test_row_42_wants_a_stop_three_tenths_after_a_tenth_of_a_radian() -> None:
 
 
 def test_row_42_wants_no_snap_back_and_nobody_who_enables_before_the_person() -> None:
-    assert "snapped back" in held_verdict(held_arm(FAULT + 0.75, snap=0.15))[0]
+    assert "enabled, it snapped back" in held_verdict(held_arm(FAULT + 0.75, snap=0.15))[0]
+    assert held_verdict(held_arm(FAULT + 0.75, spring=0.03)) == ["let go, it sprang by 0.030 rad"]
+    assert "told of no arm" in held_verdict([f for f in held_arm(FAULT + 0.75) if f.t < 4.0])[-1]
     good = held_arm(FAULT + 0.75)
     assert held_verdict([*good, enabled_by(3.5, "somebody")]) != []
     assert held_verdict([*good, enabled_by(4.1, "hands")]) == []
