@@ -31,8 +31,14 @@ REST_LIMIT_S = 0.300
 PERIOD_S = 0.010
 REST_RAD_S = 0.01
 HELD_RAD_S = 0.05
-FASTEST_M_S = 1.2 * 0.25
-"""The cap on the tool's speed, and what the simulated servo adds to what is commanded: .29 m/s was seen, .25 told."""
+RING = 0.2
+"""The share of a step by which the simulated servo goes beyond it."""
+
+FASTEST_M_S = (1.0 + RING) * 0.25
+"""The cap on the tool's speed, and what the servo adds to it: .29 m/s was seen, .25 told."""
+
+REVERSED_M_S = (1.0 + 2.0 * RING) * 0.25
+"""The same where full speed may be reversed: a step twice as large, which rings twice as far. .31 m/s was seen."""
 
 ROBOT_TIMEOUT_S = 0.2
 TOLD_LIMIT_S = 0.100

@@ -70,9 +70,10 @@ def _bounds(evidence: Evidence, verdict: Verdict, since: float) -> None:
 
 
 def _true_tool_speed(evidence: Evidence, verdict: Verdict, since: float) -> None:
+    """Actions that come back as fast as they went are what rows 11 and 38 are about."""
     fastest = judges.true_speed(evidence, since)
     verdict.figures["tool mm/s"] = round(1e3 * fastest)
-    verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.FASTEST_M_S else [])
+    verdict.add([f"the tool went {fastest:.2f} m/s"] if fastest > judges.REVERSED_M_S else [])
 
 
 def send_nonsense(stage: Stage) -> None:

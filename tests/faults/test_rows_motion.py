@@ -46,7 +46,7 @@ def test_walls_must_hold_and_be_pushed_at(number: int, face: int, at: float, bey
     assert "outside its box" in judged(beyond)
     assert "no nearer than 15 mm" in judged(short)
     assert "was told" in judged(at, speed=9.0)
-    assert "the tool went 0.32 m/s" in judged(at, tool_speed=0.32) or number == 39
+    assert "the tool went 0.36 m/s" in judged(at, tool_speed=0.36) or number == 39
     assert "contacts" in judged(at, truth(4.0, 0.0, touches=True))
     # Between two truths: the robot itself has felt it.
     assert "contacts" in judged(at, Collision(4.0, True))
