@@ -107,7 +107,7 @@ def test_each_posture_of_row_37_lies_where_the_arm_can_be() -> None:
         limit = (LOWER_LIMITS if near.low else UPPER_LIMITS)[near.joint]
         assert abs(limit - near.posture[near.joint]) < AWAY_RAD[1]
         assert KINEMATICS.pose(np.array(near.posture)).tool[2] > 0.1
-        assert max(map(abs, near.push)) == 1.0
+        assert 0.5 < max(map(abs, near.push)) <= 1.0
     assert len({(near.joint, near.low) for near in NEAR_LIMITS}) == len(NEAR_LIMITS)
 
 
