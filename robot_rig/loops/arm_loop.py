@@ -119,7 +119,8 @@ class ArmLoop:
         self._raise(Event.HOLD, ("hold",))
 
     def overrun(self) -> None:
-        """The machine is too busy to tick on time: come to rest until a person has seen to it."""
+        """The machine is too busy to tick on time: rest at once, without a ramp, until a person has seen to it."""
+        self._gate.halt()
         self._raise(Event.LAPSED, ("overrun",))
 
     def change_sender(self) -> None:

@@ -83,6 +83,7 @@ class Gate:
         self._latch: Codes = ()
         self._last = STILL
         self._last_time: float | None = None
+        self._halted = False
         self._cap = limits.slow_speed
         longest = 2 * math.ceil((limits.reaction + limits.state_age) / limits.period)
         self._moves = np.zeros((longest, JOINTS))
@@ -108,6 +109,10 @@ class Gate:
         """On a person's order to clear a fault: open the latch. It does not start motion."""
         self._latch = ()
         self.renew()
+
+    def halt(self) -> None:
+        """What is sent next begins at zero, without stage 7's ramp: ticks that come late would draw a ramp out."""
+        self._halted = True
 
     def admit(
         self,
@@ -157,8 +162,8 @@ class Gate:
         since = since if since > 0.0 else 0.0
         span = min(since, ROBOT_TIMEOUT_S)
         _remember(self._moves, self._spans, self._last, span, delay, self._under_way)
-        if since > ROBOT_TIMEOUT_S:
-            self._last = STILL
+        if since > ROBOT_TIMEOUT_S or self._halted:
+            self._last, self._halted = STILL, False
         return min(since, self._limits.period)
 
     def _must_stop(self, mode: Mode, state: ArmState) -> Codes:

@@ -109,6 +109,19 @@ def test_hold_lets_the_arm_come_to_rest_and_the_servo_starts_afresh() -> None:
     assert story.tool == pytest.approx(rest, abs=1e-3)
 
 
+def test_an_overrun_rests_at_once_and_a_person_lets_it_go_on() -> None:
+    """A ramp of ten ticks would last as long as the machine that is too busy takes for ten ticks."""
+    story = Story()
+    story.act(0.0, 1.0, ticks=14)
+    story.loop.overrun()
+    command, status = story.act(0.0, 1.0, ticks=1)
+    assert not command.command.velocity.any()
+    assert (status.mode, story.loop.why) == (Mode.HOLD, ("overrun",))
+    story.loop.enable()
+    _, status = story.act(0.0, 1.0, ticks=14)
+    assert status.executed.any()
+
+
 def test_stop_is_zero_at_once_and_latches_until_reset_and_enable() -> None:
     story = Story()
     story.act(1.0, 0.0)

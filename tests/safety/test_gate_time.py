@@ -32,6 +32,22 @@ def test_speed_starts_from_zero_once_the_robot_itself_has_timed_out(pause: float
     assert np.abs(sent).max() == pytest.approx(np.abs(before).max() if goes_on else ACCELERATION * PERIOD)
 
 
+def test_a_halt_begins_at_zero_once_and_forgets_nothing_that_is_under_way() -> None:
+    bench, ramped = GateBench(), GateBench()
+    wish = tool_wish(x=0.2)
+    before = bench.speed_up(wish)
+    ramped.speed_up(wish)
+    bench.gate.halt()
+    assert not bench.tick(wish, mode=Mode.HOLD).command.velocity.any()
+    assert ramped.tick(wish, mode=Mode.HOLD).command.velocity.any()
+    # What was sent in the last period is still on its way to the arm.
+    assert bench.gate._under_way == pytest.approx(ramped.gate._under_way)
+    # Whoever may move it again starts from rest, and is not halted again.
+    first = bench.tick(wish).command.velocity
+    assert 0.0 < np.abs(first).max() <= ACCELERATION * PERIOD + 1e-9 < np.abs(before).max()
+    assert np.abs(bench.tick(wish).command.velocity).max() > np.abs(first).max()
+
+
 @pytest.mark.parametrize(("since", "step"), [(0.002, 0.002), (0.01, 0.01), (0.05, 0.01), (0.0, 0.0)])
 def test_a_tick_changes_speed_by_the_time_since_the_last_and_by_one_period_at_most(since: float, step: float) -> None:
     bench = GateBench()
