@@ -2,7 +2,8 @@
 
 What it does with commands is the vendor's: position moves end for all joints together, velocity and torque fall back
 to holding the position when commands stop coming, torque is added to gravity compensation, the last position or
-trajectory target stays in force for ever. A joint that a command does not name keeps what it was told in that mode.
+trajectory target stays in force for ever. A joint that a command does not name keeps what it was told in that mode;
+position and trajectory are one controller, so there it keeps it in both.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ SUPPRESSION_S = 0.2
 """How long one message suspends gravity compensation."""
 
 HALF_STEP_S = 0.5 * TIMESTEP_S
+
+MODES_WITH_TARGETS = frozenset({CommandMode.POSITION, CommandMode.TRAJECTORY})
 
 
 class JointController:
@@ -84,6 +87,7 @@ class JointController:
         self._target = np.array(self._world.joint_path()[0])
         self._speed = np.array(RATED_SPEEDS)
         self._given = np.zeros(JOINTS)
+        self._follows = np.zeros(JOINTS, dtype=bool)
 
     def command(self, targets: JointTargets) -> None:
         """Carry out `targets` from the next tick on. Ignored while braked."""
@@ -99,6 +103,7 @@ class JointController:
             self._given[joints] = values["effort"]
         else:
             self._target[joints] = np.clip(values["position"], LOWER_LIMITS[joints], UPPER_LIMITS[joints])
+            self._follows[joints] = targets.mode is CommandMode.TRAJECTORY
             if targets.mode is CommandMode.TRAJECTORY:
                 self._speed[joints] = RATED_SPEEDS[joints]
                 self._given[joints] = values["velocity"]
@@ -106,9 +111,11 @@ class JointController:
                 self._speed[joints] = self._arriving_together(targets)
 
     def _enter(self, mode: CommandMode) -> None:
-        if self._mode is CommandMode.TORQUE:
-            self._world.brake()
-        self._hold()
+        """Start `mode`; what other joints were told to reach stays in force while the modes are those of targets."""
+        if not {self._mode, mode} <= MODES_WITH_TARGETS:
+            if self._mode is CommandMode.TORQUE:
+                self._world.brake()
+            self._hold()
         self._mode = mode
 
     def _arriving_together(self, targets: JointTargets) -> Floats:
@@ -153,7 +160,6 @@ class JointController:
         far = np.abs(remaining) > DEADBAND_RAD
         pace = np.where(far, np.sign(remaining) * self._speed, 0.0)
         step = np.where(far, pace * TIMESTEP_S, remaining)
-        if self._mode is CommandMode.TRAJECTORY:
-            # What it feeds forward belongs to its own position; on a long way there the speed of the way counts.
-            pace = np.where(np.abs(remaining) > PATH_LEAD_LIMIT_RAD, pace, self._given)
+        # What a trajectory feeds forward belongs to its own position; on a long way there the speed of the way counts.
+        pace = np.where(self._follows & (np.abs(remaining) <= PATH_LEAD_LIMIT_RAD), self._given, pace)
         self._world.set_joint_path(path + step, pace)
