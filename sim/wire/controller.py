@@ -68,6 +68,15 @@ class JointController:
         self._world.brake()
         self._paused_s = seconds
 
+    def yield_to_hand(self) -> None:
+        """Carry the weight and no more until the next `command`, `release` or `brake`; no silence ends it."""
+        if not self._moves:
+            return
+        if self._mode is not CommandMode.TORQUE:
+            self._enter(CommandMode.TORQUE)
+        self._given[:] = 0.0
+        self._yields = True
+
     def brake(self) -> None:
         """Motors off and brakes on: keep the joints where they are, whatever is commanded."""
         self._world.brake()
@@ -84,6 +93,7 @@ class JointController:
         """Position mode with the present path as its target."""
         self._mode = CommandMode.POSITION
         self._silent_s = 0.0
+        self._yields = False
         self._target = np.array(self._world.joint_path()[0])
         self._speed = np.array(RATED_SPEEDS)
         self._given = np.zeros(JOINTS)
@@ -96,6 +106,7 @@ class JointController:
         if targets.mode is not self._mode:
             self._enter(targets.mode)
         self._silent_s = 0.0
+        self._yields = False
         joints, values = targets.joints, targets.values
         if targets.mode is CommandMode.VELOCITY:
             self._given[joints] = values["velocity"]
@@ -133,7 +144,7 @@ class JointController:
         self._suppressed_s = max(0.0, self._suppressed_s - TIMESTEP_S)
         if not self._moves:
             return
-        if self._mode is CommandMode.VELOCITY or self._mode is CommandMode.TORQUE:
+        if self._mode not in MODES_WITH_TARGETS and not self._yields:
             if self._silent_s > self._timeout_s - HALF_STEP_S:
                 self._time_out()
             self._silent_s += TIMESTEP_S
