@@ -55,8 +55,9 @@ class JointController:
         self._speed_ratio = min(max(ratio, 0.0), 1.0)
 
     def suppress_gravity_compensation(self) -> None:
-        """Carry no weight for the next 0.2 s."""
-        self._suppressed_s = SUPPRESSION_S
+        """Carry no weight for the next 0.2 s. Without effect while braked: brakes hold what no motor carries."""
+        if self._moves:
+            self._suppressed_s = SUPPRESSION_S
 
     @property
     def paused(self) -> bool:
@@ -81,7 +82,7 @@ class JointController:
         """Motors off and brakes on: keep the joints where they are, whatever is commanded."""
         self._world.brake()
         self._moves = False
-        self._paused_s = 0.0
+        self._paused_s = self._suppressed_s = 0.0
         self._hold()
 
     def release(self) -> None:

@@ -281,3 +281,14 @@ def test_it_comes_up_deaf() -> None:
     assert run(sawyer, 0.5, velocity(right_j0=0.5)) == pytest.approx(start, abs=1e-4)
     sawyer.enable()
     assert run(sawyer, 0.5, velocity(right_j0=0.5))[0] > start[0] + 0.2
+
+
+def test_brakes_hold_the_weight_that_no_motor_carries() -> None:
+    sawyer = enabled()
+    sawyer.controller.suppress_gravity_compensation()
+    sawyer.disable()
+    braked = joints(sawyer)
+    for _ in range(10):
+        run(sawyer, 0.05)
+        sawyer.controller.suppress_gravity_compensation()
+    assert joints(sawyer) == pytest.approx(braked, abs=1e-4)
