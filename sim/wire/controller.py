@@ -70,12 +70,13 @@ class JointController:
         self._paused_s = seconds
 
     def yield_to_hand(self) -> None:
-        """Carry the weight and no more until the next `command`, `release` or `brake`; no silence ends it."""
+        """Carry the weight and no more until the next `command`, `release` or `brake`. It outlasts silence and pauses."""
         if not self._moves:
             return
         if self._mode is not CommandMode.TORQUE:
             self._enter(CommandMode.TORQUE)
         self._given[:] = 0.0
+        self._paused_s = 0.0
         self._yields = True
 
     def brake(self) -> None:

@@ -82,7 +82,9 @@ class Sawyer:
         self.head.tick(TIMESTEP_S, float(self.world.report()[0][0]))
         self.world.turn_head(self.head.pan)
         self._steps_since_contact = 0 if self.world.touches_table() else self._steps_since_contact + 1
-        self.contact_safety.tick(self._pressure.newtons() if self.state.enabled else 0.0)
+        # A reflex would hold the arm against the hand that lifts it off.
+        feels = self.state.enabled and not self.zero_g.floats
+        self.contact_safety.tick(self._pressure.newtons() if feels else 0.0)
 
     def enter(self, state: RobotState) -> None:
         """Take on `state`: brakes on or off as it says."""
