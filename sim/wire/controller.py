@@ -39,12 +39,20 @@ class JointController:
         self._suppressed_s = 0.0
         self._paused_s = 0.0
         self._moves = False
+        self._pace = np.zeros(JOINTS)
         self.brake()
 
     @property
     def mode(self) -> CommandMode:
         """The mode in force; POSITION while nothing else was commanded or after a timeout."""
         return self._mode
+
+    def wanted_velocity(self) -> Floats:
+        """(7,) rad/s that the joints are told to move at now, within the rated speeds; the measured ones in torque."""
+        if self._mode is CommandMode.TORQUE and not self.paused:
+            return self._world.joint_velocity()
+        # The servo's own share of it is not what was commanded.
+        return np.clip(self._pace, -RATED_SPEEDS, RATED_SPEEDS)
 
     def set_timeout(self, seconds: float) -> None:
         """Silence after which velocity and torque end; clamped to [0, 1] s."""
@@ -70,7 +78,7 @@ class JointController:
         self._paused_s = seconds
 
     def yield_to_hand(self) -> None:
-        """Carry the weight and no more until the next `command`, `release` or `brake`. It outlasts silence and pauses."""
+        """Carry the weight and no more until `command`, `release` or `brake`; it outlasts silence and pauses."""
         if not self._moves:
             return
         if self._mode is not CommandMode.TORQUE:
@@ -96,7 +104,7 @@ class JointController:
         self._mode = CommandMode.POSITION
         self._silent_s = 0.0
         self._yields = False
-        self._target = np.array(self._world.joint_path()[0])
+        self._target = self._world.joint_path()
         self._speed = np.array(RATED_SPEEDS)
         self._given = np.zeros(JOINTS)
         self._follows = np.zeros(JOINTS, dtype=bool)
@@ -134,7 +142,7 @@ class JointController:
     def _arriving_together(self, targets: JointTargets) -> Floats:
         """(N,) rad/s at which the named joints reach their targets at the same time."""
         joints = targets.joints
-        times = np.abs(self._target[joints] - self._world.joint_path()[0][joints]) / RATED_SPEEDS[joints]
+        times = np.abs(self._target[joints] - self._world.joint_path()[joints]) / RATED_SPEEDS[joints]
         longest = float(times.max())
         share = times / longest if longest > 0.0 else np.zeros(len(joints))
         speeds: Floats = self._speed_ratio * RATED_SPEEDS[joints] * share
@@ -142,6 +150,7 @@ class JointController:
 
     def tick(self) -> None:
         """Drive the world for the next physics step."""
+        self._pace = np.zeros(JOINTS)
         self._world.compensate_gravity(0.0 if self._suppressed_s > HALF_STEP_S else 1.0)
         self._suppressed_s = max(0.0, self._suppressed_s - TIMESTEP_S)
         if not self._moves:
@@ -154,7 +163,8 @@ class JointController:
             self._paused_s -= TIMESTEP_S
             return
         if self._mode is CommandMode.VELOCITY:
-            self._world.set_joint_velocity_target(self._given, 2 * TIMESTEP_S)
+            self._pace = self._given.copy()
+            self._world.set_joint_velocity_target(self._pace, 2 * TIMESTEP_S)
         elif self._mode is CommandMode.TORQUE:
             self._world.set_joint_torque(self._given)
         else:
@@ -168,11 +178,12 @@ class JointController:
 
     def _approach(self) -> None:
         """Move the path one step towards the target and feed its speed forward."""
-        path, _ = self._world.joint_path()
+        path = self._world.joint_path()
         remaining = self._target - path
         far = np.abs(remaining) > DEADBAND_RAD
         pace = np.where(far, np.sign(remaining) * self._speed, 0.0)
         step = np.where(far, pace * TIMESTEP_S, remaining)
         # What a trajectory feeds forward belongs to its own position; on a long way there the speed of the way counts.
         pace = np.where(self._follows & (np.abs(remaining) <= PATH_LEAD_LIMIT_RAD), self._given, pace)
+        self._pace = pace
         self._world.set_joint_path(path + step, pace)

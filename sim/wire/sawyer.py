@@ -33,7 +33,7 @@ CONTACT_STEPS = 5
 class Snapshot:
     """The robot at one moment. Joint arrays are (7,), rad, rad/s and N·m; `stamp` is monotonic seconds.
 
-    `wanted_position` and `wanted_velocity` are what the servos are told.
+    `wanted_position` is where the servos want the joints, `wanted_velocity` what the joints are told, not the servos.
     """
 
     stamp: float
@@ -148,7 +148,6 @@ class Sawyer:
     def snapshot(self, stamp: float) -> Snapshot:
         """The robot now; `collided` if it touched the table in the last 10 ms."""
         world, enabled = self.world, self.state.enabled
-        wanted_position, wanted_velocity = world.joint_path()
         return Snapshot(
             stamp=stamp,
             state=self.state,
@@ -156,8 +155,8 @@ class Sawyer:
             velocity=world.joint_velocity(),
             # Brakes hold without the motors.
             effort=world.joint_effort() if enabled else np.zeros(JOINTS),
-            wanted_position=wanted_position,
-            wanted_velocity=wanted_velocity,
+            wanted_position=world.joint_path(),
+            wanted_velocity=self.controller.wanted_velocity(),
             collided=self._steps_since_contact < CONTACT_STEPS,
             head_pan=self.head.pan,
             head_speed=self.head.speed,

@@ -1,0 +1,72 @@
+"""What the robot reports of its motors, in messages that never leave the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import genpy
+import pytest
+
+from robot_rig.config import Config, FlawsConfig, SimConfig
+from robot_rig.kinematics import NEUTRAL
+from robot_rig.ros.intera_messages import load
+from sim.wire.joint_command import JointTargets
+from sim.wire.reports import Reports
+from sim.wire.sawyer import Sawyer
+from tests.sim.wire.messages import position, torque, trajectory, velocity
+
+REPORTS = Reports(load("5.5.2"), Config())
+FLAWED = Config(sim=SimConfig(velocity_bias_rad_s=0.02), flaws=FlawsConfig(servo_lag_s=0.05))
+
+
+def enabled(config: Config) -> Sawyer:
+    sawyer = Sawyer(config, seed=0)
+    sawyer.enable()
+    sawyer.place_arm(NEUTRAL)
+    return sawyer
+
+
+def torques(sawyer: Sawyer) -> Any:
+    """The SEAJointState after one more step."""
+    sawyer.step()
+    return REPORTS.gravity_compensation(sawyer.snapshot(0.0), genpy.Time(1, 0))
+
+
+@pytest.mark.parametrize("config", [Config(), FLAWED])
+@pytest.mark.parametrize(
+    ("command", "joint", "told"),
+    [
+        (velocity(right_j0=0.3), 0, 0.3),
+        (velocity(right_j6=-50.0), 6, -4.545),
+        (trajectory(right_j1=(NEUTRAL[1], 0.2)), 1, 0.2),
+        (trajectory(right_j0=(NEUTRAL[0], 9.0)), 0, 1.74),
+        (position(right_j0=1.0), 0, 0.3 * 1.74),
+    ],
+)
+def test_the_commanded_velocity_is_the_command_and_no_servos_share_of_it(
+    config: Config, command: JointTargets, joint: int, told: float
+) -> None:
+    sawyer = enabled(config)
+    sawyer.command(command)
+    speeds = list(torques(sawyer).commanded_velocity)
+    assert speeds.pop(joint) == pytest.approx(told)
+    assert speeds == [0.0] * 6
+
+
+def test_what_nothing_drives_is_told_no_velocity() -> None:
+    sawyer = enabled(Config())
+    sawyer.command(velocity(right_j0=0.3))
+    sawyer.step()
+    sawyer.controller.pause(0.1)
+    assert not any(torques(sawyer).commanded_velocity)
+    sawyer.disable()
+    assert not any(torques(sawyer).commanded_velocity)
+
+
+def test_in_torque_the_commanded_motion_is_the_motion() -> None:
+    sawyer = enabled(Config())
+    sawyer.command(torque(right_j0=4.0))
+    message = torques(sawyer)
+    assert message.commanded_velocity == message.actual_velocity
+    assert message.commanded_position == message.actual_position
+    assert message.actual_velocity[0] > 0.0
