@@ -54,6 +54,10 @@ class JointController:
         # The servo's own share of it is not what was commanded.
         return np.clip(self._pace, -RATED_SPEEDS, RATED_SPEEDS)
 
+    def wanted_acceleration(self) -> Floats:
+        """(7,) rad/s² that came with the trajectory targets in force: told, and used for nothing."""
+        return self._acceleration.copy()
+
     def set_timeout(self, seconds: float) -> None:
         """Silence after which velocity and torque end; clamped to [0, 1] s."""
         self._timeout_s = min(max(seconds, 0.0), LONGEST_TIMEOUT_S)
@@ -108,6 +112,7 @@ class JointController:
         self._speed = np.array(RATED_SPEEDS)
         self._given = np.zeros(JOINTS)
         self._follows = np.zeros(JOINTS, dtype=bool)
+        self._acceleration = np.zeros(JOINTS)
 
     def command(self, targets: JointTargets) -> None:
         """Carry out `targets` from the next tick on. Ignored while braked."""
@@ -128,8 +133,10 @@ class JointController:
             if targets.mode is CommandMode.TRAJECTORY:
                 self._speed[joints] = RATED_SPEEDS[joints]
                 self._given[joints] = values["velocity"]
+                self._acceleration[joints] = values["acceleration"]
             else:
                 self._speed[joints] = self._arriving_together(targets)
+                self._acceleration[joints] = 0.0
 
     def _enter(self, mode: CommandMode) -> None:
         """Start `mode`; what other joints were told to reach stays in force while the modes are those of targets."""

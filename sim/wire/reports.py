@@ -113,6 +113,7 @@ class Reports:
                 setattr(message, field, ZEROS)
         message.commanded_position = snapshot.wanted_position.tolist()
         message.commanded_velocity = snapshot.wanted_velocity.tolist()
+        message.commanded_acceleration = snapshot.wanted_acceleration.tolist()
         message.commanded_effort = message.actual_effort = snapshot.effort.tolist()
         message.actual_position = snapshot.position.tolist()
         message.actual_velocity = snapshot.velocity.tolist()

@@ -31,7 +31,7 @@ CONTACT_STEPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The robot at one moment. Joint arrays are (7,), rad, rad/s and N·m; `stamp` is monotonic seconds.
+    """The robot at one moment. Joint arrays are (7,), rad, rad/s, rad/s² and N·m; `stamp` is monotonic seconds.
 
     `wanted_position` is where the servos want the joints, `wanted_velocity` what the joints are told, not the servos.
     """
@@ -43,6 +43,7 @@ class Snapshot:
     effort: Floats
     wanted_position: Floats
     wanted_velocity: Floats
+    wanted_acceleration: Floats
     collided: bool
     head_pan: float
     head_speed: float
@@ -157,6 +158,7 @@ class Sawyer:
             effort=world.joint_effort() if enabled else np.zeros(JOINTS),
             wanted_position=world.joint_path(),
             wanted_velocity=self.controller.wanted_velocity(),
+            wanted_acceleration=self.controller.wanted_acceleration(),
             collided=self._steps_since_contact < CONTACT_STEPS,
             head_pan=self.head.pan,
             head_speed=self.head.speed,

@@ -10,10 +10,10 @@ import pytest
 from robot_rig.config import Config, FlawsConfig, SimConfig
 from robot_rig.kinematics import NEUTRAL
 from robot_rig.ros.intera_messages import load
-from sim.wire.joint_command import JointTargets
+from sim.wire.joint_command import CommandMode, JointTargets, read_joint_command
 from sim.wire.reports import Reports
 from sim.wire.sawyer import Sawyer
-from tests.sim.wire.messages import position, torque, trajectory, velocity
+from tests.sim.wire.messages import Message, position, torque, trajectory, velocity
 
 REPORTS = Reports(load("5.5.2"), Config())
 FLAWED = Config(sim=SimConfig(velocity_bias_rad_s=0.02), flaws=FlawsConfig(servo_lag_s=0.05))
@@ -70,3 +70,17 @@ def test_in_torque_the_commanded_motion_is_the_motion() -> None:
     assert message.commanded_velocity == message.actual_velocity
     assert message.commanded_position == message.actual_position
     assert message.actual_velocity[0] > 0.0
+
+
+def test_a_trajectorys_acceleration_is_told_until_something_else_is_commanded() -> None:
+    sawyer = enabled(Config())
+    point = Message(CommandMode.TRAJECTORY, ["right_j1"], [NEUTRAL[1]], [0.0], [1.5])
+    sawyer.command(read_joint_command(point))
+    assert list(torques(sawyer).commanded_acceleration) == [0.0, 1.5, 0.0, 0.0, 0.0, 0.0, 0.0]
+    sawyer.command(position(right_j6=NEUTRAL[6]))
+    assert list(torques(sawyer).commanded_acceleration) == [0.0, 1.5, 0.0, 0.0, 0.0, 0.0, 0.0]
+    sawyer.command(position(right_j1=NEUTRAL[1]))
+    assert not any(torques(sawyer).commanded_acceleration)
+    sawyer.command(read_joint_command(point))
+    sawyer.command(velocity(right_j0=0.1))
+    assert not any(torques(sawyer).commanded_acceleration)
