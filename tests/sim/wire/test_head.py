@@ -48,3 +48,13 @@ def test_left_alone_it_stays_and_no_change_keeps_the_mode() -> None:
     assert head.mode is PanMode.PASSIVE
     head.command(0.5, 1.0, PanMode.ACTIVE)
     assert settle(head) == pytest.approx(0.5, abs=0.011)
+
+
+def test_left_alone_no_place_is_out_of_reach() -> None:
+    head = HeadPan()
+    head.command((LOWER_LIMIT_RAD + UPPER_LIMIT_RAD) / 2 + math.pi, 1.0, PanMode.ACTIVE_CANCELLATION)
+    settle(head)
+    assert head.blocked
+    head.command(0.0, 1.0, PanMode.PASSIVE)
+    head.tick(TIMESTEP_S)
+    assert not head.blocked
