@@ -121,6 +121,7 @@ class RobotOnNetwork:
             on("/robot/set_super_stop", Empty, lambda _: sawyer.post(sawyer.stop)),
             on("/robot/set_homing_mode", types.HomingCommand, lambda _: None),
             on("/robot/urdf", types.URDFConfiguration, lambda _: None),
+            on(f"{LIMB}/interaction_control_command", types.InteractionControlCommand, lambda _: None),
             on("/intera/endpoint_ids", types.StringArray, lambda m: self._reports.choose_tips(m.data)),
             on("/robot/head/command_head_pan", types.HeadPanCommand, self._turn_head),
             on(f"{LIMB}/joint_command", types.JointCommand, self._command),

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import rospy
 
 from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.ros.intera_messages import load
 from sim.wire.io_network import IoOnNetwork
 from sim.wire.outbox import Outbox
+from sim.wire.robot import RobotOnNetwork
 from sim.wire.sawyer import Sawyer
 from sim.wire.transforms import TransformsOnNetwork, tf_message
 from tests.ros_graph import eventually
-from tests.sim.wire.client import Latest
+from tests.sim.wire.client import LIMB, Latest
 
 TYPES = load("5.5.2")
 AHEAD_S = 5000.0
@@ -52,3 +54,11 @@ def test_what_is_told_at_the_start_is_of_the_robots_time(ros_node: str, outbox: 
     assert [stamp.to_sec() - time.time() for stamp in stamps] == pytest.approx([AHEAD_S] * len(stamps), abs=600.0)
     for latest in (static, *told):
         latest.close()
+
+
+def test_an_interaction_control_command_finds_an_ear(ros_node: str, outbox: Outbox) -> None:
+    topic = f"{LIMB}/interaction_control_command"
+    publisher = rospy.Publisher(topic, TYPES.InteractionControlCommand, queue_size=1)
+    with closing(RobotOnNetwork(Sawyer(Config(), seed=0), Config(), "5.5.2", outbox, robot_time)):
+        assert eventually(publisher.get_num_connections)
+    publisher.unregister()
