@@ -119,3 +119,19 @@ def test_a_hand_on_the_cuff_lifts_the_arm_out_of_a_pause() -> None:
         sawyer.step()
         assert not sawyer.controller.paused
     assert sawyer.world.tool_position()[2] > height + 0.02
+
+
+def test_without_motors_there_is_no_reflex() -> None:
+    sawyer, pressure = enabled()
+    sawyer.disable()
+    sawyer.place_arm(HOME + 0.12 * np.eye(7)[1])
+    sawyer.world.push_hand(np.array([0.0, 0.0, -60.0]))
+    hardest = 0.0
+    for _ in range(100):
+        sawyer.step()
+        hardest = max(hardest, pressure.newtons())
+        assert not sawyer.controller.paused
+    assert hardest > 2 * HARD_CONTACT_N
+    # With them the same pressure is one.
+    sawyer.enable()
+    until_paused(sawyer, 0.2)

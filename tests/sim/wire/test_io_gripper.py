@@ -138,3 +138,20 @@ def test_it_stops_where_it_is_told_to_while_it_moves(bench: Bench) -> None:
     bench.tell(position_m=here)
     assert bench.run(0.3)[-1] == pytest.approx(here)
     assert not bench.device["is_moving"]
+
+
+def test_a_calibration_moves_a_gripper_that_was_told_to_stay(bench: Bench) -> None:
+    bench.tell(go=False)
+    bench.tell(calibrate=True)
+    assert bench.device["go"]
+    bench.run(1.5)
+    assert bench.device["is_calibrated"]
+
+
+def test_a_place_told_in_the_middle_of_a_calibration_is_forgotten(bench: Bench) -> None:
+    bench.tell(calibrate=True)
+    places = bench.run(0.05)
+    bench.tell(position_m=0.02)
+    places += bench.run(1.5)
+    assert max(places) == pytest.approx(OPEN_M)
+    assert (places[-1], bench.device["position_m"]) == (0.0, 0.0)

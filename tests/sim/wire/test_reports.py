@@ -84,3 +84,10 @@ def test_a_trajectorys_acceleration_is_told_until_something_else_is_commanded() 
     sawyer.command(read_joint_command(point))
     sawyer.command(velocity(right_j0=0.1))
     assert not any(torques(sawyer).commanded_acceleration)
+
+
+def test_the_heads_limits_are_the_published_ones() -> None:
+    limits = REPORTS.joint_limits()
+    assert limits.joint_names[7] == "head_pan"
+    last = [getattr(limits, name)[7] for name in ("position_lower", "position_upper", "velocity", "accel", "effort")]
+    assert last == [-5.0952, 0.9064, 1.8, 10.0, 8.0]
