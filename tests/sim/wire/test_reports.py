@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import genpy
+import numpy as np
 import pytest
 
 from robot_rig.config import Config, FlawsConfig, SimConfig
+from robot_rig.datatypes import Floats
 from robot_rig.kinematics import NEUTRAL
 from robot_rig.ros.intera_messages import load
 from sim.wire.joint_command import CommandMode, JointTargets, read_joint_command
@@ -91,3 +93,29 @@ def test_the_heads_limits_are_the_published_ones() -> None:
     assert limits.joint_names[7] == "head_pan"
     last = [getattr(limits, name)[7] for name in ("position_lower", "position_upper", "velocity", "accel", "effort")]
     assert last == [-5.0952, 0.9064, 1.8, 10.0, 8.0]
+
+
+def wrench(sawyer: Sawyer) -> Floats:
+    """(6,) N and N·m of the gripper's tip once the arm has come to rest."""
+    for _ in range(250):
+        sawyer.step()
+    state = REPORTS.endpoint_state(sawyer.snapshot(0.0), genpy.Time(1, 0))
+    force, turn = state.wrench.force, state.wrench.torque
+    return np.array([force.x, force.y, force.z, turn.x, turn.y, turn.z])
+
+
+def test_at_rest_the_tip_feels_nothing_and_a_weight_that_the_robot_does_not_know() -> None:
+    assert wrench(enabled(Config())) == pytest.approx(np.zeros(6), abs=0.1)
+    loaded = enabled(Config(sim=SimConfig(payload_error_kg=0.5)))
+    assert wrench(loaded)[:3] == pytest.approx([0.0, 0.0, 0.5 * 9.81], abs=0.1)
+    loaded.disable()
+    assert not wrench(loaded).any()
+
+
+def test_a_push_on_the_hand_is_met_with_its_opposite() -> None:
+    sawyer = enabled(Config())
+    sawyer.world.push_hand(np.array([3.0, -5.0, 2.0]))
+    assert wrench(sawyer)[:3] == pytest.approx([-3.0, 5.0, -2.0], abs=0.1)
+    hand = REPORTS.tip_states(sawyer.snapshot(0.0), genpy.Time(1, 0))
+    state = dict(zip(hand.names, hand.states, strict=True))["right_hand"].wrench.force
+    assert [state.x, state.y, state.z] == pytest.approx([-3.0, 5.0, -2.0], abs=0.1)
