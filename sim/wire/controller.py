@@ -52,7 +52,8 @@ class JointController:
         if self._mode is CommandMode.TORQUE and not self.paused:
             return self._world.joint_velocity()
         # The servo's own share of it is not what was commanded.
-        return np.clip(self._pace, -RATED_SPEEDS, RATED_SPEEDS)
+        wanted: Floats = np.clip(self._pace, -RATED_SPEEDS, RATED_SPEEDS)
+        return wanted
 
     def wanted_acceleration(self) -> Floats:
         """(7,) rad/s² that came with the trajectory targets in force: told, and used for nothing."""
@@ -110,7 +111,7 @@ class JointController:
         self._yields = False
         self._target = self._world.joint_path()
         self._speed = np.array(RATED_SPEEDS)
-        self._given = np.zeros(JOINTS)
+        self._given: Floats = np.zeros(JOINTS)
         self._follows = np.zeros(JOINTS, dtype=bool)
         self._acceleration = np.zeros(JOINTS)
 

@@ -8,9 +8,11 @@ import genpy
 import numpy as np
 import pytest
 
+from drivers.sawyer import SawyerReports, Tip
+from drivers.sawyer_tool import check_tool
 from robot_rig.config import Config, FlawsConfig, SimConfig
-from robot_rig.datatypes import Floats
-from robot_rig.kinematics import NEUTRAL
+from robot_rig.datatypes import JOINT_NAMES, Floats
+from robot_rig.kinematics import NEUTRAL, Kinematics
 from robot_rig.ros.intera_messages import load
 from sim.wire.joint_command import CommandMode, JointTargets, read_joint_command
 from sim.wire.reports import Reports
@@ -119,3 +121,19 @@ def test_a_push_on_the_hand_is_met_with_its_opposite() -> None:
     hand = REPORTS.tip_states(sawyer.snapshot(0.0), genpy.Time(1, 0))
     state = dict(zip(hand.names, hand.states, strict=True))["right_hand"].wrench.force
     assert [state.x, state.y, state.z] == pytest.approx([-3.0, 5.0, -2.0], abs=0.1)
+
+
+@pytest.mark.parametrize(("unknown_kg", "warned"), [(0.0, False), (0.5, True)])
+def test_our_driver_hears_of_a_mass_that_the_robot_was_not_told(
+    unknown_kg: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(sim=SimConfig(payload_error_kg=unknown_kg))
+    sawyer = enabled(config)
+    force = wrench(sawyer)[:3]
+    joints, offset, still = sawyer.snapshot(0.0), config.control.tool_offset_m, [0.0] * 7
+    heard = SawyerReports()
+    heard.take_joints(10.0, 1.0, JOINT_NAMES, joints.position.tolist(), still, joints.effort.tolist())
+    at = REPORTS.endpoint_state(joints, genpy.Time(1, 0)).pose.position
+    heard.tip = Tip(1.0, np.array([at.x, at.y, at.z]), force)
+    check_tool(heard, Kinematics(offset), config.tool, offset)
+    assert ("may not know the tool's mass" in caplog.text) is warned
