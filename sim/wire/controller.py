@@ -57,7 +57,7 @@ class JointController:
 
     def wanted_acceleration(self) -> Floats:
         """(7,) rad/s² that came with the trajectory targets in force: told, and used for nothing."""
-        return self._acceleration.copy()
+        return np.array(self._acceleration)
 
     def set_timeout(self, seconds: float) -> None:
         """Silence after which velocity and torque end; clamped to [0, 1] s."""
@@ -113,7 +113,7 @@ class JointController:
         self._speed = np.array(RATED_SPEEDS)
         self._given: Floats = np.zeros(JOINTS)
         self._follows = np.zeros(JOINTS, dtype=bool)
-        self._acceleration = np.zeros(JOINTS)
+        self._acceleration: Floats = np.zeros(JOINTS)
 
     def command(self, targets: JointTargets) -> None:
         """Carry out `targets` from the next tick on. Ignored while braked."""
