@@ -118,11 +118,9 @@ class World:
         """Whether any part of the arm or gripper touched the table in the last physics step."""
         return self._touches_table
 
-    def joint_path(self) -> tuple[Floats, Floats]:
-        """Where the servos want the joints now, (7,) rad and (7,) rad/s; what is measured while the servos are off."""
-        if not self._servos_are_on:
-            return np.array(self._position), np.array(self._velocity)
-        return np.array(self._path), np.array(self._drives[:, 1])
+    def joint_path(self) -> Floats:
+        """(7,) rad where the servos want the joints now; what is measured while the servos are off."""
+        return np.array(self._path if self._servos_are_on else self._position)
 
     def compensation_torque(self) -> Floats:
         """(7,) N·m that the motors gave against gravity in the last physics step."""

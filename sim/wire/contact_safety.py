@@ -2,7 +2,7 @@
 
 As the vendor's wiki tells it of Baxter ("Collision Avoidance and Detection": impact and squish), with the threshold of
 its squish log line; a Sawyer has the same topics. A repeated message on suppress_contact_safety or
-suppress_squish_safety turns it off.
+suppress_squish_safety turns it off, and so does a hand on the cuff, which ends a pause too.
 """
 
 from __future__ import annotations

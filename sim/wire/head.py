@@ -57,6 +57,7 @@ class HeadPan:
 
     def _wanted(self, base_turn: float) -> float:
         """The joint's angle to go to, within its limits."""
+        self.blocked = False
         if self.mode is PanMode.PASSIVE:
             return self.pan
         wanted = self._target

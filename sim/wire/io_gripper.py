@@ -68,8 +68,9 @@ class Gripper:
     def _move_to(self, position: float) -> None:
         position = min(max(position, 0.0), OPEN_M)
         self.device.show("position_m", position)
-        usable = self.device["is_calibrated"] and not self._calibration
-        if usable and abs(position - self._fingers.opening) > self.device["dead_zone_m"]:
+        # Fingers that are on their way elsewhere must turn round for a place that they have not left yet.
+        furthest = max(abs(position - place) for place in (self._fingers.opening, self._target))
+        if self.device["is_calibrated"] and furthest > self.device["dead_zone_m"]:
             self._target = position
 
     def _grip(self, closed: bool) -> None:

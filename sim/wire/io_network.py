@@ -17,6 +17,7 @@ from typing import Any
 import genpy
 import rospy
 
+from robot_rig.clock import WallClock
 from robot_rig.ros.intera_messages import load
 from sim.scenes import TIMESTEP_S
 from sim.wire.io_device import KEPT_COMMANDS, CommandTime, Device, read_command, read_devices
@@ -67,7 +68,7 @@ class IoOnNetwork:
         self._types = load(release)
         self._messages = IoMessages(self._types)
         self._steps = 0
-        self._begin = rospy.Time.now()
+        self._begin = self._robot_time(WallClock().now())
         self._shown: list[_ShownDevice] = []
         self._nodes: list[_ShownNode] = []
         self._connections: list[Any] = []

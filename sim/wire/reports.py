@@ -24,6 +24,8 @@ from sim.wire.tips import TipFrames, TipPose, quaternion
 BASE = "base"
 TORSO = "torso_t0"
 ZEROS = [0.0] * JOINTS
+SINGULAR = 0.02
+"""Share of the Jacobian's largest singular value below which a direction counts as one that no joint can feel."""
 
 
 def pose_message(position: Floats, rotation: Floats) -> Pose:
@@ -71,24 +73,32 @@ class Reports:
         )
 
     def endpoint_state(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
-        """EndpointState of the active tip. The wrench is zero: this robot feels nothing at its tip."""
+        """EndpointState of the active tip. The wrench is what the tip exerts, in base."""
         pose = self._frames.pose(self._frames.active, snapshot.position)
-        return self._tip(pose, snapshot, Header(stamp=stamp, frame_id=BASE))
+        return self._tip(pose, snapshot, self._beyond_the_model(snapshot), Header(stamp=stamp, frame_id=BASE))
 
     def tip_states(self, snapshot: Snapshot, stamp: genpy.Time) -> Any:
         """EndpointStates of the chosen tips; at first of all."""
         poses, chosen = self._frames.poses(snapshot.position), self._chosen_tips
-        header = Header(stamp=stamp, frame_id=BASE)
-        states = [self._tip(poses[name], snapshot, header) for name in chosen]
+        header, torque = Header(stamp=stamp, frame_id=BASE), self._beyond_the_model(snapshot)
+        states = [self._tip(poses[name], snapshot, torque, header) for name in chosen]
         return self._types.EndpointStates(header, list(chosen), states)
 
-    def _tip(self, pose: TipPose, snapshot: Snapshot, header: Header) -> Any:
+    def _beyond_the_model(self, snapshot: Snapshot) -> Floats:
+        """(7,) N·m that the motors give besides what the body as the robot knows it needs; zeros without motors."""
+        if not snapshot.state.enabled:
+            return np.zeros(JOINTS)
+        return snapshot.effort - self._body.model_torque(snapshot.position, snapshot.velocity)
+
+    def _tip(self, pose: TipPose, snapshot: Snapshot, torque: Floats, header: Header) -> Any:
+        """EndpointState of a tip at `pose`; `torque` (7,) N·m is laid to a force on it."""
         twist = (pose.jacobian @ snapshot.velocity).tolist()
+        wrench = np.linalg.lstsq(pose.jacobian.T, torque, rcond=SINGULAR)[0].tolist()
         return self._types.EndpointState(
             header,
             pose_message(pose.position, pose.rotation),
             Twist(Vector3(*twist[:3]), Vector3(*twist[3:])),
-            Wrench(),
+            Wrench(Vector3(*wrench[:3]), Vector3(*wrench[3:])),
             True,
         )
 
@@ -113,6 +123,7 @@ class Reports:
                 setattr(message, field, ZEROS)
         message.commanded_position = snapshot.wanted_position.tolist()
         message.commanded_velocity = snapshot.wanted_velocity.tolist()
+        message.commanded_acceleration = snapshot.wanted_acceleration.tolist()
         message.commanded_effort = message.actual_effort = snapshot.effort.tolist()
         message.actual_position = snapshot.position.tolist()
         message.actual_velocity = snapshot.velocity.tolist()

@@ -18,6 +18,7 @@ import rospy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, Float64, UInt16
 
+from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.errors import UserError
 from robot_rig.ros.intera_messages import load
@@ -73,7 +74,7 @@ class RobotOnNetwork:
         self._unplugged = False
         self._on_their_way: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._cable = threading.Lock()
-        self._latest = sawyer.snapshot(0.0)
+        self._latest = sawyer.snapshot(WallClock().now())
         self._steps = 0
         self._steps_per_joint_report = STEPS_PER_REPORT
         for name, value in robot_parameters(config, release).items():
@@ -120,6 +121,7 @@ class RobotOnNetwork:
             on("/robot/set_super_stop", Empty, lambda _: sawyer.post(sawyer.stop)),
             on("/robot/set_homing_mode", types.HomingCommand, lambda _: None),
             on("/robot/urdf", types.URDFConfiguration, lambda _: None),
+            on(f"{LIMB}/interaction_control_command", types.InteractionControlCommand, lambda _: None),
             on("/intera/endpoint_ids", types.StringArray, lambda m: self._reports.choose_tips(m.data)),
             on("/robot/head/command_head_pan", types.HeadPanCommand, self._turn_head),
             on(f"{LIMB}/joint_command", types.JointCommand, self._command),

@@ -31,9 +31,9 @@ CONTACT_STEPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The robot at one moment. Joint arrays are (7,), rad, rad/s and N·m; `stamp` is monotonic seconds.
+    """The robot at one moment. Joint arrays are (7,), rad, rad/s, rad/s² and N·m; `stamp` is monotonic seconds.
 
-    `wanted_position` and `wanted_velocity` are what the servos are told.
+    `wanted_position` is where the servos want the joints, `wanted_velocity` what the joints are told, not the servos.
     """
 
     stamp: float
@@ -43,6 +43,7 @@ class Snapshot:
     effort: Floats
     wanted_position: Floats
     wanted_velocity: Floats
+    wanted_acceleration: Floats
     collided: bool
     head_pan: float
     head_speed: float
@@ -82,7 +83,9 @@ class Sawyer:
         self.head.tick(TIMESTEP_S, float(self.world.report()[0][0]))
         self.world.turn_head(self.head.pan)
         self._steps_since_contact = 0 if self.world.touches_table() else self._steps_since_contact + 1
-        self.contact_safety.tick(self._pressure.newtons() if self.state.enabled else 0.0)
+        # A reflex would hold the arm against the hand that lifts it off.
+        feels = self.state.enabled and not self.zero_g.floats
+        self.contact_safety.tick(self._pressure.newtons() if feels else 0.0)
 
     def enter(self, state: RobotState) -> None:
         """Take on `state`: brakes on or off as it says."""
@@ -146,7 +149,6 @@ class Sawyer:
     def snapshot(self, stamp: float) -> Snapshot:
         """The robot now; `collided` if it touched the table in the last 10 ms."""
         world, enabled = self.world, self.state.enabled
-        wanted_position, wanted_velocity = world.joint_path()
         return Snapshot(
             stamp=stamp,
             state=self.state,
@@ -154,8 +156,9 @@ class Sawyer:
             velocity=world.joint_velocity(),
             # Brakes hold without the motors.
             effort=world.joint_effort() if enabled else np.zeros(JOINTS),
-            wanted_position=wanted_position,
-            wanted_velocity=wanted_velocity,
+            wanted_position=world.joint_path(),
+            wanted_velocity=self.controller.wanted_velocity(),
+            wanted_acceleration=self.controller.wanted_acceleration(),
             collided=self._steps_since_contact < CONTACT_STEPS,
             head_pan=self.head.pan,
             head_speed=self.head.speed,

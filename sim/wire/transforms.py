@@ -16,6 +16,7 @@ import numpy as np
 import rospy
 from geometry_msgs.msg import TransformStamped
 
+from robot_rig.clock import WallClock
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, Floats
 from robot_rig.kinematics import rotation_from_rpy
@@ -89,7 +90,8 @@ class TransformsOnNetwork:
         kind = self._types["tf2_msgs/TFMessage"]
         self._publisher = rospy.Publisher("/tf", kind, queue_size=10)
         self._fixed = rospy.Publisher("/tf_static", kind, queue_size=1, latch=True)
-        self._fixed.publish(self._message([joint for joint in joints if not joint.moves], {}, rospy.Time.now()))
+        begin = self._robot_time(WallClock().now())
+        self._fixed.publish(self._message([joint for joint in joints if not joint.moves], {}, begin))
 
     def after_step(self, stamp: float) -> None:
         """Report what is due after the step that stands for `stamp` (monotonic s); called by the stepping thread."""
@@ -98,8 +100,11 @@ class TransformsOnNetwork:
             return
         angles = dict(zip(JOINT_NAMES, self._sawyer.world.joint_position().tolist(), strict=True))
         angles[HEAD_PAN] = self._sawyer.head.pan
-        time = genpy.Time.from_sec(self._wall_time(stamp))
+        time = self._robot_time(stamp)
         self._outbox.put(lambda: self._publisher.publish(self._message(self._moving, angles, time)))
+
+    def _robot_time(self, stamp: float) -> genpy.Time:
+        return genpy.Time.from_sec(self._wall_time(stamp))
 
     def _message(self, joints: Sequence[Joint], angles: Mapping[str, float], stamp: genpy.Time) -> Any:
         types, transforms = self._types, []

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from robot_rig.datatypes import JOINTS
 from sim.scenes import TIMESTEP_S
 from sim.wire.controller import JointController
-from sim.wire.joint_command import CommandMode, JointTargets
 
-FLOATING = JointTargets(CommandMode.TORQUE, np.arange(JOINTS), {"effort": np.zeros(JOINTS)})
 SUPPRESSION_S = 0.2
 """How long one message keeps the cuff without effect."""
 
@@ -32,7 +27,7 @@ class ZeroG:
         floats = squeezed and enabled and self._suppressed_s <= 0.0
         self._suppressed_s = max(0.0, self._suppressed_s - TIMESTEP_S)
         if floats:
-            self._controller.command(FLOATING)
+            self._controller.yield_to_hand()
         elif self.floats and enabled:
             self._controller.release()
         self.floats = floats

@@ -106,3 +106,32 @@ def test_motors_off_end_a_pause() -> None:
     sawyer.place_arm(HOME)
     sawyer.enable()
     assert not sawyer.controller.paused
+
+
+def test_a_hand_on_the_cuff_lifts_the_arm_out_of_a_pause() -> None:
+    sawyer, _ = enabled()
+    sawyer.command(INTO_THE_TABLE)
+    until_paused(sawyer)
+    height = sawyer.world.tool_position()[2]
+    sawyer.io.panels.hold(frozenset({"right_cuff"}))
+    sawyer.world.push_hand(np.array([0.0, 0.0, 15.0]))
+    for _ in range(round(0.5 * PAUSE_S / TIMESTEP_S)):
+        sawyer.step()
+        assert not sawyer.controller.paused
+    assert sawyer.world.tool_position()[2] > height + 0.02
+
+
+def test_without_motors_there_is_no_reflex() -> None:
+    sawyer, pressure = enabled()
+    sawyer.disable()
+    sawyer.place_arm(HOME + 0.12 * np.eye(7)[1])
+    sawyer.world.push_hand(np.array([0.0, 0.0, -60.0]))
+    hardest = 0.0
+    for _ in range(100):
+        sawyer.step()
+        hardest = max(hardest, pressure.newtons())
+        assert not sawyer.controller.paused
+    assert hardest > 2 * HARD_CONTACT_N
+    # With them the same pressure is one.
+    sawyer.enable()
+    until_paused(sawyer, 0.2)

@@ -184,6 +184,29 @@ def test_a_far_trajectory_target_is_approached_at_rated_speed() -> None:
     assert joints(sawyer)[4] - start[4] == pytest.approx(1.5, abs=0.01)
 
 
+def test_a_trajectory_of_other_joints_leaves_a_position_move_alone() -> None:
+    sawyer = enabled()
+    start = joints(sawyer)
+    sawyer.command(position(right_j0=0.5))
+    run(sawyer, 0.3)
+    sawyer.command(trajectory(right_j6=(start[6], 0.0)))
+    assert sawyer.controller.mode is CommandMode.TRAJECTORY
+    # With its target stays the ratio that it was commanded at.
+    rest_s = 0.5 / (0.3 * RATED_SPEEDS[0]) - 0.3
+    assert arrival_s(sawyer, 0, 0.5, 0.0087, 2.0) == pytest.approx(rest_s, abs=0.05)
+    assert run(sawyer, 1.0)[0] == pytest.approx(0.5, abs=SERVO_LAG_RAD)
+
+
+def test_a_position_command_of_other_joints_leaves_a_trajectory_alone() -> None:
+    sawyer = enabled()
+    start = joints(sawyer)
+    sawyer.command(trajectory(right_j0=(0.5, 0.0)))
+    run(sawyer, 0.1)
+    sawyer.command(position(right_j6=start[6] - 0.2))
+    moved = run(sawyer, 1.5) - start
+    assert moved[[0, 6]] == pytest.approx([0.5, -0.2], abs=SERVO_LAG_RAD)
+
+
 # --- torque -----------------------------------------------------------------------------------------------------------
 
 
@@ -258,3 +281,14 @@ def test_it_comes_up_deaf() -> None:
     assert run(sawyer, 0.5, velocity(right_j0=0.5)) == pytest.approx(start, abs=1e-4)
     sawyer.enable()
     assert run(sawyer, 0.5, velocity(right_j0=0.5))[0] > start[0] + 0.2
+
+
+def test_brakes_hold_the_weight_that_no_motor_carries() -> None:
+    sawyer = enabled()
+    sawyer.controller.suppress_gravity_compensation()
+    sawyer.disable()
+    braked = joints(sawyer)
+    for _ in range(10):
+        run(sawyer, 0.05)
+        sawyer.controller.suppress_gravity_compensation()
+    assert joints(sawyer) == pytest.approx(braked, abs=1e-4)

@@ -121,3 +121,37 @@ def test_cmd_grip_closes_and_opens(bench: Bench) -> None:
     bench.tell(cmd_grip=True)
     assert bench.run(0.2)[-1] == 0.0
     assert not bench.device["is_gripping"], "there is nothing between the fingers"
+
+
+def test_the_last_place_counts_even_where_the_fingers_have_not_left_it_yet(bench: Bench) -> None:
+    bench.tell(position_m=OPEN_M)
+    bench.tell(position_m=0.0)
+    assert set(bench.run(0.1)) == {0.0}
+
+
+def test_it_stops_where_it_is_told_to_while_it_moves(bench: Bench) -> None:
+    bench.tell(speed_mps=SLOWEST_M_S)
+    bench.tell(position_m=OPEN_M)
+    bench.run(0.1)
+    here = bench.device["position_response_m"]
+    assert 0.005 < here < OPEN_M - 0.005
+    bench.tell(position_m=here)
+    assert bench.run(0.3)[-1] == pytest.approx(here)
+    assert not bench.device["is_moving"]
+
+
+def test_a_calibration_moves_a_gripper_that_was_told_to_stay(bench: Bench) -> None:
+    bench.tell(go=False)
+    bench.tell(calibrate=True)
+    assert bench.device["go"]
+    bench.run(1.5)
+    assert bench.device["is_calibrated"]
+
+
+def test_a_place_told_in_the_middle_of_a_calibration_is_forgotten(bench: Bench) -> None:
+    bench.tell(calibrate=True)
+    places = bench.run(0.05)
+    bench.tell(position_m=0.02)
+    places += bench.run(1.5)
+    assert max(places) == pytest.approx(OPEN_M)
+    assert (places[-1], bench.device["position_m"]) == (0.0, 0.0)

@@ -93,3 +93,13 @@ def test_a_head_target_is_clamped_and_reached_within_the_deadband() -> None:
         head.tick(TIMESTEP_S)
     assert head.pan == pytest.approx(LOWER_LIMIT_RAD, abs=0.0101)
     assert not head.is_turning
+
+
+def test_a_contact_of_one_step_is_told_in_one_report_of_a_hundred_a_second() -> None:
+    sawyer = Sawyer(Config(), seed=0)
+    sawyer.feel_contact()
+    told = []
+    for _ in range(15):
+        sawyer.step()
+        told.append(sawyer.snapshot(0.0).collided)
+    assert told == [True] * 5 + [False] * 10

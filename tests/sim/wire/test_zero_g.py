@@ -91,3 +91,21 @@ def test_letting_go_of_the_cuff_never_opens_the_brakes(sawyer: Sawyer, end: str)
     sawyer.command(velocity(right_j0=0.5))
     assert np.linalg.norm(steps(sawyer, 0.3) - begin) < 1e-3
     assert not sawyer.state.enabled
+
+
+def test_no_timeout_of_commands_ends_the_floating(sawyer: Sawyer) -> None:
+    sawyer.controller.set_timeout(0.0)
+    begin = steps(sawyer, 0.1)
+    sawyer.io.panels.hold(CUFF)
+    sawyer.world.push_hand(SIDEWAYS)
+    assert steps(sawyer, 0.5)[1] - begin[1] > 0.05
+
+
+def test_letting_go_holds_at_once_however_long_commands_may_stay_away(sawyer: Sawyer) -> None:
+    sawyer.controller.set_timeout(1.0)
+    sawyer.io.panels.hold(CUFF)
+    steps(sawyer, 0.1)
+    sawyer.io.panels.hold(frozenset())
+    begin = steps(sawyer, 0.01)
+    sawyer.world.push_hand(SIDEWAYS)
+    assert np.linalg.norm(steps(sawyer, 0.5) - begin) < 0.01
