@@ -94,6 +94,21 @@ def key_file(key: TrainerKey, folder: Path) -> Path:
     return folder.parent / "trainer.pub"
 
 
+def test_checkpoints_of_a_million_steps_are_newer_than_those_of_fewer(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    """A robot that practises at 10 Hz has made so many after 28 hours."""
+    told: list[str] = []
+    for steps in (999_900, 1_000_000, 1_000_060):
+        ship(learnt, steps, key)
+    bring(Push(server.ssh(), server.address(there), learnt, told.append))
+    assert list(shipped_in(there / "checkpoints")) == [999_900, 1_000_000, 1_000_060]
+    assert [sentence.split()[1] for sentence in told] == ["practice-999900", "practice-1000000", "practice-1000060"]
+    again = Push(server.ssh(), server.address(there), learnt, told.append)
+    again.look()
+    assert again.behind == 0
+
+
 def test_nothing_is_there_before_the_learner_has_begun(server: SshServer, tmp_path: Path, there: Path) -> None:
     push = Push(server.ssh(), server.address(there), tmp_path / "not yet", lambda sentence: None)
     bring(push)
