@@ -32,6 +32,7 @@ from robot_rig.datatypes import Episode, Step
 from robot_rig.errors import UserError
 from robot_rig.evaluation_files import FORMAT as EVALUATION_FORMAT
 from robot_rig.evaluation_files import load_evaluation
+from robot_rig.evaluation_folder import FORMAT as EXAM_FORMAT
 from robot_rig.goal_library import FORMAT as GOAL_FORMAT
 from robot_rig.goal_library import KEYS, GoalLibrary
 from robot_rig.goal_sets import FORMAT as SET_FORMAT
@@ -285,6 +286,7 @@ def test_the_page_names_the_versions_of_the_code() -> None:
         "set of goals": str(SET_FORMAT),
         "evaluation": str(EVALUATION_FORMAT),
         "origin of a run": str(ORIGIN_FORMAT),
+        "exam of a checkpoint": str(EXAM_FORMAT),
     }
     for _, version, file, constant in said:
         quoted = version if version.isdigit() else f'"{version}"'
