@@ -228,7 +228,7 @@ class Pull:
             if not arrived.is_file():
                 self._failures[name] += 1
                 self._tell(name, "is gone, or no regular file")
-            elif name != self._last or _is_end(arrived.read_bytes()[-END_BYTES:].hex()):
+            elif name != self._last or _is_end(_tail(arrived)):
                 sync(arrived)
                 os.rename(arrived, target / name)
                 sync(target)
@@ -249,6 +249,13 @@ class Pull:
         if name not in self._told:
             self._told.add(name)
             self._say(f"passed over: {name} of {self._address} {why}")
+
+
+def _tail(path: Path) -> str:
+    """The last bytes of the file, in hex."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - END_BYTES))
+        return file.read().hex()
 
 
 def _is_end(end: str) -> bool:

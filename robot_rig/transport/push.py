@@ -29,6 +29,9 @@ RUN_STAGING = re.compile(r"[.]run([.][0-9a-f]+)?[.]incoming")
 STALE_MIN = 60
 """After so many minutes without a new file, what a process was bringing is taken for that of one that is dead."""
 
+BEGIN_S = 10
+"""How long the first word of another trainer to the same folder is waited for: one of the two begins the run there."""
+
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 """Names of files of a checkpoint."""
 
@@ -50,6 +53,7 @@ set -e
 cd -- PATH
 sync -- ARRIVED/{CONFIG_FILE} ARRIVED/{MARK_FILE}
 mkdir -p checkpoints
+exec 9<. && flock -w {BEGIN_S} 9
 if [ ! -e {MARK_FILE} ]; then
 mv -f -- ARRIVED/{CONFIG_FILE} {CONFIG_FILE}
 mv -f -- ARRIVED/{MARK_FILE} {MARK_FILE}
