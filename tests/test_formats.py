@@ -322,7 +322,8 @@ def test_the_page_names_every_field_of_every_message() -> None:
 def test_the_page_names_every_field_of_every_record(tmp_path: Path, copied: Path) -> None:
     writers = " ".join(path.read_text() for path in (ROOT / "robot_rig").rglob("*.py"))
     meta = names(part(f"`{schema.META_RECORD}`", "###"))
-    assert meta == {*schema.RESERVED_META, *made.META, PUT_BACK} - {"lost"}
+    imported = {"bag", "picture_topic", "action_topic"}
+    assert meta == {*schema.RESERVED_META, *made.META, *imported, PUT_BACK} - {"lost"}
     assert all(f'"{key}"' in writers for key in meta)
     assert names(part(f"`{schema.ABORT_RECORD}`", "###")) == {"reason"}
     assert names(part("What a learner gets of it", "###")) == {field.name for field in dataclasses.fields(Episode)}

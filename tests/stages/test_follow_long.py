@@ -14,6 +14,7 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.runs import RunFolder
 from robot_rig.stages.follow import SAVED, STORY, Following
 from tests.stages.test_follow import CONFIG, SMALL, Teller, learn, put, state
+from tests.test_formats import names, part
 from tests.tiny_run import content
 
 LATE = "collect-000001"
@@ -91,6 +92,7 @@ def test_what_is_kept_of_a_million_episodes_is_no_more_than_of_five(begun: Path,
     log, (out,) = copies(begun, tmp_path, 1)
     story, before = told(out), (out / "state" / f"{SAVED}.npz").stat().st_size
     assert sorted(story["had"]) == [["collect-", 0, 0], ["collect-", 3, 3], ["heldout-", 2, 2], ["practice-", 4, 4]]
+    assert set(story) <= names(part("2. Run folder")), "docs/formats.md"
     keep(out, had=[*story["had"][:-1], ["practice-", 4, 1_000_004]])
     log.folder.joinpath("practice-1000004.mcap").touch()
     put(log, 4)
