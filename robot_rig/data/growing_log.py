@@ -67,7 +67,7 @@ class GrowingLog:
         listing = self._store.look(AHEAD, lambda id: id not in self._taken and id not in self._refused)
         self._coming.extend(listing.first)
         self._newest = listing.newest
-        if listing.count > SHORT and len(listing.first) < AHEAD:
+        if listing.in_all > SHORT and len(listing.first) < AHEAD:
             ended = self._clock.now()
             self._rests_until = ended + REST * (ended - begun)
         return bool(listing.first)

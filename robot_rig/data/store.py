@@ -30,7 +30,7 @@ class Listing(NamedTuple):
 
     first: list[Path]
     newest: Path
-    count: int
+    in_all: int
 
 
 class EpisodeStore:
