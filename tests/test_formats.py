@@ -32,6 +32,7 @@ from robot_rig.datatypes import Episode, Step
 from robot_rig.errors import UserError
 from robot_rig.evaluation_files import FORMAT as EVALUATION_FORMAT
 from robot_rig.evaluation_files import load_evaluation
+from robot_rig.evaluation_folder import FORMAT as EXAM_FORMAT
 from robot_rig.goal_library import FORMAT as GOAL_FORMAT
 from robot_rig.goal_library import KEYS, GoalLibrary
 from robot_rig.goal_sets import FORMAT as SET_FORMAT
@@ -285,6 +286,7 @@ def test_the_page_names_the_versions_of_the_code() -> None:
         "set of goals": str(SET_FORMAT),
         "evaluation": str(EVALUATION_FORMAT),
         "origin of a run": str(ORIGIN_FORMAT),
+        "exam of a checkpoint": str(EXAM_FORMAT),
     }
     for _, version, file, constant in said:
         quoted = version if version.isdigit() else f'"{version}"'
@@ -320,7 +322,8 @@ def test_the_page_names_every_field_of_every_message() -> None:
 def test_the_page_names_every_field_of_every_record(tmp_path: Path, copied: Path) -> None:
     writers = " ".join(path.read_text() for path in (ROOT / "robot_rig").rglob("*.py"))
     meta = names(part(f"`{schema.META_RECORD}`", "###"))
-    assert meta == {*schema.RESERVED_META, *made.META, PUT_BACK} - {"lost"}
+    imported = {"bag", "picture_topic", "action_topic"}
+    assert meta == {*schema.RESERVED_META, *made.META, *imported, PUT_BACK} - {"lost"}
     assert all(f'"{key}"' in writers for key in meta)
     assert names(part(f"`{schema.ABORT_RECORD}`", "###")) == {"reason"}
     assert names(part("What a learner gets of it", "###")) == {field.name for field in dataclasses.fields(Episode)}

@@ -71,7 +71,7 @@ def _learn(
         metrics = MetricsLog(run.metrics)
         try:
             following = Following(run, chosen, log, _reports(metrics, console), objection, data.id)
-            _follow(following, log, patience, console, carriage.require_sound)
+            _follow(following, patience, carriage.require_sound)
         finally:
             metrics.close()
 
@@ -123,10 +123,8 @@ def await_run(carriage: Carriage, patience: float, console: Console) -> None:
         clock.sleep_until(clock.now() + 10 * LOOK_S)
 
 
-def _follow(
-    following: Following, log: EpisodeStore, patience: float, console: Console, require_sound: Callable[[], None]
-) -> None:
-    clock, told = WallClock(), set[str]()
+def _follow(following: Following, patience: float, require_sound: Callable[[], None]) -> None:
+    clock = WallClock()
     deadline = clock.now() + patience
     while True:
         require_sound()
@@ -136,9 +134,6 @@ def _follow(
             return
         else:
             clock.sleep_until(clock.now() + LOOK_S)
-        for id in log.refused.keys() - told:
-            told.add(id)
-            console.print(f"passed over: {log.refused[id]}", highlight=False, soft_wrap=True)
 
 
 def _reports(metrics: MetricsLog, console: Console) -> Reports:

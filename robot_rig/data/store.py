@@ -6,10 +6,12 @@ a trainer that starts afresh takes the same episodes in the same order.
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from robot_rig.data.durable_file import being_written
 from robot_rig.data.log import read_episode
@@ -17,7 +19,18 @@ from robot_rig.datatypes import Episode
 from robot_rig.disk import make_folder
 from robot_rig.errors import UserError
 
-NAME = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<number>\d{6,})\.mcap")
+NAME = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<number>[0-9]{6,})\.mcap")
+SUFFIX = ".mcap"
+
+
+class Listing(NamedTuple):
+    """The first files of a store that are wanted, in order; the newest of all (the folder where there is none); how
+    many there are in all.
+    """
+
+    first: list[Path]
+    newest: Path
+    in_all: int
 
 
 class EpisodeStore:
@@ -38,20 +51,37 @@ class EpisodeStore:
 
     def next_path(self, stage: str) -> Path:
         """A free name for the next episode of `stage`, as in collect-000000.mcap."""
-        numbers = [number_of(path) for path in self.paths()]
-        name = f"{stage}-{max(numbers, default=-1) + 1:06d}.mcap"
+        newest, _ = max(self._names(), default=(-1, ""))
+        name = f"{stage}-{newest + 1:06d}.mcap"
         if NAME.fullmatch(name) is None:
             raise UserError(f"{stage!r} cannot name a stage", next_step="use small letters, digits and underscores")
         return self.folder / name
 
     def paths(self, stage: str | None = None) -> list[Path]:
         """The episode files, of one stage or all, in the order they were begun."""
-        named = [
-            path
-            for path in self.folder.iterdir()
-            if (match := NAME.fullmatch(path.name)) is not None and stage in (None, match["stage"])
-        ]
-        return sorted(named, key=lambda path: (number_of(path), path.name))
+        names = sorted(name for name in self._names() if stage in (None, name[1].rpartition("-")[0]))
+        return [self.folder / name for _, name in names]
+
+    def look(self, most: int, wanted: Callable[[str], bool]) -> Listing:
+        """The first episode files, `most` at most, whose ids are `wanted`; no more than those are in memory."""
+        newest, count = (-1, ""), 0
+
+        def found() -> Iterator[tuple[int, str]]:
+            nonlocal newest, count
+            for name in self._names():
+                newest, count = max(newest, name), count + 1
+                if wanted(name[1].removesuffix(SUFFIX)):
+                    yield name
+
+        first = [self.folder / name for _, name in heapq.nsmallest(most, found())]
+        return Listing(first, self.folder / newest[1], count)
+
+    def _names(self) -> Iterator[tuple[int, str]]:
+        """Number and name of the episode files, in no order."""
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if match := NAME.fullmatch(entry.name):
+                    yield int(match["number"]), entry.name
 
     def read_new(self, seen: Collection[str], stage: str | None = None) -> Iterator[Episode]:
         """The episodes whose id (the file's stem) is not in `seen`, in order, one at a time.
@@ -64,15 +94,34 @@ class EpisodeStore:
             if path.stem in seen or path.stem in self.refused:
                 continue
             try:
-                if being_written(path):
-                    return
-                episode = read_episode(path)
+                episode = read_final(path, paths[-1])
             except UserError as error:
-                if _may_still_come(path, paths[-1]):
-                    return
                 self.refused[path.stem] = str(error)
             else:
+                if episode is None:
+                    return
                 yield episode
+
+
+def read_final(path: Path, newest: Path) -> Episode | None:
+    """The episode in the file `path` of a store whose newest is `newest`; None while it is still to come.
+
+    Raises UserError when it never can be read.
+    """
+    try:
+        return None if being_written(path) else read_episode(path)
+    except UserError:
+        if _may_still_come(path, newest):
+            return None
+        raise
+
+
+def has_begun(path: Path) -> bool:
+    """Whether the episode file `path` is there, and its writer has written something."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _may_still_come(path: Path, newest: Path) -> bool:

@@ -22,11 +22,16 @@ from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
 ACCEPTED, TAKEN_BACK = "accepted.json", "taken_back.json"
 
+REMEMBERED = 1000
+"""Checkpoints that have acted, the newest, whose counts are kept: a robot has one a minute, and a person goes back by a
+few.
+"""
+
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Counts of updates: of all checkpoints that have acted, and of those that a person has taken back. `run_id` is the
-    trainer's run that they are of; empty while that is not known.
+    """Counts of updates: of the newest checkpoints that have acted, and of those that a person has taken back. `run_id`
+    is the trainer's run that they are of; empty while that is not known.
     """
 
     accepted: frozenset[int] = field(default_factory=frozenset)
@@ -67,7 +72,8 @@ class Acceptance:
         """Write into `run` that a checkpoint with `manifest` acts: nothing older, nor of another run of the trainer, is
         accepted afterwards.
         """
-        after = replace(self, accepted=self.accepted | {manifest.train_steps}, run_id=manifest.run_id)
+        newest = sorted({*self.accepted, manifest.train_steps})[-REMEMBERED:]
+        after = replace(self, accepted=frozenset(newest), run_id=manifest.run_id)
         if after != self:
             _write(run / ACCEPTED, {"updates": sorted(after.accepted), RUN_ID: after.run_id})
 

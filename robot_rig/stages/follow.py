@@ -3,7 +3,8 @@
 Called by `cli.follow`. Every episode pays for its own learning, in the order of the log: play for VAE updates, what
 comes after it for TD3 updates and now and then a VAE tuning. So what is learnt depends on the log alone, never on how
 fast it grew or when the learner was killed, and on a CPU it is the same bit for bit. It may grow for ever: the learner
-holds its newest episodes, `config.replay_pictures` at most.
+holds its newest episodes, `config.replay_pictures` at most, and of all others that their numbers have been. One that
+comes late, behind others that were learnt from, is learnt from after those, and so again after a kill.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rig.clock import WallClock
 from robot_rig.config import Config
+from robot_rig.data.episode_ids import EpisodeIds
+from robot_rig.data.growing_log import GrowingLog
 from robot_rig.data.log import read_episode
 from robot_rig.data.replay import Past, Replay
 from robot_rig.data.store import EpisodeStore
@@ -96,22 +100,20 @@ class Following:
         self.counts = Counts()
         self._run, self._config, self._log, self._reports = run, config, log, reports
         self._objection, self._log_id = objection, log_id
-        self._known: list[str] = []
+        self._had, held = _names_in(story)
         self._aside: dict[str, int] = {}
-        self._empty: set[str] = set()
+        self._coming = GrowingLog(log, self._had, WallClock(), reports.say)
         if saved:
-            self._restore(saved, story)
+            self._restore(saved, story, held)
 
     def advance(self) -> bool:
         """Take in the log's next episode and learn what it pays for; False when there is none yet."""
-        taken = {*self._known, *self._aside, *self._empty}
-        for episode in self._log.read_new(taken):
-            if len(episode) == 0:
-                self._empty.add(episode.id)
-                continue
-            self._take(episode)
-            self._pay()
-            return True
+        while (episode := self._coming.next()) is not None:
+            self._had.add(episode.id)
+            if len(episode):
+                self._take(episode)
+                self._pay()
+                return True
         return False
 
     # Inside.
@@ -129,7 +131,6 @@ class Following:
     def _learn_from(self, episode: Episode) -> None:
         was_whole = not self._replay.past.steps
         self.trainer.ingest(episode)
-        self._known.append(episode.id)
         if was_whole and self._replay.past.steps:
             self._reports.say(
                 f"full: {self._config.replay_pictures} pictures are held at most, and the oldest episodes leave; "
@@ -214,8 +215,8 @@ class Following:
         """In one atomic step, between updates of play and between episodes of practice."""
         state = to_arrays(prefixed(TRAINER, self.trainer.state_dict()))
         story = {
-            "known": self._known,
-            "held": len(self._replay.episodes),
+            "had": self._had.runs,
+            "held": self._replay.episodes,
             "past": self._replay.past,
             "aside": self._aside,
             "counts": self.counts,
@@ -223,18 +224,15 @@ class Following:
         }
         self._run.save_arrays(SAVED, {**state, STORY: np.frombuffer(json.dumps(story).encode(), np.uint8)})
 
-    def _restore(self, saved: dict[str, NDArray[Any]], story: Mapping[str, Any]) -> None:
+    def _restore(self, saved: dict[str, NDArray[Any]], story: Mapping[str, Any], held: list[str]) -> None:
         self._require_same_log(story.get("log", ""))
         self._log_id = self._log_id or story.get("log", "")
-        known, held = story["known"], story["held"]
-        self._known = known[: len(known) - held]
-        for id in known[len(known) - held :]:
+        for id in held:
             self._learn_from(self._read(id))
         self._aside = story["aside"]
         self.counts = Counts(*story["counts"])
         self.trainer.load_state_dict(under(TRAINER, from_arrays(saved)))
-        behind = len(self._known) + len(self._aside)
-        self._reports.say(f"goes on behind {behind} episodes; {self._replay.told} are held")
+        self._reports.say(f"goes on behind {len(self._had)} episodes; {self._replay.told} are held")
         # A kill may have come between an episode and the rest of what it pays for.
         self._pay()
 
@@ -245,3 +243,14 @@ class Following:
                 f"{self._run.path} has learnt from the log of run {saved}, and this is the log of {self._log_id}",
                 next_step="choose another folder with --out, or the log that it learns from with --data",
             )
+
+
+def _names_in(story: Mapping[str, Any]) -> tuple[EpisodeIds, list[str]]:
+    """What has been taken from the log, and what the replay holds of it, in its order."""
+    if "known" not in story:
+        return EpisodeIds(story.get("had", ())), story.get("held", [])
+    # Saved before there were runs: the names of all that was learnt from, of which the replay holds so many newest.
+    had, known = EpisodeIds(), story["known"]
+    for id in (*known, *story["aside"]):
+        had.add(id)
+    return had, known[len(known) - story["held"] :]

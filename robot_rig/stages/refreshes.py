@@ -19,7 +19,7 @@ from robot_rig.stages.practice import Moment
 from robot_rig.stages.shipping import checkpoints, ship_into
 from robot_rig.trainer import Trainer
 
-NAME = re.compile(r"refresh-(\d{6})-(before|after)")
+NAME = re.compile(r"refresh-([0-9]{6,})-(before|after)")
 ORDER = ("before", "after", "checkpoint")
 """Of those after equally many steps: a checkpoint is shipped after the tuning that is due then."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from robot_rig.learning.number_format import FORMATS, format_tensor, told_format
 from robot_rig.learning.policy import LatentPolicy, policy_from_tensors
 from robot_rig.runs import RunFolder
 from robot_rig.trainer import Trainer
+
+NAME = re.compile(r"practice-([0-9]{6,})")
+"""How checkpoints are called: a robot that practises at 10 Hz has made a million steps after 28 hours."""
 
 GOALS = "goals"
 """Group of a checkpoint: latents (N, Z), under its own encoder, of goals that the robot may set itself (R3, R8)."""
@@ -37,7 +41,7 @@ def checkpoints(run: RunFolder) -> dict[int, Path]:
 
 def shipped_in(folder: Path) -> dict[int, Path]:
     """The same for a `folder` of checkpoints, which need not be there yet."""
-    found = {int(path.name.rpartition("-")[2]): path for path in folder.glob("practice-" + 6 * "[0-9]")}
+    found = {int(match[1]): path for path in folder.glob("practice-*") if (match := NAME.fullmatch(path.name))}
     return dict(sorted(found.items()))
 
 

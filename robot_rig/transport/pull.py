@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from robot_rig.data.store import NAME
+from robot_rig.clock import WallClock
+from robot_rig.data.store import NAME, number_of
 from robot_rig.disk import sync, unwritable
 from robot_rig.errors import UserError
 from robot_rig.runs import CONFIG_FILE, MARK_FILE
@@ -35,6 +37,14 @@ FOOTER = bytes([2]) + (20).to_bytes(8, "little")
 MAGIC = b"\x89MCAP0\r\n"
 """How an MCAP file ends; it begins so as well."""
 
+WHOLE_EVERY_S = 600.0
+"""How often the whole log is asked for, by who has fetched all of it: between that only the newest of it. A log has a
+million episodes some day, and their names alone would fill a slow link.
+"""
+
+NEWEST = 16
+"""Episodes at the end of the log that are asked for always, though they are here: is each still the same?"""
+
 TRIES = 3
 """How often the other machine may fail to read an episode before it is passed over."""
 
@@ -46,11 +56,11 @@ cd -- PATH 2>/dev/null || exit 0
 echo '{SECTION}'
 sha256sum -- {CONFIG_FILE} {MARK_FILE} 2>/dev/null
 cd episodes 2>/dev/null || exit 0
-sorted='s/^\\([0-9]*\\) \\([a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap\\)$/\\3 \\1 \\2/p'
-found=$(find . -maxdepth 1 -name '*.mcap*' -printf '%s %f\\n' | sed -n "$sorted" | sort -k 1,1n -k 3,3)
+named='s/^[a-z][a-z0-9_]*-\\([0-9]\\{{6,\\}}\\)[.]mcap$/\\1 &/p'
+found=$(find . -maxdepth 1 -name '*.mcap' -printf '%f\\n' | sed -n "$named" | awk '$1 >= SINCE' | sort -k 1,1n -k 2,2)
 echo '{SECTION}'
-echo "$found" | cut -d ' ' -f 2,3
-last=$(echo "$found" | tail -n 1 | cut -d ' ' -f 3)
+echo "$found" | cut -d ' ' -f 2 | xargs -r stat -c '%s %n' --
+last=$(echo "$found" | tail -n 1 | cut -d ' ' -f 2)
 echo '{SECTION}'
 [ -z "$last" ] || tail -c {END_BYTES} -- "$last" | od -An -v -tx1 | tr -d ' \\n'
 exit 0
@@ -62,7 +72,8 @@ class Pull:
 
     An episode is final when its file has the end of a finished one, or a later episode has begun: then it never grows
     again, even if its writer was killed. One that cannot be read there is passed over until the next command, for what
-    comes after it must not wait for ever. Raises UserError when another process works on the mirror.
+    comes after it must not wait for ever. One that appears behind those that are here is fetched once the whole log is
+    asked for. Raises UserError when another process works on the mirror.
     """
 
     unit = "episode"
@@ -74,6 +85,8 @@ class Pull:
         self._last = ""
         self._told: set[str] = set()
         self._run_is_there = False
+        self._clock = WallClock()
+        self._since, self._whole_at = 0, -math.inf
         self._failures: Counter[str] = Counter()
         try:
             for folder in (self._staging, self._episodes):
@@ -103,14 +116,24 @@ class Pull:
         """Ask what there is. Raises as `Ssh.run` does, and UserError when the mirror is of another run, or has an
         episode that is another one there.
         """
-        said = self._ssh.run(_LOOK.replace("PATH", self._address.quoted()))
+        asked = self._clock.now()
+        is_whole = asked >= self._whole_at
+        since = 0 if is_whole else self._since
+        said = self._ssh.run(_LOOK.replace("SINCE", str(since)).replace("PATH", self._address.quoted()))
         marks, names, end = [*said, "", "", ""][:3]
         hashes = {line.split()[-1]: line.split()[0] for line in marks.splitlines() if line.strip()}
         self._run_is_there = {MARK_FILE, CONFIG_FILE} <= set(hashes)
         if self._run_is_there:
             self._require_same_run(hashes)
         sizes = {name: int(size) for size, name in (line.split() for line in names.splitlines() if line)}
-        self._waiting = self._missing(sizes, end) if self._run_is_there else []
+        if not self._run_is_there:
+            self._waiting = []
+            return
+        here = self._sizes_here(None if is_whole else sizes)
+        self._waiting = self._missing(sizes, here, end)
+        if is_whole:
+            self._whole_at = asked + WHOLE_EVERY_S
+        self._since = self._first_open(list(sizes), here)
 
     def carry(self) -> bool:
         """Fetch the next few episodes; False when none is waiting. Raises as `Ssh.rsync` does."""
@@ -134,12 +157,28 @@ class Pull:
         """Let others work on the mirror; may be called twice."""
         self._release()
 
-    def _missing(self, sizes: Mapping[str, int], end: str) -> list[str]:
+    def _sizes_here(self, names: Collection[str] | None) -> dict[str, int]:
+        """Bytes of the episodes that are here, of all or of `names`."""
+        if names is None:
+            return {entry.name: entry.stat().st_size for entry in os.scandir(self._episodes)}
+        paths = (self._episodes / name for name in names)
+        return {path.name: path.stat().st_size for path in paths if path.exists()}
+
+    def _first_open(self, there: Sequence[str], here: Collection[str]) -> int:
+        """The number from which on the log is to be asked for next: before it, what comes is here.
+
+        `there`: its names in its order, as far as they were asked for.
+        """
+        if not there:
+            return self._since
+        still = (name for name in there if name not in here and self._failures[name] < TRIES)
+        return min(number_of(Path(next(still, there[-1]))), max(0, number_of(Path(there[-1])) - NEWEST))
+
+    def _missing(self, sizes: Mapping[str, int], here: Mapping[str, int], end: str) -> list[str]:
         """Of the log's names, in its order, what can be fetched.
 
-        `sizes` are by name, in bytes; `end`: the last bytes of the last one, in hex.
+        `sizes` are by name, in bytes; those that are `here` as well; `end`: the last bytes of the last one, in hex.
         """
-        here = {entry.name: entry.stat().st_size for entry in os.scandir(self._episodes)}
         there = [name for name in sizes if NAME.fullmatch(name)]
         for name in there:
             if sizes[name] != here.get(name, sizes[name]):
@@ -187,8 +226,9 @@ class Pull:
         arrived = self._staging / name
         try:
             if not arrived.is_file():
+                self._failures[name] += 1
                 self._tell(name, "is gone, or no regular file")
-            elif name != self._last or _is_end(arrived.read_bytes()[-END_BYTES:].hex()):
+            elif name != self._last or _is_end(_tail(arrived)):
                 sync(arrived)
                 os.rename(arrived, target / name)
                 sync(target)
@@ -209,6 +249,13 @@ class Pull:
         if name not in self._told:
             self._told.add(name)
             self._say(f"passed over: {name} of {self._address} {why}")
+
+
+def _tail(path: Path) -> str:
+    """The last bytes of the file, in hex."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - END_BYTES))
+        return file.read().hex()
 
 
 def _is_end(end: str) -> bool:

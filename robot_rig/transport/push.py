@@ -29,6 +29,9 @@ RUN_STAGING = re.compile(r"[.]run([.][0-9a-f]+)?[.]incoming")
 STALE_MIN = 60
 """After so many minutes without a new file, what a process was bringing is taken for that of one that is dead."""
 
+BEGIN_S = 10
+"""How long the first word of another trainer to the same folder is waited for: one of the two begins the run there."""
+
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 """Names of files of a checkpoint."""
 
@@ -39,7 +42,7 @@ cd -- PATH && [ -w . ] || exit {NOT_OURS}
 echo '{SECTION}'
 ls -1A
 echo '{SECTION}'
-ls -1 checkpoints 2>/dev/null
+ls -1 checkpoints 2>/dev/null | sed -n 's/^practice-\\([0-9]\\{{6,\\}}\\)$/\\1/p' | sort -n | tail -n 1
 echo '{SECTION}'
 cat {MARK_FILE} 2>/dev/null
 exit 0
@@ -50,6 +53,7 @@ set -e
 cd -- PATH
 sync -- ARRIVED/{CONFIG_FILE} ARRIVED/{MARK_FILE}
 mkdir -p checkpoints
+exec 9<. && flock -w {BEGIN_S} 9
 if [ ! -e {MARK_FILE} ]; then
 mv -f -- ARRIVED/{CONFIG_FILE} {CONFIG_FILE}
 mv -f -- ARRIVED/{MARK_FILE} {MARK_FILE}
@@ -102,12 +106,11 @@ class Push:
                     f"{self._address} cannot be written to", next_step="name a folder of who logs in there"
                 ) from error
             raise
-        entries, names, mark = [*said, "", "", ""][:3]
+        entries, newest, mark = [*said, "", "", ""][:3]
         there = set(entries.splitlines())
         self._require_own(there, mark)
         self._run_is_there = {MARK_FILE, "checkpoints"} <= there
-        steps = [int(name.rpartition("-")[2]) for name in names.splitlines() if _is_checkpoint(name)]
-        self._newest_there = max(steps, default=-1)
+        self._newest_there = int(newest.strip() or -1)
 
     def carry(self) -> bool:
         """Bring the next checkpoint; False when none is waiting. Raises as `Ssh.rsync` does."""
@@ -190,11 +193,6 @@ class Push:
         filled = {"PATH": self._address.quoted(), **words}
         # At once: a folder there may be called as one of them is.
         return re.sub("|".join(filled), lambda found: filled[found[0]], template)
-
-
-def _is_checkpoint(name: str) -> bool:
-    stem, _, number = name.rpartition("-")
-    return stem == "practice" and len(number) == 6 and number.isdecimal() and number.isascii()
 
 
 def _parsed(mark: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from robot_rig.keys import PUBLIC, TRUSTED, Pin, TrainerKey, key_folder
 from robot_rig.learning.checkpoint import SIGNATURE, write_checkpoint
 from robot_rig.nodes.policy_node import newest_acceptable
 from robot_rig.nodes.understudy import Understudy
-from robot_rig.stages.acceptance import ACCEPTED, TAKEN_BACK, Acceptance
+from robot_rig.stages.acceptance import ACCEPTED, REMEMBERED, TAKEN_BACK, Acceptance
 from robot_rig.stages.shipping import load_checkpoint, shipped_in
+from tests.format_fixtures import manifest
 from tests.nodes.test_policy_and_recorder import CONFIG, learnt
 from tests.nodes.test_practice_node import shipped
 
@@ -219,3 +221,17 @@ def test_a_damaged_record_is_refused_and_not_guessed(name: str, content: str, ro
     (robot.run / "played" / name).write_text(content)
     with pytest.raises(UserError, match="damaged"):
         Acceptance.of(robot.run / "played")
+
+
+def test_the_record_stays_short_however_long_a_robot_has_practised(tmp_path: Path) -> None:
+    """It is one of before, which kept all counts for ever, until it was too long to be read."""
+    (tmp_path / ACCEPTED).write_text(json.dumps({"updates": list(range(7_000_000, 7_020_000))}))
+    one = manifest()
+    for updates in (8_000_000, 8_000_600):
+        Acceptance.of(tmp_path).accept(tmp_path, replace(one, train_steps=updates))
+    after = Acceptance.of(tmp_path)
+    assert after.newest == 8_000_600
+    assert (tmp_path / ACCEPTED).stat().st_size < 12 * REMEMBERED
+    after.require(replace(one, train_steps=8_000_600))
+    with pytest.raises(UserError, match="older than what has acted: 8000000 updates"):
+        after.require(replace(one, train_steps=8_000_000))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from robot_rig.clock import ManualClock
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.store import EpisodeStore
 from robot_rig.errors import UserError
@@ -16,7 +17,7 @@ from robot_rig.runs import RunFolder
 from robot_rig.transport import carrier as carrying
 from robot_rig.transport import pull as pulling
 from robot_rig.transport.carrier import Carrier
-from robot_rig.transport.pull import MAGIC, Pull
+from robot_rig.transport.pull import MAGIC, WHOLE_EVERY_S, Pull
 from robot_rig.transport.ssh import LinkError
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_frame, make_step, write_log
 from tests.ros_graph import eventually
@@ -163,7 +164,56 @@ def test_links_and_other_files_stay_where_they_are(server: SshServer, played: Pa
     for _ in range(2):
         bring(pull)
     assert sorted(path.name for path in (tmp_path / "mirror" / "episodes").iterdir()) == ["collect-000003.mcap"]
-    assert [sentence.split()[2] for sentence in told] == ["collect-000000.mcap", "collect-000002.mcap"]
+    assert [sentence.split()[2] for sentence in told] == ["collect-000000.mcap"]
+
+
+def test_of_a_long_log_the_newest_is_asked_for_and_now_and_then_all(
+    server: SshServer, played: Path, tmp_path: Path
+) -> None:
+    content = write_log(tmp_path / "whole.mcap", 1)
+    there, here = played / "episodes", tmp_path / "mirror" / "episodes"
+    here.mkdir(parents=True)
+    numbers = [number for number in range(300) if number != 7]
+    for folder in (there, here):
+        for number in numbers:
+            os.link(content, folder / f"practice-{number:06d}.mcap")
+    answers, told = list[str](), list[str]()
+    ssh, clock = server.ssh(), ManualClock()
+    run = ssh.run
+
+    def listening(script: str) -> list[str]:
+        said = run(script)
+        answers.append(said[1])
+        return said
+
+    ssh.run = listening  # type: ignore[method-assign]
+    pull = Pull(ssh, server.address(played), here.parent, told.append)
+    pull._clock = clock
+    for _ in range(2):
+        bring(pull)
+    assert [len(answer.splitlines()) for answer in answers] == [299, 17]
+    # One that comes late, and two that come in their turn.
+    for number in (7, 300, 301):
+        os.link(content, there / f"practice-{number:06d}.mcap")
+    bring(pull)
+    assert held(here.parent)[-2:] == ["practice-000300.mcap", "practice-000301.mcap"]
+    assert "practice-000007.mcap" not in held(here.parent)
+    clock.advance(WHOLE_EVERY_S)
+    bring(pull)
+    assert held(here.parent) == held(played)
+    # What is not final yet is asked for until it is.
+    for number in range(302, 340):
+        os.link(content, there / f"practice-{number:06d}.mcap")
+    last = there / "teleop-000340.mcap"
+    last.touch()
+    for _ in range(3):
+        bring(pull)
+    assert held(here.parent) == held(played)[:-1]
+    assert len(answers[-1].splitlines()) == 17
+    last.write_bytes(content.read_bytes())
+    bring(pull)
+    assert held(here.parent) == held(played)
+    assert told == []
 
 
 def test_another_run_under_the_old_name_is_refused(pull: Pull, played: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from robot_rig.stages.shipping import shipped_in
 from robot_rig.transport.push import STALE_MIN, Push
 from robot_rig.transport.ssh import LinkError, Ssh
 from sim.faults.bad_line import Relay
+from tests.ros_graph import eventually
 from tests.tiny_run import tiny_config
 from tests.transport.ssh_server import SshServer
 
@@ -92,6 +95,45 @@ def test_a_checkpoint_arrives_as_it_was_signed(server: SshServer, learnt: Path, 
 def key_file(key: TrainerKey, folder: Path) -> Path:
     key.public.save(folder.parent / "trainer.pub")
     return folder.parent / "trainer.pub"
+
+
+def test_checkpoints_of_a_million_steps_are_newer_than_those_of_fewer(
+    server: SshServer, learnt: Path, there: Path, key: TrainerKey
+) -> None:
+    """A robot that practises at 10 Hz has made so many after 28 hours."""
+    told: list[str] = []
+    for steps in (999_900, 1_000_000, 1_000_060):
+        ship(learnt, steps, key)
+    bring(Push(server.ssh(), server.address(there), learnt, told.append))
+    assert list(shipped_in(there / "checkpoints")) == [999_900, 1_000_000, 1_000_060]
+    assert [sentence.split()[1] for sentence in told] == ["practice-999900", "practice-1000000", "practice-1000060"]
+    again = Push(server.ssh(), server.address(there), learnt, told.append)
+    again.look()
+    assert again.behind == 0
+
+
+def test_of_two_trainers_that_begin_at_once_one_waits(
+    server: SshServer, learnt: Path, there: Path, tmp_path: Path
+) -> None:
+    there.mkdir(parents=True)
+    handle, pool = os.open(there, os.O_RDONLY), ThreadPoolExecutor()
+    try:
+        # As the other one, while it begins the run there.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        push = Push(server.ssh(), server.address(there), learnt, lambda sentence: None)
+        push.look()
+        beginning = pool.submit(push.carry)
+        assert eventually(lambda: any(there.glob(".run.*.incoming/run.json")), 20.0)
+        time.sleep(0.5)
+        assert not (there / "run.json").exists()
+        RunFolder.claim(tmp_path / "other", tiny_config()).close()
+        for name in ("config.yaml", "run.json"):
+            shutil.copy(tmp_path / "other" / name, there)
+    finally:
+        os.close(handle)
+    with pytest.raises(UserError, match="another run than"):
+        beginning.result(20.0)
+    assert (there / "run.json").read_bytes() == (tmp_path / "other" / "run.json").read_bytes()
 
 
 def test_nothing_is_there_before_the_learner_has_begun(server: SshServer, tmp_path: Path, there: Path) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from robot_rig.clock import WallClock
-from robot_rig.datatypes import Bytes, Floats, Frame, Goal, Mode, Outcome
+from robot_rig.datatypes import Action, Bytes, Floats, Frame, Goal, Mode, Outcome
 from robot_rig.errors import UserError
 from robot_rig.evaluation import Rollout
 from robot_rig.evaluation_attempts import OUTCOMES, Question
 from robot_rig.loops.episode_state import EpisodeState, Stand, goal_key
+from robot_rig.loops.live_recorder import SAME_S
 from robot_rig.ros.arm_report import read_report
 from robot_rig.ros.connect import advertise, subscribe
 from robot_rig.ros.convert import goal_message, read_action, read_frame
@@ -87,7 +88,7 @@ class Attempt:
         self._stamps, self._clock = HostStamps(), WallClock()
         self._goals = advertise(GOAL)
         self._frames: deque[Frame] = deque(maxlen=KEPT_FRAMES)
-        self._answered: dict[int, tuple[int, float]] = {}
+        self._answered: dict[int, Action] = {}
         self._executed: dict[int, int] = {}
         self._episodes: Mailbox[EpisodeState] = Mailbox()
         self._news = threading.Condition()
@@ -107,7 +108,7 @@ class Attempt:
     def _take_action(self, message: Any) -> None:
         action = read_action(message, self._stamps)
         if not isinstance(action, Refused):
-            self._answered[action.seq] = (action.frame_seq, action.stamp)
+            self._answered[action.seq] = action
 
     def _take_status(self, message: Any) -> None:
         report = read_report(message, self._stamps)
@@ -200,10 +201,12 @@ class Attempt:
         self._clock.sleep_until(ended + LAST_WORDS_S)
         numbers = range(episode.first_action, episode.last_action + 1) if episode else range(0)
         heard = [self._answered[number] for number in numbers if number in self._answered]
-        pictures = {frame.seq: frame.rgb for frame in self._frames}
-        frames = [pictures[seq] for seq, _ in heard if seq in pictures]
-        last = pictures.get(episode.last_frame, self._frames[-1].rgb) if episode else self._frames[-1].rgb
-        times = [stamp for _, stamp in heard] or [shown]
+        kept = list(self._frames)
+        asked = [exposed(kept, action.frame_seq, action.frame_stamp) for action in heard]
+        frames = [picture for picture in asked if picture is not None]
+        last = exposed(kept, episode.last_frame, episode.last_stamp) if episode else None
+        last = kept[-1].rgb if last is None else last
+        times = [action.stamp for action in heard] or [shown]
         places = None
         if self._ruler is not None:
             places = padded(np.stack([self._ruler.tool_xy(stamp) for stamp in (*times, ended)]), self._steps + 1)
@@ -223,6 +226,15 @@ class Attempt:
             complete,
             "" if complete else reason or "it was cut short",
         )
+
+
+def exposed(frames: Sequence[Frame], seq: int, stamp: float) -> Bytes | None:
+    """The picture `seq` that was exposed at `stamp` (monotonic s), None where it is not among `frames`.
+
+    A camera that is started anew uses its numbers again; a `stamp` that is NaN is nobody's.
+    """
+    found = (frame.rgb for frame in frames if frame.seq == seq and abs(frame.stamp - stamp) <= SAME_S)
+    return next(found, None)
 
 
 def stretched(frames: list[Bytes], length: int) -> Bytes:
