@@ -49,7 +49,8 @@ def latency(path: Path, serial: str, topic: str, config: Config, results: Result
     say(
         console,
         f"camera: pictures are {1e3 * seen.camera_s:.0f} ms old when they arrive ({1e3 * seen.low_s:.0f} to "
-        f"{1e3 * seen.high_s:.0f}), stamped {1e3 * seen.stamp_error_s:.0f} ms after exposure; match {seen.match:.1%}",
+        f"{1e3 * seen.high_s:.0f}), stamped {1e3 * seen.stamp_error_s:.0f} ms after exposure, known to "
+        f"{1e3 * seen.sure_s:.1f} ms; match {seen.match:.1%}",
     )
     joints = ", ".join(f"j{joint} {1e3 * late:.0f}" for joint, late in trail.joints.items())
     say(
