@@ -47,7 +47,7 @@ class View:
 def capture(folder: Path, topic: str, config: Config, console: Console, lines: Iterable[str]) -> int:
     """Keep a view at each of `lines` until one says q; returns 1 when none was kept."""
     check_topic(topic)
-    say(console, "Hold the board before the camera, keep still, Enter; q ends.")
+    say(console, "At each Enter what the camera sees is kept: let board and arm rest. q ends.")
     kept, stamps = 0, HostStamps()
     with visit(NODE):
         keep_arm(folder)

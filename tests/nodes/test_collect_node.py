@@ -69,7 +69,11 @@ def test_when_its_time_is_over_it_orders_nothing(
     ordered: list[str] = []
 
     def answer(word: str) -> Callable[[object], object]:
-        return lambda _: ordered.append(word) or TriggerResponse(success=True)
+        def take(_: object) -> object:
+            ordered.append(word)
+            return TriggerResponse(success=True)
+
+        return take
 
     monkeypatch.setattr(collect_node.policy_node, "wire", lambda options, node: None)
     services = [rospy.Service(arm_service(word), Trigger, answer(word)) for word in ARM_SERVICES]
