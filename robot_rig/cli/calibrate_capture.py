@@ -61,6 +61,8 @@ def capture(folder: Path, topic: str, config: Config, console: Console, lines: I
             path = keep_view(folder, view.rgb, view.joints)
             kept += 1
             say(console, f"{path}{'' if view.joints is not None else ', without joints: the arm process is silent'}")
+    if not kept:
+        say(console, "no view was kept")
     return 0 if kept else 1
 
 

@@ -77,10 +77,14 @@ class CameraOptions(SettingsOptions):
     """Folder of the results."""
 
     def results(self) -> Results:
-        """The results there are. Raises UserError for a serial number that is none."""
+        """The results there are. Raises UserError for a serial number that is none, and for a folder that is none."""
         from calibration.results import Results, check_serial
 
         check_serial(self.serial)
+        if self.calibrations.exists() and not self.calibrations.is_dir():
+            raise UserError(
+                f"{self.calibrations} is not a folder", next_step="name the folder of the results with --calibrations"
+            )
         return Results(self.calibrations)
 
 

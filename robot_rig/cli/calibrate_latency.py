@@ -112,7 +112,9 @@ def settings(serial: str, results: Results, out: Path, console: Console) -> int:
         found.remove(one)
     if not found:
         raise UserError(
-            f"the camera {serial} is not calibrated", choices=results.serials(), next_step="`rig calibrate crop`"
+            f"the camera {serial} is not calibrated in {results.folder}",
+            choices=results.serials(),
+            next_step="`rig calibrate crop`, or another --serial or --calibrations",
         )
     lines = [f"# Camera {serial}, from `rig calibrate`: {', '.join(f'{one.kind_name} {one.taken}' for one in found)}."]
     sections: dict[str, dict[str, object]] = {}
