@@ -22,6 +22,7 @@ from rich.console import Console
 from calibration.latency import wiggle_action, wiggle_seconds
 from calibration.recording import SENT_TOPIC, STATE_TOPIC
 from robot_rig.cli.calibrate import say
+from robot_rig.cli.calibrate_capture import no_picture
 from robot_rig.cli.orders import standing
 from robot_rig.cli.progress import Advance, stage_bar
 from robot_rig.config import Config
@@ -56,7 +57,7 @@ def wiggle(bag: Path, topic: str, along: str, seconds: float | None, config: Con
     _refuse_bag(bag)
     with visit(NODE):
         if not speaks(topic, PICTURE_S):
-            raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
+            raise no_picture(topic)
         lasting = enough(topic, console) if seconds is None else seconds
         hand = _Hand(config, along)
         say(

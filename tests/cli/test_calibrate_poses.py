@@ -24,7 +24,7 @@ from calibration.tour import Plan, keep_plan, read_plan, unseen
 from calibration.views import view_names
 from drivers.fake import FakeArm
 from robot_rig.cli import led_arm
-from robot_rig.cli.calibrate_capture import settled_view
+from robot_rig.cli.calibrate_capture import capture, settled_view
 from robot_rig.cli.calibrate_poses import Poses
 from robot_rig.cli.calibrate_wiggle import enough, wiggle
 from robot_rig.cli.main import main
@@ -228,7 +228,7 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
         assert len(list(opened.messages([STATE_TOPIC]))) > 20
     with pytest.raises(UserError, match="exists already"):
         wiggle(bag, TOPIC, "y", 2.0, CONFIG, console)
-    with pytest.raises(UserError, match="no picture on /other"):
+    with pytest.raises(UserError, match=r"no picture on /other\. .*/rig/camera/raw with driver realsense"):
         wiggle(tmp_path / "other.bag", "/other", "y", 2.0, CONFIG, console)
     with pytest.raises(UserError, match="do not move the tool along z"):
         wiggle(tmp_path / "other.bag", TOPIC, "z", 2.0, CONFIG, console)
@@ -263,6 +263,12 @@ def test_a_bag_that_would_not_be_written_is_refused_before_the_arm_is_enabled(
         (tmp_path / name).touch()
     with pytest.raises(UserError, match=re.escape(says)):
         wiggle(Path(bag), TOPIC, "y", 12.0, CONFIG, Console())
+
+
+def test_a_file_is_no_folder_for_views(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is not a folder"):
+        capture(tmp_path / "file", TOPIC, CONFIG, Console(), ["", "q"])
 
 
 @pytest.mark.parametrize("topic", ["", "/", "a b", "-x", "/a//b", "ü", "a:=b"])
