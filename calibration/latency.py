@@ -24,7 +24,16 @@ MOST_AGE_S, LEAST_AGE_S = 1.0, -0.01
 that does not go with the bag's."""
 
 LEAST_MATCH = 0.7
-FEWEST_PICTURES = 45
+ACCURATE_S, SURE = 0.005, 3.0
+"""An age is refused unless it is known to `ACCURATE_S`, by so many of its standard deviations."""
+
+FEWEST_PICTURES, ENOUGH_PICTURES = 45, 150
+"""Fewer than the first are refused; with the second, good ones are accurate however seldom they come."""
+
+LEAST_WIGGLE_S, MOST_WIGGLE_S = 12.0, 60.0
+SLOWEST_HZ = 3.0
+"""Of pictures that come less often `ENOUGH_PICTURES` would take too long, with long ways from one to the next."""
+
 HALVED = 2
 """Pictures are looked at in half their size: motion is of pixels, and noise of less."""
 
@@ -41,6 +50,7 @@ class Latency(NamedTuple):
     """`camera_s`: age of a picture on arrival, with its spread (10th to 90th of a hundred); how well it `match`es.
 
     `stamp_error_s`: how much later than the exposure a picture's stamp is, 0 for one that is stamped at exposure.
+    `sure_s`: all of these are known to within this.
     """
 
     camera_s: float
@@ -48,6 +58,20 @@ class Latency(NamedTuple):
     high_s: float
     stamp_error_s: float
     match: float
+    sure_s: float
+
+
+def wiggle_seconds(rate_hz: float) -> float:
+    """How long (s) to wiggle before a camera whose pictures come at `rate_hz`, for `ENOUGH_PICTURES` of them.
+
+    Raises UserError for pictures that come too seldom.
+    """
+    if rate_hz < SLOWEST_HZ:
+        raise UserError(
+            f"{rate_hz:.2g} pictures a second are too few, {SLOWEST_HZ:g} are needed",
+            next_step="light the scene, so that exposures are short, or name a topic with --topic on which more come",
+        )
+    return max(LEAST_WIGGLE_S, ENOUGH_PICTURES / rate_hz)
 
 
 def wiggle(seconds: float) -> float:
@@ -116,7 +140,8 @@ def camera_latency(arm_at: Floats, tool: Floats, arrived_at: Floats, stamped_at:
 
     The arm reports its tool at `tool` (M, 3) m at `arm_at` (M,) s: when that was so, on the same clock. It goes along
     one line. Raises UserError when the two do not show the same motion, or a swing that repeats itself; when stamps are
-    further off than `LONGEST_S`; and when pictures arrive before they were exposed, or `MOST_AGE_S` after.
+    further off than `LONGEST_S`; when pictures arrive before they were exposed, or `MOST_AGE_S` after; and when their
+    number and noise leave the age uncertain by more than `ACCURATE_S`.
     """
     moved = tool - tool.mean(axis=0)
     line = moved @ np.linalg.svd(moved, full_matrices=False)[2][0]
@@ -128,7 +153,28 @@ def camera_latency(arm_at: Floats, tool: Floats, arrived_at: Floats, stamped_at:
             f"pictures seem to arrive {np.median(ages):.3g} s after their exposure, and 0 to {MOST_AGE_S:g} s can be",
             next_step="record on the machine that the camera is plugged into, whose clock stamps both",
         )
-    return Latency(float(np.median(ages)), float(low), float(high), stamp.seconds, stamp.match)
+    sure = _required_accuracy(stamp, stamped_at)
+    return Latency(float(np.median(ages)), float(low), float(high), stamp.seconds, stamp.match, sure)
+
+
+def _required_accuracy(delay: Delay, stamped_at: Floats) -> float:
+    """To within how many s the `delay` of pictures is known. Raises UserError where that is not enough.
+
+    What a longer wiggle would do goes with the root of its length.
+    """
+    sure, seconds = SURE * delay.deviation_s, float(stamped_at[-1] - stamped_at[0])
+    if sure <= ACCURATE_S:
+        return sure
+    rate = (len(stamped_at) - 1) / seconds
+    longer = 5.0 * np.ceil(1.2 * seconds * (sure / ACCURATE_S) ** 2 / 5.0)
+    better = "or see to better light, a longer way, a nearer camera"
+    raise UserError(
+        f"{len(stamped_at)} pictures, {rate:.1f} a second, tell the age to within {1e3 * sure:.0f} ms, and "
+        f"{1e3 * ACCURATE_S:.0f} are wanted",
+        next_step=f"wiggle for {longer:.0f} s with --seconds, {better}"
+        if longer <= MOST_WIGGLE_S
+        else f"record more pictures a second, for up to {MOST_WIGGLE_S:.0f} s, {better}",
+    )
 
 
 def _checked_delay(

@@ -99,11 +99,7 @@ def _lens_table(fit: LensFit) -> Table:
 
 def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: Results, console: Console) -> int:
     """Where the camera is, from pictures and joint positions in `folder`."""
-    known = results.newest(serial, LensRecord)
-    if known is None:
-        raise UserError(f"the lens of camera {serial} is not known yet", next_step="`rig calibrate intrinsics` first")
-    size = (config.camera.width_px, config.camera.height_px)
-    refuse_other_size(known, size)
+    known, size = known_lens(serial, config, results), (config.camera.width_px, config.camera.height_px)
     arm = arm_of(folder, config, console)
     seen = _sightings(folder, chosen, config.camera, console)
     blank = {name: "the board was not found" for name, found in seen.items() if found is None}
@@ -135,6 +131,19 @@ def handeye(folder: Path, serial: str, chosen: Board, config: Config, results: R
         dropped=dropped,
     )
     return keep(results, record, console)
+
+
+def known_lens(serial: str, config: Config, results: Results) -> LensRecord:
+    """The lens of the camera `serial`. Raises UserError where it is not known, or for pictures of another size."""
+    known = results.newest(serial, LensRecord)
+    if known is None:
+        raise UserError(
+            f"the lens of camera {serial} is not known in {results.folder}",
+            choices=results.serials(),
+            next_step="`rig calibrate intrinsics` first, or another --serial",
+        )
+    refuse_other_size(known, (config.camera.width_px, config.camera.height_px))
+    return known
 
 
 def arm_of(folder: Path, config: Config, console: Console) -> Kinematics:
@@ -218,7 +227,11 @@ def workspace(picture: Path, serial: str, config: Config, results: Results, out:
     lens, camera = results.newest(serial, LensRecord), results.newest(serial, HandEyeRecord)
     if lens is None or camera is None:
         missing = "intrinsics" if lens is None else "handeye"
-        raise UserError(f"the camera {serial} has no {missing} yet", next_step=f"`rig calibrate {missing}` first")
+        raise UserError(
+            f"the camera {serial} has no {missing} in {results.folder}",
+            choices=results.serials(),
+            next_step=f"`rig calibrate {missing}` first, or another --serial",
+        )
     for record in (lens, camera):
         refuse_other_size(record, (config.camera.width_px, config.camera.height_px))
     refuse_outdated(results, camera)

@@ -47,7 +47,9 @@ class View:
 def capture(folder: Path, topic: str, config: Config, console: Console, lines: Iterable[str]) -> int:
     """Keep a view at each of `lines` until one says q; returns 1 when none was kept."""
     check_topic(topic)
-    say(console, "Hold the board before the camera, keep still, Enter; q ends.")
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is not a folder", next_step="name the folder of the views with --views")
+    say(console, "At each Enter what the camera sees is kept: let board and arm rest. q ends.")
     kept, stamps = 0, HostStamps()
     with visit(NODE):
         keep_arm(folder)
@@ -61,6 +63,8 @@ def capture(folder: Path, topic: str, config: Config, console: Console, lines: I
             path = keep_view(folder, view.rgb, view.joints)
             kept += 1
             say(console, f"{path}{'' if view.joints is not None else ', without joints: the arm process is silent'}")
+    if not kept:
+        say(console, "no view was kept")
     return 0 if kept else 1
 
 
@@ -76,7 +80,7 @@ def settled_view(topic: str, camera: CameraConfig, stamps: HostStamps) -> View |
     heard = _settled_pictures(topic)
     after = _joints(stamps)
     if not heard:
-        raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
+        raise no_picture(topic)
     rgb = pixels(heard[-1][1])
     if isinstance(rgb, Refused):
         raise UserError(f"{topic} carries {rgb.reason}", next_step="let the camera publish rgb8")
@@ -85,6 +89,14 @@ def settled_view(topic: str, camera: CameraConfig, stamps: HostStamps) -> View |
         return View(rgb, None)
     # Joints count only where both looks say that the arm rested.
     return View(rgb, after) if np.abs(after - before).max() <= AT_REST_RAD else None
+
+
+def no_picture(topic: str) -> UserError:
+    """What to say where nothing comes on `topic`."""
+    return UserError(
+        f"no picture on {topic}",
+        next_step=f"start the camera's node, or name the --topic: {CAMERA_RAW.name} with driver realsense or opencv",
+    )
 
 
 def _settled_pictures(topic: str) -> list[tuple[float, Any]]:

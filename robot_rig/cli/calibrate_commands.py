@@ -77,10 +77,14 @@ class CameraOptions(SettingsOptions):
     """Folder of the results."""
 
     def results(self) -> Results:
-        """The results there are. Raises UserError for a serial number that is none."""
+        """The results there are. Raises UserError for a serial number that is none, and for a folder that is none."""
         from calibration.results import Results, check_serial
 
         check_serial(self.serial)
+        if self.calibrations.exists() and not self.calibrations.is_dir():
+            raise UserError(
+                f"{self.calibrations} is not a folder", next_step="name the folder of the results with --calibrations"
+            )
         return Results(self.calibrations)
 
 
@@ -202,7 +206,7 @@ def wiggle(
     bag: Path = Path("wiggle.bag"),
     topic: str = "/camera/color/image_raw",
     along: Literal["x", "y", "z"] = "y",
-    seconds: float = 12.0,
+    seconds: float | None = None,
     settings: TheSettings = AS_THEY_ARE,
 ) -> int:
     """Let the tool wiggle before the camera and record it, for `latency`. On the machine that the camera hangs on.
@@ -213,7 +217,7 @@ def wiggle(
         bag: The rosbag; 30 MB a second.
         topic: The camera driver's colour pictures.
         along: The line, in base; the one that goes most nearly across the picture.
-        seconds: How long, 10 or more.
+        seconds: How long; by default 12, and up to 50 where pictures come seldom, as 5 a second on /rig/camera/raw do.
         settings: The settings.
     """
     from robot_rig.cli.robot_commands import require_ros
@@ -221,8 +225,8 @@ def wiggle(
     require_ros()
     from robot_rig.cli.calibrate_wiggle import wiggle as play
 
-    if not 6 <= seconds <= 60:
-        raise UserError(f"--seconds {seconds:g} is not from 6 to 60", next_step="12 are a good number")
+    if seconds is not None and not 6 <= seconds <= 60:
+        raise UserError(f"--seconds {seconds:g} is not from 6 to 60", next_step="leave it out: the pictures decide")
     return play(bag, topic, along, seconds, settings.load(), Console())
 
 
@@ -233,7 +237,7 @@ def latency(bag: Picture, camera: TheCamera, picture: str = "/camera/color/image
         bag: From `rig calibrate wiggle`, or recorded by hand on the camera's machine: rosbag record
             /camera/color/image_raw /rig/arm/state /rig/arm/executed.
         camera: The camera.
-        picture: The topic of its pictures.
+        picture: The topic of its pictures; /rig/camera/raw with the drivers realsense and opencv.
     """
     from robot_rig.cli.calibrate_latency import latency as solve
 

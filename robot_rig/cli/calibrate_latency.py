@@ -49,7 +49,8 @@ def latency(path: Path, serial: str, topic: str, config: Config, results: Result
     say(
         console,
         f"camera: pictures are {1e3 * seen.camera_s:.0f} ms old when they arrive ({1e3 * seen.low_s:.0f} to "
-        f"{1e3 * seen.high_s:.0f}), stamped {1e3 * seen.stamp_error_s:.0f} ms after exposure; match {seen.match:.1%}",
+        f"{1e3 * seen.high_s:.0f}), stamped {1e3 * seen.stamp_error_s:.0f} ms after exposure, known to "
+        f"{1e3 * seen.sure_s:.1f} ms; match {seen.match:.1%}",
     )
     joints = ", ".join(f"j{joint} {1e3 * late:.0f}" for joint, late in trail.joints.items())
     say(
@@ -111,7 +112,9 @@ def settings(serial: str, results: Results, out: Path, console: Console) -> int:
         found.remove(one)
     if not found:
         raise UserError(
-            f"the camera {serial} is not calibrated", choices=results.serials(), next_step="`rig calibrate crop`"
+            f"the camera {serial} is not calibrated in {results.folder}",
+            choices=results.serials(),
+            next_step="`rig calibrate crop`, or another --serial or --calibrations",
         )
     lines = [f"# Camera {serial}, from `rig calibrate`: {', '.join(f'{one.kind_name} {one.taken}' for one in found)}."]
     sections: dict[str, dict[str, object]] = {}

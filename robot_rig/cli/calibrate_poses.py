@@ -12,15 +12,13 @@ import numpy as np
 from rich.console import Console
 
 from calibration.board import Board, BoardFinder
-from calibration.check import refuse_other_size
 from calibration.lens import Lens, board_pose
 from calibration.poses import Room, RoughView, hangs_below, plan_poses, upright_camera
-from calibration.records import LensRecord
 from calibration.results import Results
 from calibration.rigid import inverse
 from calibration.tour import Plan, Sight, keep_plan, read_plan, tour, unseen
 from calibration.views import keep_view
-from robot_rig.cli.calibrate import arm_of, say
+from robot_rig.cli.calibrate import arm_of, known_lens, say
 from robot_rig.cli.calibrate_capture import View, keep_arm, settled_view
 from robot_rig.cli.led_arm import PostedArm
 from robot_rig.cli.progress import stage_bar
@@ -93,10 +91,7 @@ def poses(
 ) -> int:
     """Visit planned poses and keep a view at each; returns 1 while there are too few for `rig calibrate handeye`."""
     check_topic(topic)
-    known = results.newest(serial, LensRecord)
-    if known is None:
-        raise UserError(f"the lens of camera {serial} is not known yet", next_step="`rig calibrate intrinsics` first")
-    refuse_other_size(known, (config.camera.width_px, config.camera.height_px))
+    known = known_lens(serial, config, results)
     with visit(NODE):
         keep_arm(folder)
         kinematics = arm_of(folder, config, console)

@@ -6,6 +6,7 @@ answer fresh pictures through the guard, after a person's `rig enable`; a person
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -18,9 +19,10 @@ from typing import Any
 
 from rich.console import Console
 
-from calibration.latency import wiggle_action
+from calibration.latency import wiggle_action, wiggle_seconds
 from calibration.recording import SENT_TOPIC, STATE_TOPIC
 from robot_rig.cli.calibrate import say
+from robot_rig.cli.calibrate_capture import no_picture
 from robot_rig.cli.orders import standing
 from robot_rig.cli.progress import Advance, stage_bar
 from robot_rig.config import Config
@@ -33,17 +35,20 @@ from robot_rig.ros.mailbox import Mailbox
 from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ACTION, ARM_STATUS, CAMERA_FRAME
-from robot_rig.ros.visitor import check_topic, speaks, visit
+from robot_rig.ros.visitor import check_topic, how_often, speaks, visit
 
 NODE = "rig_wiggle"
 LOOK_S, TELL_S, PICTURE_S = 0.1, 10.0, 2.0
 RECORDER_STARTS_S, TOPICS_OPEN_S, RECORDER_ENDS_S = 20.0, 1.0, 20.0
+PICTURES = 11
+"""How often pictures come is told from so many, or from those of `PICTURE_S`."""
+
 TAKEN_S = 0.5
 """After so long without being followed it is somebody else who has the arm, or it is held."""
 
 
-def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, console: Console) -> int:
-    """Wiggle for `seconds` along the axis `along`, and record it into `bag`."""
+def wiggle(bag: Path, topic: str, along: str, seconds: float | None, config: Config, console: Console) -> int:
+    """Wiggle for `seconds` along the axis `along`, and record it into `bag`; by default for enough pictures."""
     if along not in config.control.axes:
         raise UserError(
             f"actions do not move the tool along {along}", choices=config.control.axes, next_step="name another --along"
@@ -52,22 +57,31 @@ def wiggle(bag: Path, topic: str, along: str, seconds: float, config: Config, co
     _refuse_bag(bag)
     with visit(NODE):
         if not speaks(topic, PICTURE_S):
-            raise UserError(f"no picture on {topic}", next_step="start the camera's node, or name it with --topic")
+            raise no_picture(topic)
+        lasting = enough(topic, console) if seconds is None else seconds
         hand = _Hand(config, along)
         say(
             console, "The tool will wiggle by up to 5 cm. Nobody in its reach, the red button at hand; Ctrl-C holds it."
         )
         _await_enable(hand, console)
         try:
-            with _recorded(bag, topic), stage_bar(console, "wiggling", round(seconds)) as advance:
-                hand.play(seconds, advance)
+            with _recorded(bag, topic), stage_bar(console, "wiggling", round(lasting)) as advance:
+                hand.play(lasting, advance)
         finally:
             if hand.may_hold:
                 say(console, give_order("hold"))
     if not bag.exists():
         raise UserError(f"rosbag has left no {bag}", next_step="see what it says above")
-    say(console, f"{bag}: next, rig calibrate latency {bag} --serial SERIAL")
+    say(console, f"{bag}: next, rig calibrate latency {bag} --serial SERIAL --picture {topic}")
     return 0
+
+
+def enough(topic: str, console: Console) -> float:
+    """How long (s) to wiggle for enough pictures of `topic`. Raises UserError where they come too seldom."""
+    rate = how_often(topic, PICTURE_S, PICTURES)
+    seconds = float(math.ceil(wiggle_seconds(rate)))
+    say(console, f"{rate:.1f} pictures a second on {topic}: it will take {seconds:.0f} s")
+    return seconds
 
 
 def _refuse_bag(bag: Path) -> None:

@@ -202,7 +202,9 @@ def bound(command: Callable[..., int], name: str, arguments: Sequence[str]) -> C
     _title, _rule, *lines = _said(lambda: parse(arguments))
     problem, *hints = [list(part) for speaks, part in itertools.groupby(lines, _speaks) if speaks]
     near = [line for hint in hints for line in hint if line.startswith("--")]
-    known = re.findall(r"--[a-z][a-z-]*", " ".join(_said(lambda: parse(["--help"]))))
+    # What stands in front; behind it, words of other commands may be quoted.
+    told = [line.partition("  ")[0] for line in _said(lambda: parse(["--help"])) if line.startswith("-")]
+    known = re.findall(r"--[a-z][a-z-]*", " ".join(told))
     raise UserError(" ".join(problem), choices=near or dict.fromkeys(known), next_step=f"see `{name} --help`")
 
 

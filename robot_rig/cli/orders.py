@@ -116,4 +116,6 @@ def mark_box(config: Config, path: Path, console: Console, lines: Iterable[str])
                 raise UserError("the arm process does not say where its tool is", next_step="start this version of it")
             said = corners.mark(report.tool)
             console.print(said, highlight=False, markup=False, soft_wrap=True)
+    if corners.box is None:
+        console.print("no box was made", highlight=False)
     return 0 if corners.box is not None else 1

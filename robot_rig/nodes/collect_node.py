@@ -3,6 +3,8 @@
     python -m robot_rig.nodes.collect_node --minutes 20 --config reach
 
 Plays as policy_node does with --source random; the recorder writes the episodes. Started by collect.launch.
+It ends as policy_node does too, by silence and with no order to the arm: the guard knows whom it follows. Where that is
+this play, the arm stands at once and is on hold 5 s later; a person who has taken it, or has sent it home, keeps it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import read_state
 from robot_rig.ros.episode_reports import read_episode_message
 from robot_rig.ros.node import Node, run
-from robot_rig.ros.orders import give_order
 
 NODE = "rig_collect"
 LOOK_S = 0.2
@@ -143,8 +144,6 @@ class Collection:
             if time.monotonic() - told > TELL_S:
                 told = time.monotonic()
                 self._tell(told)
-        if not self._closing.is_set():
-            log.info(give_order("hold"))
 
     def _tell(self, now: float) -> None:
         log.info(self._watch.summary(now))

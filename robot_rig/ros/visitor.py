@@ -91,6 +91,12 @@ def speaks(topic: str, within: float) -> bool:
     return bool(listen(topic, rospy.AnyMsg, within, bool))
 
 
+def how_often(topic: str, within: float, enough: int) -> float:
+    """How often (Hz) anything comes on `topic`, by the first `enough` messages or those of `within` s; 0: hardly."""
+    arrivals = [at for at, _ in listen(topic, rospy.AnyMsg, within, lambda arrived: len(arrived) >= enough)]
+    return (len(arrivals) - 1) / (arrivals[-1] - arrivals[0]) if len(arrivals) > 1 else 0.0
+
+
 def parameter(name: str, default: Any) -> Any:
     """The value of the ROS parameter `name`, or `default` where there is none."""
     try:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.alignment import delay_between
-from calibration.latency import camera_latency, picture_motion, wiggle, wiggle_action
+from calibration.latency import SURE, camera_latency, picture_motion, wiggle, wiggle_action, wiggle_seconds
 from robot_rig.clock import ManualClock
 from robot_rig.config import Config, FlawsConfig
 from robot_rig.datatypes import Action, Bytes, Floats, Source
@@ -36,15 +36,15 @@ class Wiggled:
     exposed: Floats
 
 
-def wiggled(config: Config) -> Iterator[Wiggled]:
+def wiggled(config: Config, seconds: float = SECONDS, picture_ticks: int = PICTURE_TICKS) -> Iterator[Wiggled]:
     world, arm = World(config, seed=0), Kinematics(config.control.tool_offset_m)
     camera = SimCamera(world, ManualClock(), config)
     at, tool, pictures, exposed = [], [], [], []
-    for tick in range(round(SECONDS / ARM_S)):
+    for tick in range(round(seconds / ARM_S)):
         pose = arm.pose(world.joint_position())
         at.append(world.now())
         tool.append(pose.tool)
-        if tick % PICTURE_TICKS == 0:
+        if tick % picture_ticks == 0:
             pictures.append(np.array(camera.read().rgb))
             exposed.append(world.now())
         speed = FAST_M_S * wiggle(tick * ARM_S)
@@ -93,6 +93,53 @@ def test_the_age_is_found_from_signals_with_noise(age: float) -> None:
     arrived = exposed + age
     found = camera_latency(at, tool + 2e-4 * random.standard_normal(tool.shape), arrived, arrived, noisy)
     assert found.camera_s == pytest.approx(age, abs=WITHIN_S)
+
+
+def sampled(rate_hz: float, seconds: float, noise_px: float, seed: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """(arm times, tool, exposures, motion in px) of a wiggle of that length: a camera of 30 Hz of which a node shows
+    `rate_hz` at most, as /rig/camera/raw does, so that they come unevenly.
+    """
+    at, tool, _, _ = signals(0.0, seconds + 1.0)
+    random = np.random.default_rng(seed)
+    exposed, due = [], 0.0
+    for seen_at in np.arange(random.uniform(0.3, 0.4), seconds + 0.7, 1 / 30).tolist():
+        if seen_at + (late := random.uniform(0.0, 0.01)) >= due:
+            exposed.append(seen_at)
+            due = seen_at + late + 1 / rate_hz
+    shown = np.array(exposed)
+    motion = -700.0 * np.interp(shown, at, tool[:, 1]) + noise_px * random.standard_normal(len(shown))
+    return at, tool + 1e-4 * random.standard_normal(tool.shape), shown, motion
+
+
+@pytest.mark.parametrize("rate_hz", [3.0, 5.0, 10.0, 30.0])
+def test_however_seldom_pictures_come_a_wiggle_for_enough_of_them_tells_the_age(rate_hz: float) -> None:
+    errors, sure = [], []
+    for seed in range(4):
+        at, tool, exposed, motion = sampled(rate_hz, wiggle_seconds(rate_hz), 0.15, seed)
+        found = camera_latency(at, tool, exposed + 0.12, exposed + 0.12, motion)
+        errors.append(found.camera_s - 0.12)
+        sure.append(found.sure_s)
+    assert np.abs(errors).max() < WITHIN_S
+    assert max(sure) <= WITHIN_S
+    # What is said of the error is neither too much nor nothing.
+    assert 0.2 < np.sqrt(np.mean(np.square(errors))) / (np.mean(sure) / SURE) < 3.0
+
+
+@pytest.mark.parametrize(("rate_hz", "noise_px", "says"), [
+    (5.0, 0.6, r"pictures, [45]\.\d a second, tell the age to within \d+ ms, and 5 are wanted. Wiggle for \d\d s"),
+    (5.0, 3.0, r"[45]\.\d a second.* more pictures a second"),
+    (30.0, 4.0, r"[12]\d\.\d a second.* more pictures a second"),
+])  # fmt: skip
+def test_too_few_or_too_noisy_pictures_are_refused_with_their_rate(rate_hz: float, noise_px: float, says: str) -> None:
+    at, tool, exposed, motion = sampled(rate_hz, 12.0, noise_px, 1)
+    with pytest.raises(UserError, match=says):
+        camera_latency(at, tool, exposed + 0.12, exposed + 0.12, motion)
+
+
+def test_pictures_that_hardly_come_are_refused_before_the_arm_moves() -> None:
+    assert (wiggle_seconds(30.0), wiggle_seconds(5.0)) == (12.0, 30.0)
+    with pytest.raises(UserError, match="2 pictures a second are too few, 3 are needed"):
+        wiggle_seconds(2.0)
 
 
 @pytest.mark.parametrize("late", [-0.5, -0.3, 0.55, 0.6, 0.65])

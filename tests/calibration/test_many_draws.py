@@ -113,3 +113,19 @@ def test_the_age_of_pictures_is_found_in_every_draw() -> None:
         off.append(abs(found.camera_s - float(np.mean(arrived - seen.exposed))))
     log.info("age: off by %.1f ms at most", 1e3 * max(off))
     assert max(off) <= 0.005
+
+
+def test_the_age_of_pictures_that_come_seldom() -> None:
+    every_s = 0.1
+    (seen,) = wiggled(Config(flaws=FlawsConfig(servo_lag_s=0.03)), 30.0, round(every_s / 0.01))
+    random = np.random.default_rng(400)
+    bad = [spoilt(one, random, 4.0, 0.8) for one in seen.pictures]
+    for name, pictures in (("clean", seen.pictures), ("bad", bad)):
+        for step in (1, 2, 3):
+            off = []
+            for first in range(step):
+                at = seen.exposed[first::step] + 0.1
+                found = camera_latency(seen.at, seen.tool, at, at, picture_motion(pictures[first::step]))
+                off.append(abs(found.camera_s - 0.1))
+            log.info("age, %.1f Hz, %s: off by %.1f ms at most", 1 / every_s / step, name, 1e3 * max(off))
+            assert max(off) <= 0.005

@@ -189,7 +189,7 @@ def test_the_arms_own_description_counts_where_it_was_kept(drawn: Path, tmp_path
     assert np.allclose(places[1] - places[0], np.outer([0, 0, 0.01, 0], [0, 0, 0, 1]), atol=1e-4)
 
 
-def test_a_camera_that_is_not_the_calibrated_one_is_one_line(drawn: Path, capsys: Capture) -> None:
+def test_a_camera_that_is_not_the_calibrated_one_is_one_line(drawn: Path, tmp_path: Path, capsys: Capture) -> None:
     picture = drawn / "home.png"
     assert "no camera has been calibrated" in refused(capsys, "check", picture, "--serial", SERIAL)
     assert rig("crop", picture, "--serial", SERIAL) == 0
@@ -200,8 +200,10 @@ def test_a_camera_that_is_not_the_calibrated_one_is_one_line(drawn: Path, capsys
     )
     assert "no serial number" in refused(capsys, "crop", picture, "--serial", "../x")
     assert "shows too little" in refused(capsys, "crop", drawn / "lens" / "view-016.png", "--serial", SERIAL)
-    assert "no intrinsics yet" in refused(capsys, "workspace", picture, "--serial", SERIAL)
-    assert "is not calibrated" in refused(capsys, "settings", "--serial", "1")
+    for words in (("settings",), ("workspace", picture), ("handeye", drawn / "hand")):
+        assert f"in calibrations. Valid: {SERIAL}. `rig calibrate" in refused(capsys, *words, "--serial", "1")
+    (tmp_path / "file").touch()
+    assert "file is not a folder" in refused(capsys, "check", picture, "--serial", SERIAL, "--calibrations", "file")
     assert "does not fit" in refused(capsys, "crop", picture, "--serial", SERIAL, "--factor", "9")
 
 

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 import drivers.posture_visits as posture_visits
+from calibration import latency
 from calibration.board import Board
 from calibration.lens import Lens
 from calibration.poses import Room, RoughView, hangs_below, plan_poses, upright_camera
@@ -23,9 +24,9 @@ from calibration.tour import Plan, keep_plan, read_plan, unseen
 from calibration.views import view_names
 from drivers.fake import FakeArm
 from robot_rig.cli import led_arm
-from robot_rig.cli.calibrate_capture import settled_view
+from robot_rig.cli.calibrate_capture import capture, settled_view
 from robot_rig.cli.calibrate_poses import Poses
-from robot_rig.cli.calibrate_wiggle import wiggle
+from robot_rig.cli.calibrate_wiggle import enough, wiggle
 from robot_rig.cli.main import main
 from robot_rig.clock import WallClock
 from robot_rig.data.bag import open_bag
@@ -215,7 +216,7 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
     console = Console(width=200)
     with Person(robot, tmp_path, 1, lambda: None):
         assert wiggle(bag, TOPIC, "y", 2.0, CONFIG, console) == 0
-    assert f"next, rig calibrate latency {bag}" in capsys.readouterr().out
+    assert f"next, rig calibrate latency {bag} --serial SERIAL --picture {TOPIC}" in capsys.readouterr().out
     assert robot.process.mode is Mode.HOLD
     assert Source.RANDOM in robot.sources
     places = np.array(robot.tools)
@@ -227,10 +228,22 @@ def test_a_wiggle_is_played_by_actions_and_recorded(robot: Robot, tmp_path: Path
         assert len(list(opened.messages([STATE_TOPIC]))) > 20
     with pytest.raises(UserError, match="exists already"):
         wiggle(bag, TOPIC, "y", 2.0, CONFIG, console)
-    with pytest.raises(UserError, match="no picture on /other"):
+    with pytest.raises(UserError, match=r"no picture on /other\. .*/rig/camera/raw with driver realsense"):
         wiggle(tmp_path / "other.bag", "/other", "y", 2.0, CONFIG, console)
     with pytest.raises(UserError, match="do not move the tool along z"):
         wiggle(tmp_path / "other.bag", TOPIC, "z", 2.0, CONFIG, console)
+
+
+def test_a_wiggle_is_as_long_as_its_pictures_need(
+    robot: Robot, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The robot's five pictures a second come as often as this machine lets them.
+    monkeypatch.setattr(latency, "SLOWEST_HZ", 0.0)
+    seconds = enough(TOPIC, Console(width=200))
+    rate = float(capsys.readouterr().out.split()[0])
+    assert 0.0 < rate < 10.0
+    assert seconds == pytest.approx(latency.ENOUGH_PICTURES / rate, rel=0.05, abs=1.0)
+    assert robot.process.mode is Mode.DISABLED
 
 
 @pytest.mark.parametrize(
@@ -250,6 +263,12 @@ def test_a_bag_that_would_not_be_written_is_refused_before_the_arm_is_enabled(
         (tmp_path / name).touch()
     with pytest.raises(UserError, match=re.escape(says)):
         wiggle(Path(bag), TOPIC, "y", 12.0, CONFIG, Console())
+
+
+def test_a_file_is_no_folder_for_views(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is not a folder"):
+        capture(tmp_path / "file", TOPIC, CONFIG, Console(), ["", "q"])
 
 
 @pytest.mark.parametrize("topic", ["", "/", "a b", "-x", "/a//b", "ü", "a:=b"])

@@ -226,6 +226,14 @@ def test_a_box_is_made_of_where_the_tool_was(ros_node: str, tmp_path: Path, monk
     assert np.allclose(guard.box_high_m[:2], np.max(tools, axis=0)[:2], atol=0.001)
 
 
+def test_a_box_of_no_corners_is_none(
+    ros_node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr("sys.stdin", iter([]))
+    assert main(["box", "--out", str(tmp_path / "box.yaml")]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "no box was made"
+
+
 def test_the_doctor_looks_at_the_graph_and_leaves_it_alone(ros_node: str, tmp_path: Path, capsys: Capture) -> None:
     with repeating(CAMERA_FRAME, picture), repeating(ARM_STATUS, fault):
         code = main(["doctor", "--json", "--run", str(tmp_path)])

@@ -86,6 +86,12 @@ def test_a_mistyped_option_is_one_line_with_what_there_is(
     assert refused(capsys, arguments) == line
 
 
+def test_of_a_mistyped_option_no_other_command_s_are_named(capsys: Capture) -> None:
+    # Its help quotes `rig eval --checkpoint`.
+    line = refused(capsys, ["goals", "sets", "--frobnicate"])
+    assert "Valid: --help, --of, --delete, --no-delete, --goals, --config, --set." in line
+
+
 @pytest.mark.parametrize("command", ["demo", "bench seeds"])
 def test_a_scene_without_an_exam_is_refused_before_it_costs_minutes(
     capsys: Capture, tmp_path: Path, command: str

@@ -22,7 +22,7 @@ from robot_rig.loops.key_strokes import Stroke
 from robot_rig.loops.teleop_loop import TeleopLoop
 from robot_rig.safety.modes import HELD_LIMIT_S
 from tests.drivers.shared_arm import BACK, REST, STOPPED_WITHIN_S, TICKS, WIRE, Table, with_policy_acting
-from tests.drivers.test_guard_process import PERIOD
+from tests.drivers.test_guard_process import CONFIG, PERIOD
 from tests.ros_graph import eventually
 
 
@@ -167,6 +167,33 @@ def test_the_arm_is_not_handed_to_a_program_that_has_died(table: Table) -> None:
     table.process.enable()
     table.live(0.3)
     assert table.sources[-1] is Source.POLICY
+
+
+def test_a_program_whose_time_is_over_leaves_a_persons_arm_to_the_person(table: Table) -> None:
+    table.push()
+    table.live(0.5)
+    table.policy = None
+    table.links.dead.append(WIRE)
+    for axes, seconds in ((REST, 1.0), (BACK, 0.2), (REST, 1.0), (BACK, 0.2)):
+        table.say(axes, held=True)
+        table.live(seconds)
+        assert table.process.mode is Mode.ACTIVE
+        assert table.sources[-1] is Source.HUMAN
+    assert table.along[-1] < -0.01
+    table.say(BACK, held=True)
+    table.live(HELD_LIMIT_S)
+    assert table.process.mode is Mode.ACTIVE
+
+
+def test_a_program_whose_time_is_over_leaves_an_arm_that_stands_and_then_holds(table: Table) -> None:
+    table.policy = None
+    table.links.dead.append(WIRE)
+    ended = len(table.reports)
+    table.live(HELD_LIMIT_S + 1.0)
+    stood = round((CONFIG.guard.action_age_limit_s + STOPPED_WITHIN_S) / PERIOD)
+    assert not any(report.status.executed.any() for report in table.reports[ended + stood :])
+    assert table.process.mode is Mode.HOLD
+    assert table.reports[-1].why[0] == "lapsed"
 
 
 def test_who_is_handed_the_arm_has_time_to_begin(table: Table) -> None:
