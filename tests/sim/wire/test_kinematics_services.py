@@ -1,0 +1,61 @@
+"""IK requests in messages, answered without a ROS graph: which seeds count, and what comes with a failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import genpy
+import pytest
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from robot_rig.config import Config
+from robot_rig.datatypes import JOINT_NAMES
+from robot_rig.kinematics import NEUTRAL
+from robot_rig.ros.intera_messages import load
+from sim.wire.ik_service import PositionKinematics
+from sim.wire.kinematics_services import KinematicsRequests
+from sim.wire.tips import TipFrames
+
+TYPES = load("5.5.2")
+AUTO, USER, CURRENT, NS_MAP = range(4)
+REQUESTS = KinematicsRequests(
+    TYPES,
+    PositionKinematics(TipFrames(Config()), lambda _: False),
+    lambda: NEUTRAL,
+    lambda: genpy.Time(5, 0),
+)
+# What the vendor's ik_service_client example sends.
+POSE = Pose(
+    Point(0.450628752997, 0.161615832271, 0.217447307078),
+    Quaternion(0.704020578925, 0.710172716916, 0.00244101361829, 0.00194372088834),
+)
+SEED = (0.7, 0.4, -1.7, 1.4, -1.1, -1.6, -0.4)
+SEEDED = JointState(name=list(JOINT_NAMES), position=SEED)
+NOT_A_NUMBER = JointState(name=["right_j0"], position=[float("nan")])
+TOO_SHORT = JointState(name=list(JOINT_NAMES), position=[0.1])
+
+
+def ask(pose: Pose = POSE, frame: str = "base", tip: str = "right_hand", **fields: Any) -> Any:
+    stamped = PoseStamped(Header(frame_id=frame), pose)
+    return REQUESTS.solve(TYPES.SolvePositionIKRequest(pose_stamp=[stamped], tip_names=[tip], **fields))
+
+
+@pytest.mark.parametrize(
+    "bad", [{"seed_angles": [NOT_A_NUMBER]}, {"seed_angles": [TOO_SHORT]}, {"user_seed_indices": [5]}]
+)
+def test_a_bad_user_seed_fails_only_the_mode_that_has_no_other(bad: dict[str, Any]) -> None:
+    results = [list(ask(seed_mode=mode, **bad).result_type) for mode in (AUTO, USER, CURRENT, NS_MAP)]
+    assert results == [[2], [-1], [2], [3]]
+
+
+@pytest.mark.parametrize("empty", [JointState(), JointState(name=list(JOINT_NAMES)), JointState(name=["right_j0"])])
+def test_a_seed_without_positions_is_no_seed(empty: JointState) -> None:
+    assert list(ask(seed_mode=AUTO, seed_angles=[empty]).result_type) == [2]
+    assert list(ask(seed_mode=USER, seed_angles=[empty]).result_type) == [-1]
+
+
+def test_a_good_user_seed_counts_where_it_is_asked_for() -> None:
+    results = [list(ask(seed_mode=mode, seed_angles=[SEEDED]).result_type) for mode in (AUTO, USER, CURRENT, NS_MAP)]
+    assert results == [[1], [1], [2], [3]]
