@@ -64,7 +64,11 @@ class KinematicsRequests:
         self._types, self._kinematics, self._current, self._now = types, kinematics, current, now
 
     def solve(self, request: Any) -> Any:
-        """SolvePositionIKResponse: one solution and one result for each pose."""
+        """SolvePositionIKResponse: one solution and one result for each pose.
+
+        A failure too comes with seven joints: the nearest that were found, or where the arm is; only an unknown tip
+        comes with none.
+        """
         joints, results = [], []
         solved: list[Floats | None] = []
         for index in range(len(request.pose_stamp)):
@@ -73,7 +77,7 @@ class KinematicsRequests:
                 result, found = answer.result, answer.joints
             except ValueError as reason:
                 rospy.logwarn("IK request refused: %s", reason)
-                result, found = Result.FAILED, None
+                result, found = Result.FAILED, self._current()
             solved.append(found if result > 0 else None)
             joints.append(self._joint_state(found))
             results.append(int(result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import genpy
+import numpy as np
 import pytest
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
 from sensor_msgs.msg import JointState
@@ -59,3 +60,27 @@ def test_a_seed_without_positions_is_no_seed(empty: JointState) -> None:
 def test_a_good_user_seed_counts_where_it_is_asked_for() -> None:
     results = [list(ask(seed_mode=mode, seed_angles=[SEEDED]).result_type) for mode in (AUTO, USER, CURRENT, NS_MAP)]
     assert results == [[1], [1], [2], [3]]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"pose": Pose(Point(0.5, 0.0, 0.3), Quaternion())},
+        {"pose": Pose(Point(float("nan"), 0.0, 0.3), POSE.orientation)},
+        {"frame": "world"},
+        {"seed_mode": 7},
+        {"seed_mode": USER, "seed_angles": [NOT_A_NUMBER]},
+        {"seed_mode": USER},
+    ],
+)
+def test_a_failure_too_comes_with_seven_joints(bad: dict[str, Any]) -> None:
+    answer = ask(**bad)
+    assert list(answer.result_type) == [-1]
+    (joints,) = answer.joints
+    assert list(joints.name) == list(JOINT_NAMES)
+    assert np.array_equal(joints.position, NEUTRAL)
+
+
+def test_an_unknown_tip_comes_with_no_joints() -> None:
+    answer = ask(tip="claw")
+    assert (list(answer.result_type), list(answer.joints[0].name)) == ([-3], [])
