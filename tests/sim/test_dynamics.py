@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
 
 from robot_rig.config import Config, SimConfig
-from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL, UPPER_LIMITS
+from robot_rig.control.ik import TOOL_DOWN, solve_position
+from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL, UPPER_LIMITS, Kinematics
 from sim.dynamics import BodyModel
 from sim.world import World
 
@@ -62,6 +64,25 @@ def test_a_folded_arm_touches_itself() -> None:
     assert body.touches_itself(folded)
     assert body.collides(folded)
     assert not body.touches_table(folded)
+
+
+@pytest.mark.parametrize("lowered", [(0.0, 1.5, 0.0, -1.5, 0.0, 0.0, 3.3), (2.5, 1.2, 0.0, -1.8, 0.0, 0.0, 3.3)])
+def test_an_elbow_inside_the_pedestal_touches_it(lowered: tuple[float, ...]) -> None:
+    # The forearm is bent away from the pedestal; the elbow is 11 and 3 cm inside.
+    assert BodyModel(Config()).touches_itself(np.array(lowered))
+
+
+def test_postures_in_which_a_robot_works_are_clear() -> None:
+    config, body = Config(), BodyModel(Config())
+    home, kinematics = np.array(config.control.home_posture_rad), Kinematics(config.control.tool_offset_m)
+    # Gazebo's first pose, the predecessor's reset, the SDK's examples of FK and IK.
+    assert not body.touches_itself(np.array([-0.27, 1.05, 0.0, 0.49, -0.08, -0.06, 0.027]))
+    assert not body.touches_itself(np.array([0.1526, 0.9144, -2.0259, 1.6648, -2.4172, 1.1500, -2.4770]))
+    assert not body.touches_itself(np.array([0.763331, 0.415979, -1.728629, 1.482985, -1.135621, -1.674347, -0.496337]))
+    assert not body.touches_itself(np.array([0.7, 0.4, -1.7, 1.4, -1.1, -1.6, -0.4]))
+    for corner in product(*zip(config.guard.box_low_m, config.guard.box_high_m, strict=True)):
+        posture = solve_position(kinematics, np.array(corner), TOOL_DOWN, home)
+        assert not body.touches_itself(posture)
 
 
 def test_several_threads_may_ask_at_a_time() -> None:
