@@ -1,4 +1,4 @@
-"""What the robot's own software knows of its body: the torque of its weight, and where it would touch something.
+"""What the robot's own software knows of its body: the torque of its weight, and where it would touch itself.
 
 Called by `sim.wire`, from threads of their own: everything here works on a private copy and never on the world's data.
 """
@@ -13,7 +13,6 @@ import numpy as np
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINTS, Floats
 from robot_rig.kinematics import RATED_EFFORTS
-from sim.model import ROBOT_BIT
 from sim.scenes import build
 
 FAR_END = ("right_l4", "right_l5", "right_l6", "right_hand")
@@ -38,8 +37,6 @@ class BodyModel:
         believed = config.model_copy(update={"sim": config.sim.model_copy(update={"payload_error_kg": 0.0})})
         self._model = build(believed)
         self._data = mujoco.MjData(self._model)
-        self._robot = np.flatnonzero(self._model.geom_contype == ROBOT_BIT)
-        self._table = self._model.geom("table").id
         self._self_pairs = [
             (one, other)
             for part, rest in ((FAR_END, NEAR_END), (ELBOW_END, STAND))
@@ -72,22 +69,13 @@ class BodyModel:
         return torque
 
     def collides(self, position: Floats) -> bool:
-        """Whether the arm would touch the table or itself at joint `position` (7,) rad."""
-        return self.touches_table(position) or self.touches_itself(position)
+        """Whether the arm would touch the robot itself at joint `position` (7,) rad.
 
-    def touches_itself(self, position: Floats) -> bool:
-        """Whether elbow, forearm, wrist or hand would touch shoulder, head or pedestal at joint `position` (7,) rad."""
+        Elbow, forearm, wrist and hand against shoulder, head and pedestal; of the room around it a robot knows nothing.
+        """
         with self._placed:
             self._place(position, np.zeros(JOINTS))
             return any(
                 mujoco.mj_geomDistance(self._model, self._data, one, other, TOUCHING_M, None) < 0.0
                 for one, other in self._self_pairs
             )
-
-    def touches_table(self, position: Floats) -> bool:
-        """Whether any part of arm or gripper would touch the table at joint `position` (7,) rad."""
-        with self._placed:
-            self._place(position, np.zeros(JOINTS))
-            pairs = self._data.contact.geom
-            with_table = (pairs == self._table).any(axis=1)
-            return bool((with_table & np.isin(pairs, self._robot).any(axis=1)).any())
