@@ -110,6 +110,29 @@ def test_an_arm_folded_into_itself_collides_and_one_in_the_table_does_not() -> N
         assert misses(asked, answer.joints) < 1e-6
 
 
+def test_a_colliding_solution_does_not_end_the_search_of_the_mode_auto() -> None:
+    there = NEUTRAL + 0.1
+    from_current = FREE.solve(query(HAND, there, SeedMode.CURRENT), NEUTRAL).joints
+    assert from_current is not None
+
+    def blocked(joints: Floats) -> bool:
+        return bool(np.abs(joints - from_current).max() < 0.05)
+
+    picky = PositionKinematics(FRAMES, blocked)
+    # In the modes with one seed there is no other solution, and the colliding one is told.
+    alone = picky.solve(query(HAND, there, SeedMode.CURRENT), NEUTRAL)
+    assert alone.result is Result.IN_COLLISION
+    assert alone.joints is not None
+    assert np.array_equal(alone.joints, from_current)
+    for seed, result in ((None, Result.MAP), (from_current, Result.MAP), (there + 0.3, Result.USER)):
+        asked = query(HAND, there, SeedMode.AUTO, seed)
+        answer = picky.solve(asked, NEUTRAL)
+        assert answer.result is result
+        assert misses(asked, answer.joints) < 1e-6
+        assert answer.joints is not None
+        assert not blocked(answer.joints)
+
+
 def test_more_gain_in_the_null_space_comes_nearer_to_the_goal() -> None:
     seed = np.array([0.7, 0.4, -1.7, 1.4, -1.1, -1.6, -0.4])
     goal = seed + np.array([np.nan, -0.3, 1.4, -0.9, np.nan, np.nan, np.nan])
