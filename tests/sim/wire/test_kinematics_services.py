@@ -65,7 +65,7 @@ def test_a_good_user_seed_counts_where_it_is_asked_for() -> None:
 def test_a_goal_in_the_null_space_without_a_gain_is_sought_with_two_fifths() -> None:
     def found(*gain: float) -> list[float]:
         goal = JointState(name=["right_j1", "right_j2", "right_j3"], position=[0.1, -0.3, 0.5])
-        wish = {"use_nullspace_goal": [True], "nullspace_goal": [goal], "nullspace_gain": gain}
+        wish: dict[str, Any] = {"use_nullspace_goal": [True], "nullspace_goal": [goal], "nullspace_gain": gain}
         (joints,) = ask(seed_mode=USER, seed_angles=[SEEDED], **wish).joints
         return list(joints.position)
 
