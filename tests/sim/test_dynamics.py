@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 
 from robot_rig.config import Config, SimConfig
 from robot_rig.control.ik import TOOL_DOWN, solve_position
+from robot_rig.datatypes import JOINT_NAMES
 from robot_rig.kinematics import LOWER_LIMITS, NEUTRAL, UPPER_LIMITS, Kinematics
 from sim.dynamics import BodyModel
+from sim.wire.urdf import robot_description
 from sim.world import World
 
 
@@ -40,6 +44,28 @@ def test_gravity_torque_is_the_gradient_of_potential_energy() -> None:
 def test_it_does_not_know_of_the_payload_error() -> None:
     heavy = BodyModel(Config(sim=SimConfig(payload_error_kg=0.3)))
     assert heavy.gravity_torque(NEUTRAL) == pytest.approx(BodyModel(Config()).gravity_torque(NEUTRAL), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"tool": {"mass_kg": 1.5}},
+        {"tool": {"kind": "custom", "mass_kg": 0.2}},
+        {"tool": {"kind": "custom", "mass_kg": 0}},
+        {"tool": {"kind": "none", "mass_kg": 0}, "control": {"tool_offset_m": 0}},
+    ],
+)
+def test_the_tool_weighs_what_the_description_says(settings: dict[str, Any]) -> None:
+    config = Config.model_validate(settings)
+    described = mujoco.MjModel.from_xml_string(robot_description(config))
+    data = mujoco.MjData(described)
+    for position in (NEUTRAL, np.array(config.control.home_posture_rad)):
+        for name, angle in zip(JOINT_NAMES, position, strict=True):
+            data.joint(name).qpos = angle
+        mujoco.mj_forward(described, data)
+        weight = [data.joint(name).qfrc_bias[0] for name in JOINT_NAMES]
+        assert BodyModel(config).gravity_torque(position) == pytest.approx(weight, abs=2e-4)
 
 
 def test_motion_adds_to_the_torque_at_rest() -> None:
