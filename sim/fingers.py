@@ -19,12 +19,16 @@ OPEN_M = 2 * TRAVEL_M
 
 
 class Fingers:
-    """The fingers of the gripper in `model`, closed. `opening` is the travel of both together, m."""
+    """The fingers of the gripper in `model`, closed. `opening` is the travel of both together, m.
+
+    In a model whose hand is bare nothing moves and nothing is felt.
+    """
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         self._model, self._data = model, data
         self._hand = model.body("right_hand").id
-        self._geoms = np.array([model.geom(name).id for name in FINGER_GEOMS])
+        found = (mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_GEOM, name) for name in FINGER_GEOMS)
+        self._geoms = np.array([geom for geom in found if geom >= 0], dtype=int)
         self._closed = model.geom_pos[self._geoms].copy()
         self._outwards = np.sign(self._closed[:, 1])
         self._side = np.zeros(model.ngeom)

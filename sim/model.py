@@ -12,6 +12,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from robot_rig.config import ToolConfig
 from robot_rig.datatypes import JOINT_NAMES, JOINTS, Floats
 from robot_rig.errors import UserError
 from robot_rig.kinematics import (
@@ -58,6 +59,9 @@ HEAD_HEIGHT = 0.2965
 GRIPPER_MASS = 0.47
 GRIPPER: Inertial = (GRIPPER_MASS, (0.0028, -0.0004, 0.0293), (5.4e-4, 5.4e-4, 2.9e-4, 0.0, 0.0, 0.0))
 """The vendor gives the mass and centre; the inertia is a cylinder's of the gripper's size (the vendor's is a dummy)."""
+
+BARE_HAND_KG = 1e-6
+"""Of a hand without a tool: compensation is a share of a mass, and of nothing there is no share."""
 
 Rgba = tuple[float, float, float, float]
 SHELL: Rgba = (0.27, 0.28, 0.30, 1.0)
@@ -163,12 +167,27 @@ def _add_camera(body: mujoco.MjsBody, name: str, origin: tuple[Point, Point]) ->
     body.add_camera(name=name, pos=origin[0], quat=orientation, fovy=angle)
 
 
-def _add_gripper(link: mujoco.MjsBody, tool_offset_m: float, payload_error_kg: float) -> None:
-    """The electric gripper, closed, in the hand's frame: connector plate, housing, two fingers with soft tips."""
+def tool_inertial(mass_kg: float) -> Inertial:
+    """Of a tool of `mass_kg`, kg, that is built as the electric gripper is."""
+    _, centre, inertia = GRIPPER
+    xx, yy, zz, xy, xz, yz = (moment * (mass_kg / GRIPPER_MASS) for moment in inertia)
+    return mass_kg, centre, (xx, yy, zz, xy, xz, yz)
+
+
+def _add_hand(link: mujoco.MjsBody, tool: ToolConfig, tool_offset_m: float, payload_error_kg: float) -> None:
+    """The hand with the tool that it carries; a tool of one's own has the electric gripper's shape."""
     hand = link.add_body(name="right_hand", pos=HAND_ORIGIN[0], quat=quaternion(HAND_ORIGIN[1]))
-    _set_inertial(hand, GRIPPER)
-    hand.mass = GRIPPER_MASS + max(payload_error_kg, 0.0)
+    tool_kg = max(tool.mass_kg, BARE_HAND_KG)
+    _set_inertial(hand, tool_inertial(tool_kg))
+    hand.mass = tool_kg + max(payload_error_kg, 0.0)
     hand.gravcomp = (hand.mass - payload_error_kg) / hand.mass
+    if tool.kind != "none":
+        _add_gripper(hand)
+    hand.add_site(name="tool", pos=[0, 0, tool_offset_m], size=[0.001] * 3, group=COLLISION_GROUP)
+
+
+def _add_gripper(hand: mujoco.MjsBody) -> None:
+    """The electric gripper, closed, in the hand's frame: connector plate, housing, two fingers with soft tips."""
     cylinder, box = mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_BOX
     _add_geom(hand, cylinder, HAND, True, size=[0.04, 0.0151, 0], pos=[0, 0, 0.0135])
     _add_geom(hand, box, HAND, True, size=[0.029, 0.05, 0.018], pos=[0.004, 0, 0.0424])
@@ -177,7 +196,6 @@ def _add_gripper(link: mujoco.MjsBody, tool_offset_m: float, payload_error_kg: f
             hand, box, FINGER, True, name=finger, size=[0.008, 0.00675, 0.0375], pos=[0.003, side * 0.0145, 0.0969]
         )
         _add_geom(hand, box, FINGER, True, name=tip, size=[0.008, 0.0035, 0.0185], pos=[0.003, side * 0.0113, 0.1199])
-    hand.add_site(name="tool", pos=[0, 0, tool_offset_m], size=[0.001] * 3, group=COLLISION_GROUP)
 
 
 def _add_joint(spec: mujoco.MjSpec, body: mujoco.MjsBody, index: int) -> None:
@@ -240,8 +258,10 @@ def _dress(spec: mujoco.MjSpec, bodies: dict[str, mujoco.MjsBody], mesh_dir: str
         )
 
 
-def add_sawyer(spec: mujoco.MjSpec, tool_offset_m: float, payload_error_kg: float, mesh_dir: str) -> None:
-    """Add the arm, its gripper, head and pedestal to `spec`, before anything else that has joints.
+def add_sawyer(
+    spec: mujoco.MjSpec, tool: ToolConfig, tool_offset_m: float, payload_error_kg: float, mesh_dir: str
+) -> None:
+    """Add the arm, its `tool`, head and pedestal to `spec`, before anything else that has joints.
 
     `payload_error_kg`: mass in the hand that gravity compensation ignores. `mesh_dir`: folder with base.stl, head.stl,
     pedestal.stl and l0.stl .. l6.stl, or "" for primitives. Raises UserError when meshes are missing there.
@@ -258,6 +278,6 @@ def add_sawyer(spec: mujoco.MjSpec, tool_offset_m: float, payload_error_kg: floa
     bodies["head"] = _add_head(bodies["l0"])
     _add_camera(bodies["head"], HEAD_CAMERA, HEAD_CAMERA_ORIGIN)
     _add_camera(bodies[f"l{CAMERA_LINK}"], HAND_CAMERA, CAMERA_ORIGIN)
-    _add_gripper(parent, tool_offset_m, payload_error_kg)
+    _add_hand(parent, tool, tool_offset_m, payload_error_kg)
     if mesh_dir:
         _dress(spec, bodies, mesh_dir)

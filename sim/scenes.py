@@ -155,7 +155,7 @@ def describe(config: Config) -> mujoco.MjSpec:
     quality = spec.visual.quality
     quality.numslices, quality.numstacks, quality.numquads = 12, 6, 1
     quality.offsamples = config.sim.multisamples
-    add_sawyer(spec, config.control.tool_offset_m, config.sim.payload_error_kg, config.sim.mesh_dir)
+    add_sawyer(spec, config.tool, config.control.tool_offset_m, config.sim.payload_error_kg, config.sim.mesh_dir)
     _table_top(spec, config.guard.table_height_m)
     _light(spec)
     _add_cameras(spec, config.sim, config.camera)

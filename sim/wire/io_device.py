@@ -21,6 +21,7 @@ KEPT_COMMANDS = 100
 """Acknowledged commands that a state lists, as the vendor's client remembers as many of its own."""
 
 LONGEST_ARGS = 100_000
+NO_PORTS = "ports cannot be set"
 Value = Any
 """What JSON can hold: bool, int, float, or a mapping for signals of type object."""
 
@@ -89,7 +90,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Command:
-    """A `set` command as it was read: `values` to set, or `refusal`, the reason why there are none."""
+    """A `set` command as it was read: `values` to set, and `refusal`, why nothing or not everything of it can be."""
 
     time: CommandTime
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -99,20 +100,25 @@ class Command:
 def read_command(time: CommandTime, op: str, args: str) -> Command:
     """The command in `op` and the JSON text `args`; bad ones are commands with a refusal. Safe for any text."""
     try:
-        return Command(time, _values(op, args))
+        wanted = _wanted(op, args)
+        return Command(time, _values(wanted), NO_PORTS if wanted.get("ports") else "")
     except (ValueError, RecursionError) as reason:
         return Command(time, refusal=str(reason) or "it is nested too deep")
 
 
-def _values(op: str, args: str) -> dict[str, Value]:
+def _wanted(op: str, args: str) -> dict[str, Any]:
     if op != "set":
         raise RefusedValueError(f"this device knows no command {op[:32]!r}; valid: 'set'")
     if len(args) > LONGEST_ARGS:
         raise RefusedValueError(f"{len(args)} characters are no command")
     wanted = json.loads(args)
-    signals = wanted.get("signals", {}) if isinstance(wanted, dict) else None
+    return wanted if isinstance(wanted, dict) else {}
+
+
+def _values(wanted: Mapping[str, Any]) -> dict[str, Value]:
+    signals = wanted.get("signals", {})
     if not isinstance(signals, dict) or not signals:
-        raise RefusedValueError("it names no signal; ports cannot be set")
+        raise RefusedValueError(f"it names no signal; {NO_PORTS}")
     values = {}
     for name, entry in signals.items():
         data = entry.get("data") if isinstance(entry, dict) else None

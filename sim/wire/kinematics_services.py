@@ -48,8 +48,11 @@ def joints_by_name(message: JointState, rest: Floats) -> Floats:
     return position
 
 
-class KinematicsServices:
-    """Serves `kinematics`; `current` gives the arm's joint position (7,) rad, `now` the robot's time for headers."""
+class KinematicsRequests:
+    """Answers requests with `kinematics`, in messages of the release `types`.
+
+    `current` gives the arm's joint position (7,) rad, `now` the robot's time for headers. Needs no ROS graph.
+    """
 
     def __init__(
         self,
@@ -59,18 +62,13 @@ class KinematicsServices:
         now: Callable[[], genpy.Time],
     ) -> None:
         self._types, self._kinematics, self._current, self._now = types, kinematics, current, now
-        self._services = [
-            rospy.Service(IK_SERVICE, types.SolvePositionIK, self.solve),
-            rospy.Service(FK_SERVICE, types.SolvePositionFK, self.forward),
-        ]
-
-    def close(self) -> None:
-        """Withdraw both services."""
-        for service in self._services:
-            service.shutdown("the robot shuts down")
 
     def solve(self, request: Any) -> Any:
-        """SolvePositionIKResponse: one solution and one result for each pose."""
+        """SolvePositionIKResponse: one solution and one result for each pose.
+
+        A failure too comes with seven joints: the nearest that were found, or where the arm is; only an unknown tip
+        comes with none.
+        """
         joints, results = [], []
         solved: list[Floats | None] = []
         for index in range(len(request.pose_stamp)):
@@ -79,7 +77,7 @@ class KinematicsServices:
                 result, found = answer.result, answer.joints
             except ValueError as reason:
                 rospy.logwarn("IK request refused: %s", reason)
-                result, found = Result.FAILED, None
+                result, found = Result.FAILED, self._current()
             solved.append(found if result > 0 else None)
             joints.append(self._joint_state(found))
             results.append(int(result))
@@ -98,17 +96,30 @@ class KinematicsServices:
         position = np.array([point.x, point.y, point.z])
         if not np.isfinite(position).all():
             raise ValueError("a position holds a number that is not finite")
+        mode = SeedMode(request.seed_mode)
         return PoseQuery(
             tip=_at(request.tip_names, index) or "",
             position=position,
             rotation=rotation_of(turn.w, turn.x, turn.y, turn.z),
-            seed_mode=SeedMode(request.seed_mode),
-            seed=self._user_seed(request, index, solved),
+            seed_mode=mode,
+            seed=self._user_seed(mode, request, index, solved),
             nullspace_goal=self._nullspace_goal(request, index),
         )
 
-    def _user_seed(self, request: Any, index: int, solved: Sequence[Floats | None]) -> Floats | None:
-        """The client's seed (7,) rad: the solution of a pose before, where it gives that one's index, or its angles."""
+    def _user_seed(self, mode: SeedMode, request: Any, index: int, solved: Sequence[Floats | None]) -> Floats | None:
+        """The client's seed (7,) rad where `mode` starts from one; AUTO does without a seed that makes no sense."""
+        if mode not in (SeedMode.AUTO, SeedMode.USER):
+            return None
+        try:
+            return self._given_seed(request, index, solved)
+        except ValueError as reason:
+            if mode is SeedMode.USER:
+                raise
+            rospy.logwarn("user seed of an IK request left out: %s", reason)
+            return None
+
+    def _given_seed(self, request: Any, index: int, solved: Sequence[Floats | None]) -> Floats | None:
+        """The solution of a pose before, where the client gives that one's index, or its angles; None without any."""
         # Software 5.3 has no such field.
         earlier: int | None = _at(getattr(request, "user_seed_indices", ()), index)
         if earlier is not None and earlier >= 0:
@@ -116,7 +127,7 @@ class KinematicsServices:
                 raise ValueError(f"pose {index} is to start from pose {earlier}, which comes no earlier")
             return solved[earlier]
         seed = _at(request.seed_angles, index)
-        return joints_by_name(seed, self._current()) if seed is not None and seed.name else None
+        return joints_by_name(seed, self._current()) if seed is not None and seed.name and seed.position else None
 
     def _nullspace_goal(self, request: Any, index: int) -> NullspaceGoal | None:
         goal = _at(request.nullspace_goal, index)
@@ -146,6 +157,28 @@ class KinematicsServices:
             valid.append(pose is not None)
             colliding.append(pose is not None and self._kinematics.in_collision(position))
         return self._types.SolvePositionFKResponse(poses, valid, colliding)
+
+
+class KinematicsServices:
+    """Both services on the ROS graph, answered as `KinematicsRequests` does; its parameters are that one's."""
+
+    def __init__(
+        self,
+        types: InteraTypes,
+        kinematics: PositionKinematics,
+        current: Callable[[], Floats],
+        now: Callable[[], genpy.Time],
+    ) -> None:
+        requests = KinematicsRequests(types, kinematics, current, now)
+        self._services = [
+            rospy.Service(IK_SERVICE, types.SolvePositionIK, requests.solve),
+            rospy.Service(FK_SERVICE, types.SolvePositionFK, requests.forward),
+        ]
+
+    def close(self) -> None:
+        """Withdraw both services."""
+        for service in self._services:
+            service.shutdown("the robot shuts down")
 
 
 def _at(values: Sequence[Any], index: int) -> Any:

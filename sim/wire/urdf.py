@@ -14,13 +14,13 @@ from robot_rig.kinematics import HAND_ORIGIN, JOINT_ORIGINS, LOWER_LIMITS, RATED
 from sim.model import (
     CAMERA_LINK,
     CAMERA_ORIGIN,
-    GRIPPER,
     HEAD,
     HEAD_CAMERA,
     HEAD_CAMERA_ORIGIN,
     HEAD_HEIGHT,
     INERTIALS,
     Inertial,
+    tool_inertial,
 )
 from sim.wire.head import HEAD_PAN, LOWER_LIMIT_RAD, RATED_EFFORT_NM, RATED_SPEED_RAD_S, UPPER_LIMIT_RAD
 from sim.wire.tips import CAMERA, GRIPPER_TIP, HAND
@@ -49,9 +49,8 @@ def robot_description(config: Config) -> str:
     _fixed(robot, CAMERA, f"right_l{CAMERA_LINK}", CAMERA, CAMERA_ORIGIN)
     _fixed(robot, HAND, parent, HAND, HAND_ORIGIN)
     if config.tool.kind != "none":
-        _, centre, inertia = GRIPPER
         _fixed(robot, "right_gripper_base", HAND, "right_gripper_base", (NOWHERE, NOWHERE))
-        _inertial(robot[-2], (config.tool.mass_kg, centre, inertia))
+        _inertial(robot[-2], tool_inertial(config.tool.mass_kg))
         tip = (0.0, 0.0, config.control.tool_offset_m)
         _fixed(robot, GRIPPER_TIP, "right_gripper_base", GRIPPER_TIP, (tip, NOWHERE))
     ElementTree.indent(robot)

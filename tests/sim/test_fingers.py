@@ -120,3 +120,14 @@ def test_a_mirror_shows_fingers_and_head_and_an_open_gripper_is_not_saved() -> N
     assert np.array_equal(mirror.model.body_quat[head], world.model.body_quat[head])
     with pytest.raises(RuntimeError, match="open gripper"):
         world.save_state()
+
+
+def test_a_bare_hand_has_no_fingers_to_meet_anything_with() -> None:
+    bare = Config.model_validate({"tool": {"kind": "none", "mass_kg": 0}, "control": {"tool_offset_m": 0}})
+    world = World(bare, seed=0)
+    assert world.model.body("right_hand").geomnum[0] == 0
+    world.fingers.place(0.02)
+    world.advance(0.1)
+    assert world.fingers.pressure() == 0.0
+    # It weighs nothing, and nothing is compensated.
+    assert np.abs(world.joint_position() - np.array(bare.control.home_posture_rad)).max() < 1e-3

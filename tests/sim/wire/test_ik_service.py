@@ -15,7 +15,7 @@ from sim.wire.tips import CAMERA, GRIPPER_TIP, HAND, TipFrames, rotation_of
 CONFIG = Config()
 FRAMES = TipFrames(CONFIG)
 FREE = PositionKinematics(FRAMES, lambda _: False)
-TOUCHING = PositionKinematics(FRAMES, BodyModel(CONFIG).touches_table)
+BODILY = PositionKinematics(FRAMES, BodyModel(CONFIG).collides)
 
 
 def query(
@@ -100,16 +100,37 @@ def test_an_unknown_tip_is_said() -> None:
     assert FREE.forward("right_claw", NEUTRAL) is None
 
 
-def test_a_pose_inside_the_table_collides() -> None:
-    home = np.array(CONFIG.control.home_posture_rad)
-    above = FRAMES.pose(GRIPPER_TIP, home)
-    for depth, result in ((0.0, Result.CURRENT), (0.10, Result.IN_COLLISION)):
-        position = above.position - np.array([0.0, 0.0, depth])
-        answer = TOUCHING.solve(PoseQuery(GRIPPER_TIP, position, above.rotation, SeedMode.CURRENT), home)
+def test_an_arm_folded_into_itself_collides_and_one_in_the_table_does_not() -> None:
+    folded = np.array([0.0, -1.87, 0.0, 3.03, 0.0, -2.79, 3.3161])
+    lowered = np.array(CONFIG.control.home_posture_rad) + np.array([0.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0])
+    for posture, result in ((folded, Result.IN_COLLISION), (lowered, Result.CURRENT)):
+        asked = query(HAND, posture, SeedMode.CURRENT)
+        answer = BODILY.solve(asked, posture)
         assert answer.result is result
+        assert misses(asked, answer.joints) < 1e-6
+
+
+def test_a_colliding_solution_does_not_end_the_search_of_the_mode_auto() -> None:
+    there = NEUTRAL + 0.1
+    from_current = FREE.solve(query(HAND, there, SeedMode.CURRENT), NEUTRAL).joints
+    assert from_current is not None
+
+    def blocked(joints: Floats) -> bool:
+        return bool(np.abs(joints - from_current).max() < 0.05)
+
+    picky = PositionKinematics(FRAMES, blocked)
+    # In the modes with one seed there is no other solution, and the colliding one is told.
+    alone = picky.solve(query(HAND, there, SeedMode.CURRENT), NEUTRAL)
+    assert alone.result is Result.IN_COLLISION
+    assert alone.joints is not None
+    assert np.array_equal(alone.joints, from_current)
+    for seed, result in ((None, Result.MAP), (from_current, Result.MAP), (there + 0.3, Result.USER)):
+        asked = query(HAND, there, SeedMode.AUTO, seed)
+        answer = picky.solve(asked, NEUTRAL)
+        assert answer.result is result
+        assert misses(asked, answer.joints) < 1e-6
         assert answer.joints is not None
-        assert FRAMES.pose(GRIPPER_TIP, answer.joints).position == pytest.approx(position, abs=1e-6)
-    assert not TOUCHING.in_collision(home)
+        assert not blocked(answer.joints)
 
 
 def test_more_gain_in_the_null_space_comes_nearer_to_the_goal() -> None:

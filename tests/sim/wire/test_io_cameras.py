@@ -46,3 +46,9 @@ def test_the_pictures_can_be_turned_over() -> None:
     upright = seen(head_camera(), set_flip=False)
     assert np.array_equal(seen(head_camera(), set_flip=True), upright[::-1])
     assert np.array_equal(seen(head_camera(), set_mirror=True), upright[:, ::-1])
+
+
+def test_brightness_lifts_the_hands_picture_by_its_share_of_white() -> None:
+    usual = seen(hand_camera(), set_brightness=10).astype(float)
+    assert seen(hand_camera(), set_brightness=30) == pytest.approx(usual + 51.0, abs=1.0)
+    assert seen(hand_camera(), set_brightness=0) == pytest.approx(np.maximum(usual - 25.5, 0.0), abs=1.0)

@@ -102,6 +102,17 @@ def test_deep_and_endless_texts_are_refused() -> None:
     assert read_devices("activate", "[" * 90_000) is None
 
 
+def test_ports_beside_signals_are_refused_as_they_are_alone() -> None:
+    thing, both = device(), json.loads(args(lamp=True)) | {"ports": {"fan": {"data": [1]}}}
+    thing.apply(read_command((1, 0), "set", json.dumps(both)))
+    thing.apply(read_command((2, 0), "set", json.dumps({"ports": both["ports"]})))
+    thing.apply(read_command((3, 0), "set", json.dumps(both | {"ports": {}})))
+    state = thing.state()
+    assert state.values["lamp"] is True
+    assert ["ports cannot be set" in response for response in state.responses] == [True, True, False]
+    assert state.responses[2] == ""
+
+
 def test_the_last_hundred_commands_are_remembered_and_every_one_is_news() -> None:
     thing = device()
     for second in range(KEPT_COMMANDS + 20):
