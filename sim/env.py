@@ -21,8 +21,8 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
 from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Floats, Source
+from sim.push_exam import draw_places
 from sim.rig import SimRig
-from sim.scenes import PUCK_RADIUS_M
 
 REACH, PUSH = "robot_rig/SawyerReach-v0", "robot_rig/SawyerPush-v0"
 SCENES = {REACH: ("rig", "reach"), PUSH: ("rig", "push")}
@@ -30,9 +30,6 @@ SCENES = {REACH: ("rig", "reach"), PUSH: ("rig", "push")}
 
 STEPS = {REACH: 50, PUSH: 100}
 """T: steps after which an episode is truncated; `evaluation.episode_steps` of the presets."""
-
-PUCK_MARGIN_M = 0.06
-"""A goal keeps the puck this far inside the tool's box, and the tool this far from the puck's rim."""
 
 FULL_SCALE = 255.0
 
@@ -123,14 +120,12 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def _photograph(self) -> tuple[Bytes, Floats]:
         """A goal picture, and where in it the thing that counts truly is, (2,) m."""
         rig, guard, control = self._rig, self._config.guard, self._config.control
-        low, high = np.array(guard.box_low_m[:2]), np.array(guard.box_high_m[:2])
         rig.load_state(self._start)
-        tool = self.np_random.uniform(low, high)
         if self._has_puck:
-            puck = self.np_random.uniform(low + PUCK_MARGIN_M, high - PUCK_MARGIN_M)
-            while np.linalg.norm(tool - puck) < PUCK_RADIUS_M + PUCK_MARGIN_M:
-                tool = self.np_random.uniform(low, high)
+            puck, tool = next(draw_places(self.np_random))
             rig.world.place_puck(*puck)
+        else:
+            tool = self.np_random.uniform(guard.box_low_m[:2], guard.box_high_m[:2])
         posture = solve_position(
             rig.kinematics, np.array([*tool, control.tool_height_m]), TOOL_DOWN, np.array(control.home_posture_rad)
         )

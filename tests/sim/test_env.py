@@ -14,13 +14,19 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from gymnasium.utils.seeding import np_random
 
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import IMAGE_SHAPE
 from sim.env import PUSH, REACH, SCENES, STEPS, SawyerEnv
+from sim.push_exam import draw_places
+from sim.scenes import PUCK_START_M
 from tests.house import ROOT
 
 Env = gymnasium.Env[Any, Any]
+
+REACH_HOME_M = (0.65, 0.0)
+"""The tool's tip when the arm is home, xy in base."""
 
 
 @pytest.fixture(scope="module", params=[REACH, PUSH])
@@ -89,6 +95,36 @@ def test_a_seed_decides_an_episode_bit_for_bit_whatever_came_before(env: Env) ->
 def test_another_seed_and_the_next_episode_have_other_goals(env: Env) -> None:
     goals = [env.reset(seed=seed)[1]["goal_m"] for seed in (1, 2)] + [env.reset()[1]["goal_m"] for _ in range(2)]
     assert len({tuple(goal) for goal in goals}) == 4
+
+
+def test_nothing_is_pushed_home_before_anything_was_done() -> None:
+    made = SawyerEnv(SCENES[PUSH])
+    for seed in range(8):
+        _, info = made.reset(seed=seed)
+        puck, _ = next(draw_places(np_random(seed)[0]))
+        np.testing.assert_allclose(info["goal_m"], puck, atol=0.001)
+        np.testing.assert_allclose(info["puck_m"][:2], PUCK_START_M, atol=0.001)
+        assert not info["is_success"]
+    made.close()
+
+
+def test_what_doing_nothing_comes_to_is_what_the_document_says() -> None:
+    """Distances from the start to the goals of seeds 0 to 999, drawn as `reset` draws them."""
+    reach = SawyerEnv()
+    _, info = reach.reset(seed=0)
+    np.testing.assert_allclose(info["tool_m"][:2], REACH_HOME_M, atol=0.002)
+    reach.close()
+    configs = {name: load_config(list(presets), []) for name, presets in SCENES.items()}
+    box = [corner[:2] for corner in (configs[REACH].guard.box_low_m, configs[REACH].guard.box_high_m)]
+    drawn = {
+        REACH: [np_random(seed)[0].uniform(*box) - REACH_HOME_M for seed in range(1000)],
+        PUSH: [next(draw_places(np_random(seed)[0]))[0] - PUCK_START_M for seed in range(1000)],
+    }
+    for name, short in ((REACH, "reach"), (PUSH, "push")):
+        away = np.linalg.norm(drawn[name], axis=1)
+        share = np.mean(away <= configs[name].evaluation.success_m)
+        said = f"{short} on {share:.1%} of 1000 seeds, median {100 * np.median(away):.1f} cm"
+        assert said in (ROOT / "docs/gymnasium.md").read_text(), said
 
 
 def test_the_agent_sees_pictures_and_nothing_else(env: Env) -> None:
