@@ -79,7 +79,7 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Draw a goal, photograph it, and go back to the start. `options` are not used."""
         super().reset(seed=seed)
         self._goal, self._goal_m = self._photograph()
-        self._rig.load_state(self._start)
+        self._put_back()
         self._frame = self._rig.look()
         return self._observe(), self._truth(np.zeros(self.action_space.shape or (), np.float32))
 
@@ -117,15 +117,25 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Release the simulated arm; may be called twice."""
         self._rig.close()
 
+    def _put_back(self) -> None:
+        """Arm and puck to the start; the camera's chance, which the state would rewind, is a new one of the seed's."""
+        self._rig.load_state(self._start)
+        self._rig.retake(int(self.np_random.integers(2**32)))
+
+    def _draw(self) -> tuple[Floats | None, Floats]:
+        """Where the goal has the puck, if there is one, and the tool, (2,) m each."""
+        if self._has_puck:
+            return next(draw_places(self.np_random))
+        guard = self._config.guard
+        return None, self.np_random.uniform(guard.box_low_m[:2], guard.box_high_m[:2])
+
     def _photograph(self) -> tuple[Bytes, Floats]:
         """A goal picture, and where in it the thing that counts truly is, (2,) m."""
-        rig, guard, control = self._rig, self._config.guard, self._config.control
-        rig.load_state(self._start)
-        if self._has_puck:
-            puck, tool = next(draw_places(self.np_random))
+        rig, control = self._rig, self._config.control
+        puck, tool = self._draw()
+        self._put_back()
+        if puck is not None:
             rig.world.place_puck(*puck)
-        else:
-            tool = self.np_random.uniform(guard.box_low_m[:2], guard.box_high_m[:2])
         posture = solve_position(
             rig.kinematics, np.array([*tool, control.tool_height_m]), TOOL_DOWN, np.array(control.home_posture_rad)
         )

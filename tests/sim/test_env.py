@@ -139,6 +139,39 @@ def test_the_agent_sees_pictures_and_nothing_else(env: Env) -> None:
     assert {"distance_m", "is_success", "tool_m", "goal_m", "executed_action"} <= set(info)
 
 
+@pytest.fixture(scope="module")
+def flawed() -> Iterator[SawyerEnv]:
+    """Through an old, noisy camera, in the words of the document."""
+    made = gymnasium.make(REACH, presets=("rig", "reach", "realistic"))
+    assert isinstance(made.unwrapped, SawyerEnv)
+    yield made.unwrapped
+    made.close()
+
+
+def test_a_flawed_camera_has_another_chance_in_every_episode_and_the_same_for_the_same_seed(flawed: SawyerEnv) -> None:
+    by_seed = [flawed.reset(seed=seed)[0]["observation"] for seed in (1, 2, 3)]
+    by_turn = [flawed.reset()[0]["observation"] for _ in range(3)]
+    assert len({picture.tobytes() for picture in by_seed + by_turn}) == 6
+    for one, other in zip(episode(flawed, 2, steps=3), episode(flawed, 2, steps=3), strict=True):
+        assert_same(one, other)
+    np.testing.assert_array_equal(flawed.reset(seed=2)[0]["observation"], by_seed[1])
+
+
+def test_the_noise_of_the_goal_picture_says_nothing_about_that_of_the_first(flawed: SawyerEnv) -> None:
+    clean = SawyerEnv(SCENES[REACH])
+    seen, there = flawed.reset(seed=4)
+    ideal, where = clean.reset(seed=4)
+    np.testing.assert_allclose(there["goal_m"], where["goal_m"], atol=0.002)
+    # What both ideal pictures show alike, away from the blurred rims of what moved.
+    alike = (ideal["observation"] == ideal["desired_goal"]).all(axis=2)
+    assert alike.mean() > 0.5
+    noise = [(seen[key][alike].astype(float) - ideal[key][alike]).ravel() for key in ("observation", "desired_goal")]
+    noise = [values - values.mean() for values in noise]
+    shared = np.mean(noise[0] * noise[1]) / np.mean(noise[0] ** 2)
+    clean.close()
+    assert abs(shared) < 0.1
+
+
 def test_an_action_moves_the_tool_as_it_does_for_every_other_policy(env: Env) -> None:
     config = load_config(list(SCENES[env.spec.id if env.spec else REACH]), [])
     _, before = env.reset(seed=0)
