@@ -227,8 +227,20 @@ def test_the_entry_point_registers_both() -> None:
     assert set(SCENES) <= set(gymnasium.registry)
 
 
-def test_the_example_in_the_documents_runs_word_by_word() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/gymnasium.md").read_text(), re.DOTALL)
-    ran = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=False)
+def documented(blocks: int) -> str:
+    """What the first so many examples of the document print, in a process of their own."""
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs/gymnasium.md").read_text(), re.DOTALL)
+    assert len(examples) == 3
+    lines = [sys.executable, "-W", "error::UserWarning", "-c", "\n".join(examples[:blocks])]
+    ran = subprocess.run(lines, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert re.fullmatch(r"True 0\.\d+ (True|False)\n", ran.stdout)
+    return ran.stdout
+
+
+def test_the_examples_in_the_document_run_word_by_word() -> None:
+    assert re.fullmatch(r"True 0\.\d+ (True|False)\n\[-0\.\d+ +-?0\. *\]\n", documented(2))
+
+
+@pytest.mark.proof
+def test_the_example_with_stable_baselines3_runs_too() -> None:
+    assert documented(3)
