@@ -15,12 +15,13 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
-from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Floats, Source
+from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Floats, Frame, Source
 from sim.push_exam import draw_places
 from sim.rig import SimRig
 
@@ -67,6 +68,7 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._rig.home()
         self._start = self._rig.state()
         self._seq = 0
+        self._frame: Frame | None = None
         picture = spaces.Box(0, 255, IMAGE_SHAPE, np.uint8)
         seen = spaces.Dict({"observation": picture, "achieved_goal": picture, "desired_goal": picture})
         # Gymnasium calls it a space of spaces, but what it holds are pictures.
@@ -80,21 +82,21 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         super().reset(seed=seed)
         self._goal, self._goal_m = self._photograph()
         self._put_back()
-        self._frame = self._rig.look()
-        return self._observe(), self._truth(np.zeros(self.action_space.shape or (), np.float32))
+        self._frame = frame = self._rig.look()
+        return self._observe(frame), self._truth(np.zeros(self.action_space.shape or (), np.float32))
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Stream `action` through the guard for one policy period.
 
         An action that is not a number moves nothing. Raises UserError when the guard ends all motion; `reset` is then
-        the person who enables the arm again.
+        the person who enables the arm again. Raises gymnasium's ResetNeeded before the first `reset`.
         """
+        frame = self._now("step")
         value = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
-        frame = self._frame
         self._seq += 1
         done = self._rig.act(Action(self._seq, self._rig.now(), value, Source.POLICY, frame.seq, frame.stamp))
         self._frame = self._rig.look()
-        observation = self._observe()
+        observation = self._observe(self._frame)
         reward = float(self.compute_reward(observation["achieved_goal"], observation["desired_goal"], {}))
         return observation, reward, False, False, self._truth(done.value)
 
@@ -110,8 +112,8 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return -np.sqrt(squares / np.prod(IMAGE_SHAPE)) / FULL_SCALE
 
     def render(self) -> Bytes | None:
-        """The picture of now, uint8 (84, 84, 3), when the render mode asks for it."""
-        return np.array(self._frame.rgb) if self.render_mode else None
+        """The picture of now, uint8 (84, 84, 3), when the render mode asks for it. Raises as `step` does."""
+        return np.array(self._now("render").rgb) if self.render_mode else None
 
     def close(self) -> None:
         """Release the simulated arm; may be called twice."""
@@ -147,8 +149,13 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         world = self._rig.world
         return (world.puck_position() if self._has_puck else world.tool_position())[:2]
 
-    def _observe(self) -> Observation:
-        now = self._frame.rgb
+    def _now(self, asked: str) -> Frame:
+        if self._frame is None:
+            raise ResetNeeded(f"there is no goal and no picture yet: call reset() before {asked}()")
+        return self._frame
+
+    def _observe(self, frame: Frame) -> Observation:
+        now = frame.rgb
         return {"observation": np.array(now), "achieved_goal": np.array(now), "desired_goal": np.array(self._goal)}
 
     def _truth(self, executed: NDArray[np.float32]) -> dict[str, Any]:

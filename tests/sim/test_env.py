@@ -13,6 +13,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.utils.seeding import np_random
 
@@ -210,6 +211,19 @@ def test_the_reward_is_the_difference_of_the_pictures(env: Env) -> None:
     assert made.compute_reward(*pairs, None).tolist() == [
         float(made.compute_reward(a, b, {})) for a, b in zip(*pairs, strict=True)
     ]
+
+
+def test_before_the_first_reset_a_plain_sentence_says_what_is_missing() -> None:
+    made = SawyerEnv(render_mode="rgb_array")
+    with pytest.raises(ResetNeeded, match=r"call reset\(\) before step\(\)"):
+        made.step(np.zeros(2, np.float32))
+    with pytest.raises(ResetNeeded, match=r"call reset\(\) before render\(\)"):
+        made.render()
+    observation, _ = made.reset(seed=0)
+    picture = made.render()
+    assert picture is not None
+    np.testing.assert_array_equal(picture, observation["observation"])
+    made.close()
 
 
 def test_an_action_that_is_no_number_moves_nothing(env: Env) -> None:
