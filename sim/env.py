@@ -44,8 +44,8 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One simulated Sawyer under its guard; `reset` draws a goal picture and puts arm and puck back.
 
     presets: recipe and scene, as for `rig --config`. render_mode: "rgb_array" gives the picture of now, or None.
-    arm_seed: which of the slightly different simulated arms; the episodes on one arm depend on the seed of `reset`
-    alone, bit for bit.
+    arm_seed: which of the slightly different simulated arms, where the configuration has them differ (`SimRig`); the
+    episodes on one arm depend on the seed of `reset` and the actions alone, bit for bit.
 
     observation, achieved_goal: the picture of now; desired_goal: the picture to bring about; uint8 (84, 84, 3), RGB.
     action: float32 (A,) in [-1, 1]; 1 is `control.action_scale_m` of tool travel in a step of a tenth of a second.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -19,6 +20,7 @@ from gymnasium.utils.seeding import np_random
 
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import IMAGE_SHAPE
+from robot_rig.errors import GuardStoppedError
 from sim.env import PUSH, REACH, SCENES, STEPS, SawyerEnv
 from sim.push_exam import draw_places
 from sim.scenes import PUCK_START_M
@@ -93,6 +95,18 @@ def test_a_seed_decides_an_episode_bit_for_bit_whatever_came_before(env: Env) ->
     fresh.close()
 
 
+def test_arms_differ_where_the_configuration_says_so_and_only_there(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("sim: {velocity_bias_rad_s: 0.01}\n")
+    for presets, alike in ((("rig", "reach"), True), (("rig", "reach", str(own)), False)):
+        ends = []
+        for arm_seed in (0, 3):
+            made = gymnasium.make(REACH, presets=presets, arm_seed=arm_seed)
+            ends.append(episode(made, 7, steps=3)[-1]["tool_m"])
+            made.close()
+        assert np.array_equal(*ends) is alike
+
+
 def test_another_seed_and_the_next_episode_have_other_goals(env: Env) -> None:
     goals = [env.reset(seed=seed)[1]["goal_m"] for seed in (1, 2)] + [env.reset()[1]["goal_m"] for _ in range(2)]
     assert len({tuple(goal) for goal in goals}) == 4
@@ -116,9 +130,9 @@ def test_what_doing_nothing_comes_to_is_what_the_document_says() -> None:
     np.testing.assert_allclose(info["tool_m"][:2], REACH_HOME_M, atol=0.002)
     reach.close()
     configs = {name: load_config(list(presets), []) for name, presets in SCENES.items()}
-    box = [corner[:2] for corner in (configs[REACH].guard.box_low_m, configs[REACH].guard.box_high_m)]
+    low, high = configs[REACH].guard.box_low_m[:2], configs[REACH].guard.box_high_m[:2]
     drawn = {
-        REACH: [np_random(seed)[0].uniform(*box) - REACH_HOME_M for seed in range(1000)],
+        REACH: [np_random(seed)[0].uniform(low, high) - REACH_HOME_M for seed in range(1000)],
         PUSH: [next(draw_places(np_random(seed)[0]))[0] - PUCK_START_M for seed in range(1000)],
     }
     for name, short in ((REACH, "reach"), (PUSH, "push")):
@@ -208,7 +222,7 @@ def test_the_reward_is_the_difference_of_the_pictures(env: Env) -> None:
     np.testing.assert_allclose(rewards, [0.0, -1.0, -np.sqrt(0.5)])
     rng = np.random.default_rng(0)
     pairs = rng.integers(0, 256, (2, 5, *IMAGE_SHAPE), dtype=np.uint8)
-    assert made.compute_reward(*pairs, None).tolist() == [
+    assert made.compute_reward(pairs[0], pairs[1], None).tolist() == [
         float(made.compute_reward(a, b, {})) for a, b in zip(*pairs, strict=True)
     ]
 
@@ -223,6 +237,20 @@ def test_before_the_first_reset_a_plain_sentence_says_what_is_missing() -> None:
     picture = made.render()
     assert picture is not None
     np.testing.assert_array_equal(picture, observation["observation"])
+    made.close()
+
+
+def test_after_the_guard_ended_all_motion_a_reset_sets_the_arm_free() -> None:
+    made = SawyerEnv()
+    made.reset(seed=0)
+    # A jump that no arm makes.
+    made._rig.world.teleport(made._rig.world.joint_position() + 0.2)
+    for _ in range(2):
+        with pytest.raises(GuardStoppedError):
+            made.step(np.zeros(2, np.float32))
+    _, before = made.reset(seed=0)
+    *_, after = made.step(np.array([0.0, 1.0], np.float32))
+    assert after["tool_m"][1] - before["tool_m"][1] > 0.005
     made.close()
 
 
