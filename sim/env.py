@@ -15,14 +15,15 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.control.ik import TOOL_DOWN, solve_position
-from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Floats, Source
+from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Floats, Frame, Source
+from sim.push_exam import draw_places
 from sim.rig import SimRig
-from sim.scenes import PUCK_RADIUS_M
 
 REACH, PUSH = "robot_rig/SawyerReach-v0", "robot_rig/SawyerPush-v0"
 SCENES = {REACH: ("rig", "reach"), PUSH: ("rig", "push")}
@@ -30,9 +31,6 @@ SCENES = {REACH: ("rig", "reach"), PUSH: ("rig", "push")}
 
 STEPS = {REACH: 50, PUSH: 100}
 """T: steps after which an episode is truncated; `evaluation.episode_steps` of the presets."""
-
-PUCK_MARGIN_M = 0.06
-"""A goal keeps the puck this far inside the tool's box, and the tool this far from the puck's rim."""
 
 FULL_SCALE = 255.0
 
@@ -46,8 +44,8 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One simulated Sawyer under its guard; `reset` draws a goal picture and puts arm and puck back.
 
     presets: recipe and scene, as for `rig --config`. render_mode: "rgb_array" gives the picture of now, or None.
-    arm_seed: which of the slightly different simulated arms; the episodes on one arm depend on the seed of `reset`
-    alone, bit for bit.
+    arm_seed: which of the slightly different simulated arms, where the configuration has them differ (`SimRig`); the
+    episodes on one arm depend on the seed of `reset` and the actions alone, bit for bit.
 
     observation, achieved_goal: the picture of now; desired_goal: the picture to bring about; uint8 (84, 84, 3), RGB.
     action: float32 (A,) in [-1, 1]; 1 is `control.action_scale_m` of tool travel in a step of a tenth of a second.
@@ -70,6 +68,7 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._rig.home()
         self._start = self._rig.state()
         self._seq = 0
+        self._frame: Frame | None = None
         picture = spaces.Box(0, 255, IMAGE_SHAPE, np.uint8)
         seen = spaces.Dict({"observation": picture, "achieved_goal": picture, "desired_goal": picture})
         # Gymnasium calls it a space of spaces, but what it holds are pictures.
@@ -82,22 +81,22 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Draw a goal, photograph it, and go back to the start. `options` are not used."""
         super().reset(seed=seed)
         self._goal, self._goal_m = self._photograph()
-        self._rig.load_state(self._start)
-        self._frame = self._rig.look()
-        return self._observe(), self._truth(np.zeros(self.action_space.shape or (), np.float32))
+        self._put_back()
+        self._frame = frame = self._rig.look()
+        return self._observe(frame), self._truth(np.zeros(self.action_space.shape or (), np.float32))
 
     def step(self, action: NDArray[np.float32]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Stream `action` through the guard for one policy period.
 
         An action that is not a number moves nothing. Raises UserError when the guard ends all motion; `reset` is then
-        the person who enables the arm again.
+        the person who enables the arm again. Raises gymnasium's ResetNeeded before the first `reset`.
         """
+        frame = self._now("step")
         value = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
-        frame = self._frame
         self._seq += 1
         done = self._rig.act(Action(self._seq, self._rig.now(), value, Source.POLICY, frame.seq, frame.stamp))
         self._frame = self._rig.look()
-        observation = self._observe()
+        observation = self._observe(self._frame)
         reward = float(self.compute_reward(observation["achieved_goal"], observation["desired_goal"], {}))
         return observation, reward, False, False, self._truth(done.value)
 
@@ -113,23 +112,31 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return -np.sqrt(squares / np.prod(IMAGE_SHAPE)) / FULL_SCALE
 
     def render(self) -> Bytes | None:
-        """The picture of now, uint8 (84, 84, 3), when the render mode asks for it."""
-        return np.array(self._frame.rgb) if self.render_mode else None
+        """The picture of now, uint8 (84, 84, 3), when the render mode asks for it. Raises as `step` does."""
+        return np.array(self._now("render").rgb) if self.render_mode else None
 
     def close(self) -> None:
         """Release the simulated arm; may be called twice."""
         self._rig.close()
 
+    def _put_back(self) -> None:
+        """Arm and puck to the start; the camera's chance, which the state would rewind, is a new one of the seed's."""
+        self._rig.load_state(self._start)
+        self._rig.retake(int(self.np_random.integers(2**32)))
+
+    def _draw(self) -> tuple[Floats | None, Floats]:
+        """Where the goal has the puck, if there is one, and the tool, (2,) m each."""
+        if self._has_puck:
+            return next(draw_places(self.np_random))
+        guard = self._config.guard
+        return None, self.np_random.uniform(guard.box_low_m[:2], guard.box_high_m[:2])
+
     def _photograph(self) -> tuple[Bytes, Floats]:
         """A goal picture, and where in it the thing that counts truly is, (2,) m."""
-        rig, guard, control = self._rig, self._config.guard, self._config.control
-        low, high = np.array(guard.box_low_m[:2]), np.array(guard.box_high_m[:2])
-        rig.load_state(self._start)
-        tool = self.np_random.uniform(low, high)
-        if self._has_puck:
-            puck = self.np_random.uniform(low + PUCK_MARGIN_M, high - PUCK_MARGIN_M)
-            while np.linalg.norm(tool - puck) < PUCK_RADIUS_M + PUCK_MARGIN_M:
-                tool = self.np_random.uniform(low, high)
+        rig, control = self._rig, self._config.control
+        puck, tool = self._draw()
+        self._put_back()
+        if puck is not None:
             rig.world.place_puck(*puck)
         posture = solve_position(
             rig.kinematics, np.array([*tool, control.tool_height_m]), TOOL_DOWN, np.array(control.home_posture_rad)
@@ -142,8 +149,13 @@ class SawyerEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         world = self._rig.world
         return (world.puck_position() if self._has_puck else world.tool_position())[:2]
 
-    def _observe(self) -> Observation:
-        now = self._frame.rgb
+    def _now(self, asked: str) -> Frame:
+        if self._frame is None:
+            raise ResetNeeded(f"there is no goal and no picture yet: call reset() before {asked}()")
+        return self._frame
+
+    def _observe(self, frame: Frame) -> Observation:
+        now = frame.rgb
         return {"observation": np.array(now), "achieved_goal": np.array(now), "desired_goal": np.array(self._goal)}
 
     def _truth(self, executed: NDArray[np.float32]) -> dict[str, Any]:

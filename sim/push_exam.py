@@ -62,9 +62,12 @@ class Pushed(NamedTuple):
     stopped: bool
 
 
-def draw_places(goal_seed: int) -> Iterator[tuple[Floats, Floats]]:
-    """Goals without end, (puck, tool), (2,) m each: uniform in their boxes, puck off its mark, tool off the puck."""
-    rng = np.random.default_rng(goal_seed)
+def draw_places(chance: int | np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
+    """Goals without end, (puck, tool), (2,) m each: uniform in their boxes, puck off its mark, tool off the puck.
+
+    chance: a seed, or the generator to draw from; the only rule of where to push to, so `sim.env` draws by it too.
+    """
+    rng = np.random.default_rng(chance)
 
     def drawn(low: Corner, high: Corner, away_from: ArrayLike) -> Floats:
         while np.linalg.norm((place := rng.uniform(low, high)) - np.asarray(away_from)) < LEAST_APART_M:

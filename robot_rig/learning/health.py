@@ -7,7 +7,7 @@ set on simulated reaching; they speak about the hand only: an encoder that ignor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,7 +74,7 @@ def health_check(encoder: Encoder, train: Sequence[Episode], held_out: Sequence[
 
     Raises UserError when `held_out` has too few steps to judge by.
     """
-    if sum(len(episode) for episode in held_out) <= 2 * NEAR_STEPS:
+    if not _enough(len(episode) for episode in held_out):
         raise UserError("too few held-out steps to judge the encoder", next_step="raise collect.held_out_steps")
     means = [encoder.encode(episode.frames)[0].double().numpy() for episode in train]
     deviation = np.concatenate(means).std(axis=0)
@@ -105,9 +105,24 @@ def _tracks(means: Sequence[Floats], scale: Floats, episodes: Sequence[Episode])
 
 
 def best_lag(known: Sequence[Track], new: Sequence[Track]) -> int:
-    """By how many steps, 0 to `MOST_LAG`, the pictures trail the actions: the lag at which those explain most."""
-    scores = [inverse_dynamics(aligned(known, lag), aligned(new, lag), 1) for lag in range(MOST_LAG + 1)]
+    """By how many steps, 0 to `MOST_LAG`, the pictures trail the actions: the lag at which those explain most.
+
+    Only lags at which enough steps are left to judge by are asked. Raises UserError where there is none.
+    """
+    pairs = [(aligned(known, lag), aligned(new, lag)) for lag in range(MOST_LAG + 1)]
+    # More actions are left at a lesser lag, so those that can be asked are the first ones.
+    scores = [inverse_dynamics(*pair, 1) for pair in pairs if pair[0] and _enough(len(one.action) for one in pair[1])]
+    if not scores:
+        raise UserError(
+            "no training or held-out steps are left to judge the encoder by",
+            next_step="raise collect.episode_steps or collect.held_out_steps",
+        )
     return int(np.argmax(scores))
+
+
+def _enough(steps: Iterable[int]) -> bool:
+    """Whether held-out episodes of so many steps have for each of their frames one that is far from it."""
+    return sum(steps) > 2 * NEAR_STEPS
 
 
 def aligned(tracks: Sequence[Track], lag: int) -> list[Track]:

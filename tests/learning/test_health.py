@@ -205,6 +205,51 @@ def test_the_lag_is_found_when_actions_hang_on_one_another_and_latents_are_noisy
     assert best_lag([track() for _ in range(6)], [track() for _ in range(3)]) == lag
 
 
+def test_of_short_tracks_only_lags_with_steps_to_judge_by_are_asked() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        steps = int(rng.integers(3, 7))
+        known, new = (
+            [Track(rng.normal(size=(n + 1, 2)), rng.uniform(-1, 1, (n, 2))) for n in (length,) * 8]
+            for length in (30, steps)
+        )
+        left = aligned(new, best_lag(known, new))
+        assert sum(len(track.action) for track in left) > 20
+        assert np.isfinite(rank(left))
+
+
+def test_lags_that_explain_nothing_do_not_lose_to_one_without_tracks() -> None:
+    rng = np.random.default_rng(0)
+    known = [Track(rng.normal(size=(31, 4)), rng.uniform(-1, 1, (30, 2))) for _ in range(3)]
+    new = [Track(rng.normal(size=(5, 4)), rng.uniform(-1, 1, (4, 2))) for _ in range(8)]
+    scores = [inverse_dynamics(aligned(known, lag), aligned(new, lag), 1) for lag in range(MOST_LAG)]
+    assert max(scores) < 0.0
+    assert aligned(new, MOST_LAG) == []
+    assert best_lag(known, new) == int(np.argmax(scores[:2]))
+
+
+def test_where_no_lag_can_be_judged_a_plain_sentence_says_so() -> None:
+    long, empty = wander(60, 0), Track(np.zeros((1, 2)), np.zeros((0, 2)))
+    for known, new in (([empty], [long]), ([long], [empty]), ([long], [wander(20, 1)])):
+        with pytest.raises(UserError, match="left to judge the encoder by"):
+            best_lag(known, new)
+    assert best_lag([long], [wander(21, 1)]) == 0
+
+
+def test_short_episodes_of_a_useless_encoder_are_refused_and_not_a_crash() -> None:
+    rng = np.random.default_rng(0)
+    whole = held_out()[0]
+    pieces = []
+    for start in range(0, 32, 4):
+        frames, stamps = whole.frames[start : start + 5], whole.stamps[start : start + 5]
+        # Actions that have nothing to do with the pictures.
+        action = rng.uniform(-1, 1, (4, 2)).astype(np.float32)
+        pieces.append(Episode(f"piece{start}", frames, action, action, stamps, None, False))
+    found = health_check(encoder(16, "small", 8, 1.0, 100), training(2), pieces)
+    assert not found.passed
+    assert np.isfinite(list(found.scores.values())).all()
+
+
 def test_aligned_tracks_show_beside_each_action_what_it_did() -> None:
     track = wander(30, 0)
     (found,) = aligned([late(track, 3), wander(3, 1)], 3)
