@@ -252,6 +252,7 @@ class GuardProcess:
         if strangers and self._commanding and (fresh or self._loop.mode in (Mode.ACTIVE, Mode.HOMING)):
             log.error("%s can also command the arm: its motors are switched off", ", ".join(strangers))
             self.disarm()
+            self._commanders.disarmed()
         elif fresh:
             log.warning("%s can also command the arm: stop or confirm it before you enable", ", ".join(strangers))
 

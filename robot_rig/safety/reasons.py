@@ -46,6 +46,10 @@ REASONS: dict[str, str] = {
         "Another node can command the arm. Its motors were switched off. Stop that node, or confirm it to the arm "
         "process, then enable."
     ),
+    "other_commander_seen": (
+        "Another node can command the arm. Motors that are on stay on: this program has not switched them off because "
+        "of it. Stop that node, or confirm it to the arm process, then enable."
+    ),
     "action_stale": (
         "The action is too old. The arm came to rest. It goes on with fresh actions within 5 s; check the "
         "policy process."
