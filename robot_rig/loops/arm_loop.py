@@ -229,8 +229,9 @@ class ArmLoop:
         """The arm's own report as events. A collision counts when it begins, so that a person can lead out of one."""
         before = self._state
         if state.stopped:
-            self._raise(Event.ARM_STOPPED, ("arm_stopped",))
-        if state.error:
+            # A robot in error has stopped as well, and which of the two it is decides what to do.
+            self._raise(Event.ARM_STOPPED, ("arm_error", "arm_stopped") if state.error else ("arm_stopped",))
+        elif state.error:
             self._raise(Event.ARM_ERROR, ("arm_error",))
         if state.collided and not (before is not None and before.collided):
             self._raise(Event.COLLISION, ("collision",))

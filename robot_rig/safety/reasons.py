@@ -94,7 +94,10 @@ REASONS: dict[str, str] = {
         "positions, then reset."
     ),
     "arm_disabled": "The arm reports that its motors are off. It does not move. Enable it again.",
-    "arm_stopped": "The arm reports a pressed stop button. It was stopped at once. Release the button, reset, enable.",
+    "arm_stopped": (
+        "The arm reports that it is stopped, by its button or by another program. It was stopped at once. Release the "
+        "button, or find out who else stopped it, then reset and enable."
+    ),
     "arm_error": "The arm reports an error. It was stopped at once. Read the robot's own message, then reset.",
     "collision": "The arm reports a collision. It was stopped at once. Clear the way, then reset and enable.",
     "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",

@@ -32,3 +32,7 @@ def test_each_code_in_the_table_is_used_and_each_code_used_is_in_the_table() -> 
     in_tuples |= {code for code in quoted if code.endswith(("_stale", "_garbled"))}
     assert in_tuples
     assert in_tuples <= set(REASONS), in_tuples - set(REASONS)
+
+
+def test_a_stop_that_no_button_made_is_not_told_as_one() -> None:
+    assert "another program" in REASONS["arm_stopped"]
