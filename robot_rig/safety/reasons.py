@@ -42,6 +42,14 @@ REASONS: dict[str, str] = {
         "The camera's pictures have another size or encoding than agreed, come from two nodes, or none come. The arm "
         "came to rest and the camera node has ended. Set the camera right, start the node again, then enable."
     ),
+    "camera_moved": (
+        "The camera came back, and was not found to stand where it was calibrated. The arm came to rest and the camera "
+        "node has ended. Put the camera back by its marks or calibrate it anew, start the node again, then enable."
+    ),
+    "camera_ended": (
+        "The camera's pictures have ended for good: its recording is over, or its driver has ended. The arm came to "
+        "rest and the camera node has ended. See what the node's log says, start it again, then enable."
+    ),
     "second_commander": (
         "Another node can command the arm. Its motors were switched off. Stop that node, or confirm it to the arm "
         "process, then enable."

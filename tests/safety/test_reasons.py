@@ -10,7 +10,7 @@ from robot_rig import safety
 from robot_rig.safety.reasons import REASONS
 from tests.house import ROOT
 
-DRIVERS = ("looking", "commander_watch", "picture_watch")
+DRIVERS = ("looking", "commander_watch", "picture_watch", "camera_again", "camera_pipe")
 SOURCES = [
     *Path(safety.__file__).parent.glob("*.py"),
     Path(arm_loop.__file__),
