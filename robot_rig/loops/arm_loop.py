@@ -128,7 +128,7 @@ class ArmLoop:
 
     def give_way(self) -> None:
         """Somebody else wants to lead while a program visits postures: come to rest until a person has chosen."""
-        self._raise(Event.LAPSED, ("other_source",))
+        self._raise(Event.LAPSED, ("visit_ended",))
 
     def home(self, via_poses: Sequence[Floats]) -> None:
         """A person sends the arm through `via_poses`, each (7,) rad; out of ACTIVE it then goes on, else it holds.

@@ -5,6 +5,8 @@ The console, the dashboard and the report look sentences up here; there is no se
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 REASONS: dict[str, str] = {
     "disabled": "The arm is disabled. It does not move. Enable it when nobody is in reach.",
     "hold": "The arm is on hold. It stands still. Enable it, or send it home, when it may move again.",
@@ -14,6 +16,10 @@ REASONS: dict[str, str] = {
         "A person has taken the arm. The policy's action was not followed. Hand it back (p in teleop), or enable again."
     ),
     "other_source": "Another source is moving the arm. This one was not followed. Stop the other one first.",
+    "visit_ended": (
+        "Somebody else wanted the arm while a program led it from posture to posture. That program leads no further: "
+        "the arm came to rest and is on hold. Choose who is to lead, end the other one, then enable."
+    ),
     "source_change": "Another source has taken over. The arm comes to rest first. Nothing to do.",
     "action_garbled": (
         "An action is not a number, beyond [-1, 1] or of the wrong length. The arm came to rest. Check the "
@@ -132,3 +138,25 @@ REASONS: dict[str, str] = {
     ),
 }
 """Reason code -> one plain paragraph of three sentences."""
+
+WAITED_FOR = frozenset(
+    {
+        *("no_action", "action_garbled", "action_stale", "image_stale", "state_stale", "clock_ahead", "out_of_order"),
+        *("human_has_arm", "other_source", "source_change", "wish_garbled"),
+    }
+)
+"""Codes of the condition HELD, in which the arm waits to go on by itself."""
+
+
+def explained(codes: Iterable[str]) -> dict[str, str]:
+    """Each of `codes` that there is, in their order -> what to tell people of it.
+
+    Of what the arm waited for until that `lapsed` only the cause is told: what to do about it was for the time before.
+    """
+    known = [code for code in codes if code in REASONS]
+    return {
+        code: f"Because of this: {REASONS[code].partition('. ')[0]}."
+        if code in WAITED_FOR and "lapsed" in known
+        else REASONS[code]
+        for code in known
+    }

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import robot_rig.loops.arm_loop as arm_loop
 from robot_rig import safety
-from robot_rig.safety.reasons import REASONS
+from robot_rig.datatypes import Mode
+from robot_rig.safety.reasons import REASONS, WAITED_FOR, explained
 from tests.house import ROOT
+from tests.loops.arm_story import Story
+
+IN_FRONT_OF_THE_CAMERA = {"image_frozen", "image_dark", "image_bright"}
+"""Told by the camera's node, which knows nothing of the arm's mode."""
 
 DRIVERS = ("looking", "commander_watch", "picture_watch", "camera_again", "camera_pipe")
 SOURCES = [
@@ -36,3 +41,24 @@ def test_each_code_in_the_table_is_used_and_each_code_used_is_in_the_table() -> 
 
 def test_a_stop_that_no_button_made_is_not_told_as_one() -> None:
     assert "another program" in REASONS["arm_stopped"]
+
+
+def test_what_was_waited_for_in_vain_is_told_as_a_cause_without_the_advice_of_before() -> None:
+    for code in sorted(WAITED_FOR):
+        told = explained(["lapsed", code, "second_commander", "no such code"])
+        assert list(told) == ["lapsed", code, "second_commander"]
+        assert told["lapsed"] == REASONS["lapsed"]
+        assert told["second_commander"] == REASONS["second_commander"], "it lies beside"
+        assert told[code].startswith("Because of this: ")
+        assert told[code].count(".") == 1
+        assert explained([code]) == {code: REASONS[code]}
+    assert {code for code, text in REASONS.items() if "within 5 s" in text} - WAITED_FOR == IN_FRONT_OF_THE_CAMERA
+
+
+def test_five_seconds_without_an_action_are_not_told_as_if_they_went_on() -> None:
+    story = Story()
+    while story.loop.mode is Mode.ACTIVE:
+        story.tick(None)
+    told = explained(story.loop.why)
+    assert told["no_action"] == "Because of this: No action has come yet."
+    assert "enable" in told["lapsed"]

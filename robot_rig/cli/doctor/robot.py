@@ -22,13 +22,13 @@ from robot_rig.cli.doctor.findings import Check, Finding, green, red, yellow
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, Mode
 from robot_rig.errors import UserError
-from robot_rig.ros.arm_report import read_report
+from robot_rig.ros.arm_report import ArmReport, read_report
 from robot_rig.ros.camera_report import NOT_ASKED
 from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
 from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS
 from robot_rig.ros.visitor import hear, listen, parameter
-from robot_rig.safety.reasons import REASONS
+from robot_rig.safety.reasons import REASONS, explained
 
 LOOK_S = 1.4
 SEEN_S = 0.8
@@ -183,13 +183,18 @@ def check_arm_process(stamps: HostStamps) -> list[Finding]:
     report = read_report(message, stamps)
     if isinstance(report, Refused):
         return [red("arm process", report.reason, "stop what else publishes there")]
+    return judge_arm(report)
+
+
+def judge_arm(report: ArmReport) -> list[Finding]:
+    """Findings from a report of the arm process: what is wrong, or why an arm that is well does not move."""
     what = ", ".join([report.mode.value, *report.why, *([] if report.master == "ok" else [report.master])])
     if report.master != "ok":
         return [red("arm process", what, "stop the other commander, or confirm it to arm_node")]
+    told = " ".join(explained(report.why).values())
     if report.mode is Mode.FAULT:
-        told = next((REASONS[code] for code in report.why if code in REASONS), "find the cause, then `rig reset`")
-        return [red("arm process", what, told)]
-    return [green("arm process", what)]
+        return [red("arm process", what, told or "find the cause, then `rig reset`")]
+    return [yellow("arm process", what, told) if told else green("arm process", what)]
 
 
 def robot_checks(config: Config, calibration: Path, serial: str) -> dict[str, Check]:

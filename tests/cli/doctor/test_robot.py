@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from robot_rig.cli.doctor.findings import Level
-from robot_rig.cli.doctor.robot import judge_camera, judge_clock, judge_eye, judge_state
+from robot_rig.cli.doctor.robot import judge_arm, judge_camera, judge_clock, judge_eye, judge_state
+from robot_rig.datatypes import Mode, Outcome, Verdict
+from robot_rig.ros.arm_report import ArmReport
 from robot_rig.ros.intera_messages import load
 from robot_rig.ros.stamps import Refused
 
@@ -89,3 +91,20 @@ def test_the_eye_tells_which_camera_it_looks_through_and_what_it_had_to_do() -> 
     assert finding.level is Level.RED
     assert "too dark" in finding.what
     assert "uncover the lens" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("mode", "why", "level", "says"),
+    [
+        (Mode.ACTIVE, (), Level.GREEN, ""),
+        (Mode.HOLD, ("lapsed", "image_stale"), Level.YELLOW, "then enable. Because of this: The picture is too old."),
+        (Mode.FAULT, ("arm_error", "arm_stopped"), Level.RED, "another program"),
+        (Mode.FAULT, (), Level.RED, "`rig reset`"),
+    ],
+)
+def test_why_the_arm_does_not_move_is_explained(mode: Mode, why: tuple[str, ...], level: Level, says: str) -> None:
+    verdict = Verdict(Outcome.HELD, ())
+    (finding,) = judge_arm(ArmReport(0.0, mode, why, verdict, None, -1, None, -1, False, "ok"))
+    assert finding.level is level
+    assert says in (finding.fix or finding.what)
+    assert all(code in finding.what for code in why)
