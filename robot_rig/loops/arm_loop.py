@@ -173,9 +173,9 @@ class ArmLoop:
         self._vias, self._on_arrival = ViaPoses([way.goal]), None
         self._renew(Event.HOME)
 
-    def stop(self) -> None:
-        """Zero at once, latched until `reset`."""
-        self._raise(Event.STOP, ("stop",))
+    def stop(self, why: str = "stop") -> None:
+        """Zero at once, latched until `reset`, because of the code `why`."""
+        self._raise(Event.STOP, (why,))
 
     def reset(self) -> None:
         """A person clears a fault; the guard is then DISABLED."""

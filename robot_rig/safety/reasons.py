@@ -11,7 +11,7 @@ REASONS: dict[str, str] = {
     "disabled": "The arm is disabled. It does not move. Enable it when nobody is in reach.",
     "hold": "The arm is on hold. It stands still. Enable it, or send it home, when it may move again.",
     "fault": "A fault is latched. The arm was stopped at once. Find out why, then reset and enable it.",
-    "no_action": "No action has come yet. The arm stands still. Start the policy or take the joystick.",
+    "no_action": "No action has come yet. The arm stands still. Start the policy, or lead it yourself in teleop.",
     "human_has_arm": (
         "A person has taken the arm. The policy's action was not followed. Hand it back (p in teleop), or enable again."
     ),
@@ -22,8 +22,8 @@ REASONS: dict[str, str] = {
     ),
     "source_change": "Another source has taken over. The arm comes to rest first. Nothing to do.",
     "action_garbled": (
-        "An action is not a number, beyond [-1, 1] or of the wrong length. The arm came to rest. Check the "
-        "policy's output."
+        "An action is not a number, beyond [-1, 1] or of the wrong length. The arm came to rest. It goes on with the "
+        "next good one within 5 s; check the output of whoever sends it."
     ),
     "out_of_order": (
         "An action is older than one already followed. The arm came to rest. If the policy was restarted, "
@@ -65,8 +65,8 @@ REASONS: dict[str, str] = {
         "of it. Stop that node, or confirm it to the arm process, then enable."
     ),
     "action_stale": (
-        "The action is too old. The arm came to rest. It goes on with fresh actions within 5 s; check the "
-        "policy process."
+        "The action is too old: whoever leads has paused, hangs or has ended. The arm came to rest. It goes on with "
+        "fresh actions within 5 s; check the policy process, or in teleop go on yourself."
     ),
     "state_stale": (
         "The arm's report is too old. The arm came to rest. It goes on with fresh reports within 5 s; check "
@@ -74,10 +74,13 @@ REASONS: dict[str, str] = {
     ),
     "clock_ahead": "A stamp lies in the future. The arm came to rest. Check how the sender's clock is mapped.",
     "state_garbled": (
-        "The arm's report holds something that is not a number. The arm was stopped at once. Check the "
-        "driver, then reset."
+        "The arm's report holds something that is not a number. The arm was stopped at once. Check the driver, then "
+        "reset and enable."
     ),
-    "wish_garbled": "The controller asked for an impossible speed. The arm came to rest. Report this with the log.",
+    "wish_garbled": (
+        "The controller asked for an impossible speed. The arm came to rest. It goes on with the next good one within "
+        "5 s; report this with the log."
+    ),
     "joint_limit": "A joint is near its limit. Its motion towards it was braked. Home the arm if it stays there.",
     "box": "The tool is near a wall of its box. Motion towards the wall was braked. Nothing to do.",
     "table": "A link is near the table. Motion towards it was braked. Home the arm if it stays there.",
@@ -91,30 +94,43 @@ REASONS: dict[str, str] = {
     "slew": "The speed changed too quickly. The change was spread over several ticks. Nothing to do.",
     "brake": "A wall came near while the speed was still changing. The arm brakes in full. Nothing to do.",
     "bound_finite": (
-        "A command was not a number after all checks. The arm was stopped at once. Report this with the log."
+        "A command was not a number after all checks. The arm was stopped at once. Report this with the log; once the "
+        "cause is known, reset and enable."
     ),
     "bound_joint_speed": (
-        "A joint's command was too fast after all checks. The arm was stopped at once. Report this with the log."
+        "A joint's command was too fast after all checks. The arm was stopped at once. Report this with the log; once "
+        "the cause is known, reset and enable."
     ),
     "bound_tool_speed": (
-        "The tool would have been too fast after all checks. The arm was stopped at once. Look for a jump in "
-        "the joint positions, then reset."
+        "The tool would have been too fast after all checks. The arm was stopped at once. Look for a jump in the joint "
+        "positions, then reset and enable."
     ),
     "bound_slew": (
-        "A command changed too quickly after all checks. The arm was stopped at once. Report this with the log."
+        "A command changed too quickly after all checks. The arm was stopped at once. Report this with the log; once "
+        "the cause is known, reset and enable."
     ),
     "bound_space": (
-        "The arm could not have stopped before a wall. It was stopped at once. Look for a jump in the joint "
-        "positions, then reset."
+        "The arm could not have stopped before a wall. It was stopped at once. Look for a jump in the joint positions, "
+        "then reset and enable."
     ),
     "arm_disabled": "The arm reports that its motors are off. It does not move. Enable it again.",
     "arm_stopped": (
         "The arm reports that it is stopped, by its button or by another program. It was stopped at once. Release the "
         "button, or find out who else stopped it, then reset and enable."
     ),
-    "arm_error": "The arm reports an error. It was stopped at once. Read the robot's own message, then reset.",
+    "arm_error": (
+        "The arm reports an error. It was stopped at once. Read the robot's own message, then reset and enable."
+    ),
     "collision": "The arm reports a collision. It was stopped at once. Clear the way, then reset and enable.",
-    "stop": "A person stopped the arm. It was stopped at once. Reset and enable it when it is safe.",
+    "stop": "A person or a program ordered a stop. The arm was stopped at once. Reset and enable it when it is safe.",
+    "not_disarmed": (
+        "The motors were to be switched off, and the robot did not do so. The arm was stopped at once instead. Press "
+        "the red button, find out why, then reset and enable."
+    ),
+    "tick_failed": (
+        "The arm process has failed or hangs. The arm was stopped at once and the process ends. Keep its log, start it "
+        "again, then reset and enable."
+    ),
     "lapsed": "Data stayed stale for too long. The arm is on hold. Mend the source, then enable.",
     "new_sender": (
         "The program that led the arm has ended, is silent or was started anew. The arm came to rest and is on hold. "
@@ -134,7 +150,7 @@ REASONS: dict[str, str] = {
     ),
     "homing_late": (
         "Home, or the posture that a program asked for, was not reached in time. The arm is on hold. Move it by hand "
-        "nearer to it, or choose via poses."
+        "nearer to it, or choose via poses, then enable."
     ),
 }
 """Reason code -> one plain paragraph of three sentences."""

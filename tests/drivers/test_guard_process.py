@@ -313,6 +313,7 @@ def test_a_tick_that_hangs_leaves_a_stopped_arm() -> None:
         assert eventually(lambda: bench.process.failed)
         assert "stop" in bench.arm.told
         go_on.set()
+        assert eventually(lambda: bench.reports[-1].why == ("tick_failed",))
 
 
 def test_a_new_action_is_answered_before_the_next_deadline_but_a_flood_is_not() -> None:
@@ -389,6 +390,8 @@ def test_a_second_commander_is_acted_on_as_often_as_it_is_seen(bench: Bench) -> 
         bench.process.see_commanders(["/evil"])
     assert bench.arm.told[-1] == "stop"
     assert bench.process.mode is Mode.FAULT
+    bench.pass_time(PERIOD)
+    assert bench.reports[-1].why == ("not_disarmed",), "no person has stopped it"
 
 
 @pytest.mark.parametrize("word", ["hold", "stop"])

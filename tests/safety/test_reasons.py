@@ -15,7 +15,16 @@ from tests.loops.arm_story import Story
 IN_FRONT_OF_THE_CAMERA = {"image_frozen", "image_dark", "image_bright"}
 """Told by the camera's node, which knows nothing of the arm's mode."""
 
-DRIVERS = ("looking", "commander_watch", "picture_watch", "camera_again", "camera_pipe")
+RESTS = (
+    *("came to rest", "comes to rest", "stopped", "stands still", "does not move", "braked", "slowed", "spread"),
+    *("brakes in full", "on hold", "not followed", "switched off", "stay on"),
+)
+STEPS = (
+    *("Check", "Choose", "Clear", "Enable", "Find", "Hand", "Home", "It goes on with", "If the policy", "Keep", "Look"),
+    *("Mend", "Move", "Nothing to do", "Press", "Put", "Read", "Release", "Report", "Reset", "See", "Set", "Start"),
+    *("Stop",),
+)
+DRIVERS = ("guard_process", "looking", "commander_watch", "picture_watch", "camera_again", "camera_pipe")
 SOURCES = [
     *Path(safety.__file__).parent.glob("*.py"),
     Path(arm_loop.__file__),
@@ -26,7 +35,33 @@ SOURCES = [
 def test_each_code_says_what_happened_what_the_arm_did_and_what_to_do() -> None:
     for code, text in REASONS.items():
         assert re.fullmatch(r"[a-z_]{2,20}", code), code
-        assert len(re.findall(r"[.](?: |$)", text)) >= 3, code
+        happened, *did, step = re.split(r"(?<=[.]) (?=[A-Z])", text)
+        assert did, code
+        assert happened.endswith("."), code
+        assert any(word in sentence for sentence in did for word in RESTS), code
+        assert step.startswith(STEPS), f"{code}: {step}"
+
+
+def test_each_code_names_the_orders_that_lead_out_of_the_mode_it_leads_to() -> None:
+    table = (ROOT / "docs/safety.md").read_text().partition("## 5.")[2].partition("## 6.")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    orders = {"FAULT": ("reset", "enable"), "HOLD": ("enable",), "DISABLED": ("enable",)}
+    found = set()
+    for codes, leads in rows:
+        for mode, words in orders.items():
+            if leads.split()[0].startswith(mode):
+                found.add(mode)
+                for code in re.findall(r"`([a-z_]+)`", codes):
+                    last = REASONS[code].rpartition(". ")[2].lower()
+                    assert all(word in last for word in words), f"{code} leads to {mode}: {last}"
+    assert found == set(orders)
+    assert all(word in REASONS["fault"] for word in orders["FAULT"])
+    assert "enable" in REASONS["other_commander_seen"]
+
+
+def test_who_led_is_not_guessed() -> None:
+    assert "teleop" in REASONS["action_stale"]
+    assert "A person stopped" not in " ".join(REASONS.values())
 
 
 def test_each_code_in_the_table_is_used_and_each_code_used_is_in_the_table() -> None:
