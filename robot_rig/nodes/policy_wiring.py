@@ -105,6 +105,8 @@ def arm_view(report: ArmReport, meaning: str, worry: str) -> ArmView:
 
 
 def _objection(report: ArmReport, meaning: str, worry: str) -> str:
+    if {"second_commander", "other_commander_seen"} & set(report.why):
+        return "another node can command the arm"
     if report.master != "ok":
         return "the ROS master does not answer"
     if report.meaning != meaning:

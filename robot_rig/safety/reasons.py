@@ -152,8 +152,54 @@ REASONS: dict[str, str] = {
         "Home, or the posture that a program asked for, was not reached in time. The arm is on hold. Move it by hand "
         "nearer to it, or choose via poses, then enable."
     ),
+    "master_silent": (
+        "The ROS master does not answer. The arm goes on as before, but no episode begins and nobody can enable it. "
+        "Start the launch file again, then enable."
+    ),
+    "arm_silent": (
+        "The arm process is silent: it has ended, hangs or cannot be heard. The policy sends nothing, and without the "
+        "arm process the robot stands still. Start the arm process again, then enable."
+    ),
+    "recorder_silent": (
+        "The recorder is silent: it has ended or hangs. The episode was cut short and the arm came to rest. Start the "
+        "recorder again; a new episode then begins."
+    ),
+    "recorder_failed": (
+        "The recorder cannot write its log, as on a full disk. The episode was cut short and the arm came to rest. "
+        "Read the reason beside this, and make room on the disk."
+    ),
+    "policy_not_numbers": (
+        "The policy's answer is not a number. The episode was cut short and the arm came to rest. Go back to the "
+        "checkpoint before this one."
+    ),
+    "computer_hot": (
+        "This computer is too hot. An episode that runs is finished; no other begins, and the arm stands still. See to "
+        "its fan and its load."
+    ),
+    "battery_low": (
+        "This computer's battery is almost empty. An episode that runs is finished; no other begins, and the arm "
+        "stands still. Plug it in."
+    ),
 }
 """Reason code -> one plain paragraph of three sentences."""
+
+SAID_BY_OTHERS = {
+    "the arm process is silent": "arm_silent",
+    "the recorder is silent": "recorder_silent",
+    "the recorder has failed": "recorder_failed",
+    "the recorder did not open a file": "recorder_failed",
+    "holds something that is not a number": "policy_not_numbers",
+    "the ROS master does not answer": "master_silent",
+    "this computer is at": "computer_hot",
+    "this computer's battery is at": "battery_low",
+}
+"""What policy and recorder say in words of their own -> the code for it."""
+
+
+def code_said(text: str) -> str:
+    """The code of what policy or recorder say in `text`; empty where there is none for it."""
+    return next((code for words, code in SAID_BY_OTHERS.items() if words in text), "")
+
 
 WAITED_FOR = frozenset(
     {

@@ -8,7 +8,7 @@ from pathlib import Path
 import robot_rig.loops.arm_loop as arm_loop
 from robot_rig import safety
 from robot_rig.datatypes import Mode
-from robot_rig.safety.reasons import REASONS, WAITED_FOR, explained
+from robot_rig.safety.reasons import REASONS, SAID_BY_OTHERS, WAITED_FOR, code_said, explained
 from tests.house import ROOT
 from tests.loops.arm_story import Story
 
@@ -17,14 +17,41 @@ IN_FRONT_OF_THE_CAMERA = {"image_frozen", "image_dark", "image_bright"}
 
 RESTS = (
     *("came to rest", "comes to rest", "stopped", "stands still", "does not move", "braked", "slowed", "spread"),
-    *("brakes in full", "on hold", "not followed", "switched off", "stay on"),
+    *("brakes in full", "goes on as before", "on hold", "not followed", "switched off", "stay on"),
 )
 STEPS = (
-    *("Check", "Choose", "Clear", "Enable", "Find", "Hand", "Home", "It goes on with", "If the policy", "Keep", "Look"),
-    *("Mend", "Move", "Nothing to do", "Press", "Put", "Read", "Release", "Report", "Reset", "See", "Set", "Start"),
+    *(
+        "Check",
+        "Choose",
+        "Clear",
+        "Enable",
+        "Find",
+        "Go back",
+        "Hand",
+        "Home",
+        "It goes on with",
+        "If the policy",
+        "Keep",
+        "Look",
+    ),
+    *(
+        "Mend",
+        "Move",
+        "Nothing to do",
+        "Plug",
+        "Press",
+        "Put",
+        "Read",
+        "Release",
+        "Report",
+        "Reset",
+        "See",
+        "Set",
+        "Start",
+    ),
     *("Stop",),
 )
-DRIVERS = ("guard_process", "looking", "commander_watch", "picture_watch", "camera_again", "camera_pipe")
+DRIVERS = ("guard_process", "look_around", "looking", "commander_watch", "picture_watch", "camera_again", "camera_pipe")
 SOURCES = [
     *Path(safety.__file__).parent.glob("*.py"),
     Path(arm_loop.__file__),
@@ -67,7 +94,7 @@ def test_who_led_is_not_guessed() -> None:
 def test_each_code_in_the_table_is_used_and_each_code_used_is_in_the_table() -> None:
     text = "\n".join(path.read_text() for path in SOURCES if path.name not in ("reasons.py", "modes.py", "limits.py"))
     quoted = set(re.findall(r'"([a-z_]+)"', text))
-    assert set(REASONS) <= quoted
+    assert set(REASONS) - set(SAID_BY_OTHERS.values()) <= quoted
     in_tuples = set(re.findall(r'\("([a-z_]+)",', text)) | set(re.findall(r'append\("([a-z_]+)"\)', text))
     in_tuples |= {code for code in quoted if code.endswith(("_stale", "_garbled"))}
     assert in_tuples
@@ -97,3 +124,14 @@ def test_five_seconds_without_an_action_are_not_told_as_if_they_went_on() -> Non
     told = explained(story.loop.why)
     assert told["no_action"] == "Because of this: No action has come yet."
     assert "enable" in told["lapsed"]
+
+
+def test_what_policy_and_recorder_say_in_words_has_a_code_and_is_still_said_so() -> None:
+    sources = [
+        path.read_text() for room in ("loops", "nodes", "learning") for path in (ROOT / "robot_rig" / room).glob("*.py")
+    ]
+    for words, code in SAID_BY_OTHERS.items():
+        assert any(words in source for source in sources), words
+        assert code_said(f"so {words} that") == code
+        assert code in REASONS
+    assert code_said("no goal is asked for") == ""
