@@ -132,7 +132,7 @@ def policy_message(report: PolicyReport, stamps: HostStamps) -> DiagnosticArray:
     values = {
         "phase": report.phase,
         "silence": report.silence,
-        "code": code_said(report.silence),
+        "code": code_said(report.silence) or code_said(report.runtime),
         "runtime": report.runtime,
         "episode": report.episode,
         "steps": report.steps,

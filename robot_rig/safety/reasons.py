@@ -172,6 +172,10 @@ REASONS: dict[str, str] = {
         "The policy's answer is not a number. The episode was cut short and the arm came to rest. Go back to the "
         "checkpoint before this one."
     ),
+    "engine_failed": (
+        "The GPU has failed the policy, or has no memory left. The arm goes on as before: the same policy acts on the "
+        "CPU. Stop what else uses the GPU, then start the policy again."
+    ),
     "computer_hot": (
         "This computer is too hot. An episode that runs is finished; no other begins, and the arm stands still. See to "
         "its fan and its load."
@@ -189,6 +193,7 @@ SAID_BY_OTHERS = {
     "the recorder has failed": "recorder_failed",
     "the recorder did not open a file": "recorder_failed",
     "holds something that is not a number": "policy_not_numbers",
+    "has failed, its spare acts": "engine_failed",
     "the ROS master does not answer": "master_silent",
     "this computer is at": "computer_hot",
     "this computer's battery is at": "battery_low",

@@ -201,10 +201,11 @@ def judge_arm(report: ArmReport) -> list[Finding]:
 
 def check_policy(stamps: HostStamps) -> list[Finding]:
     """Why the policy is silent, or its last episode was cut short."""
-    message, ended = hear(POLICY_STATUS, SEEN_S), hear(EPISODE, SEEN_S)
+    message = hear(POLICY_STATUS, SEEN_S)
     if message is None:
         return [green("policy", "none runs")]
     report = read_policy(message, stamps)
+    ended = hear(EPISODE, SEEN_S)
     episode = None if ended is None else read_episode_message(ended, stamps)
     if isinstance(report, Refused):
         return [red("policy", report.reason, "stop what else publishes there")]
@@ -213,8 +214,8 @@ def check_policy(stamps: HostStamps) -> list[Finding]:
 
 def judge_policy(report: PolicyReport, episode: EpisodeState | None) -> list[Finding]:
     """Findings from a report of the policy process and from the last `episode`, None where none was announced."""
-    what = ": ".join(filter(None, [report.phase, report.silence]))
-    if code := code_said(report.silence):
+    what = ": ".join(filter(None, [f"{report.phase}, {report.runtime}", report.silence]))
+    if code := code_said(report.silence) or code_said(report.runtime):
         return [yellow("policy", what, REASONS[code])]
     if episode is not None and (code := code_said(episode.reason)):
         return [yellow("policy", f"{what}; episode {episode.number} ended: {episode.reason}", REASONS[code])]
