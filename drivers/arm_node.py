@@ -94,7 +94,7 @@ class ArmNode:
         self._choice = ActionChoice(config.guard.action_age_limit_s)
         commanders = CommanderWatch(node.name, options.confirm_publisher, JOINT_COMMAND)
         master = MasterWatch(master_uri(), node.name, first=node.master)
-        self._reporting = ArmReporting(config, node.stamps, lambda: self._around.word(), lambda: commanders.codes)
+        self._reporting = ArmReporting(config, node.stamps, lambda: self._around.word(), lambda: self._around.codes)
         self.process = GuardProcess(
             arm=arm,
             loop=ArmLoop(control, config.guard, kinematics),

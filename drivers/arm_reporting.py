@@ -20,7 +20,7 @@ from robot_rig.ros.connect import advertise
 from robot_rig.ros.convert import sent_message, state_message
 from robot_rig.ros.stamps import HostStamps
 from robot_rig.ros.topics import ARM_EXECUTED, ARM_STATE, ARM_STATUS
-from robot_rig.safety.reasons import REASONS
+from robot_rig.safety.reasons import explained
 
 REPORT_PERIOD_S = 0.1
 
@@ -96,7 +96,7 @@ class ArmReporting:
     def _tell(self, report: TickReport) -> None:
         """One line for people when the mode changes: what happened, what the arm did, what to do next."""
         status = report.status
-        sentences = " ".join(REASONS.get(code, code) for code in report.why)
+        sentences = " ".join(explained(report.why).values())
         bad = status.mode is Mode.FAULT or status.verdict.outcome is Outcome.LATCHED
         log.log(
             logging.ERROR if bad else logging.INFO,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from drivers.camera_device import CameraLost
 from drivers.camera_ladder import Rung
 from robot_rig.datatypes import RawFrame
+from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
 
 OPENED_ANEW = (Rung.RESET, Rung.KILL, Rung.POWER, Rung.PERSON)
@@ -28,13 +30,16 @@ class CheckedAgain:
         self._newest = -1
 
     def read(self) -> RawFrame:
-        """As that of the camera; raises UserError also when the check does."""
+        """As that of the camera; raises CameraLost also when the check raises UserError."""
         frame = self._camera.read()
         if frame.seq == self._newest:
             return frame
         # Counted before the device is tried, so never after its first picture.
         if (opened := self._times_opened()) != self._opened:
-            self._check()
+            try:
+                self._check()
+            except UserError as error:
+                raise CameraLost("camera_moved", error.problem, error.next_step) from None
             self._opened = opened
         self._newest = frame.seq
         return frame

@@ -62,3 +62,11 @@ class Device(Protocol):
 
 class DeviceAway(UserError):
     """The device is not there, or not for us, at the moment."""
+
+
+class CameraLost(UserError):
+    """There will be no further picture of a camera that was looked through; `code` of safety.reasons says why."""
+
+    def __init__(self, code: str, problem: str, next_step: str) -> None:
+        super().__init__(problem, next_step=next_step)
+        self.code = code

@@ -96,7 +96,7 @@ class CameraNode:
                 self._looking.look()
         except UserError as error:
             if not self._closing.is_set():
-                self._looking.refuse()
+                self._looking.refuse(error)
                 self._node.fail(error)
         finally:
             # What nobody foresaw: a node that lives on without its eye would tell nobody. The first error counts.

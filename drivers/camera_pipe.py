@@ -76,6 +76,9 @@ class Failure:
     order: int = 0
     """The number of the order that failed; 0: the start of the process, or the process as a whole."""
 
+    code: str = "camera_ended"
+    """What it is where it lasts, as a code of safety.reasons."""
+
 
 Message = Shot | Facts | Word | Failure
 KINDS: dict[bytes, type[Facts] | type[Word] | type[Failure]] = {FACTS: Facts, WORD: Word, FAILURE: Failure}

@@ -28,6 +28,7 @@ class CommanderWatch:
         self._topic, self._clock = topic, clock
         self._looked = clock()
         self._strangers: tuple[str, ...] = ()
+        self._disarmed = False
         self._blind = "the ROS master has not been asked yet"
 
     @property
@@ -44,14 +45,21 @@ class CommanderWatch:
     @property
     def codes(self) -> tuple[str, ...]:
         """What there is to tell people, as codes of `safety.reasons`."""
-        return ("second_commander",) if self._strangers else ()
+        if not self._strangers:
+            return ()
+        return ("second_commander",) if self._disarmed else ("other_commander_seen",)
 
     def look(self, publishers: Collection[str]) -> tuple[str, ...]:
         """The strangers among `publishers` that the look before this one had not seen."""
         strangers = tuple(sorted({_slashed(name) for name in publishers} - self._allowed))
         fresh = tuple(name for name in strangers if name not in self._strangers)
         self._strangers, self._blind, self._looked = strangers, "", self._clock()
+        self._disarmed = self._disarmed and bool(strangers) and not fresh
         return fresh
+
+    def disarmed(self) -> None:
+        """Because of the strangers seen last the arm's motors were switched off, and went off."""
+        self._disarmed = True
 
     def lose_sight(self, why: str) -> None:
         """Nobody can be seen now, because of `why`."""

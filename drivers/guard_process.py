@@ -135,7 +135,7 @@ class GuardProcess:
 
     def _fail(self, why: str) -> None:
         try:
-            self.stop()
+            self.stop("tick_failed")
         finally:
             self._failed.set()
             log.critical("%s: the arm was stopped; this process ends", why)
@@ -224,11 +224,11 @@ class GuardProcess:
             self._orders.overtake()
             self._loop.hold()
 
-    def stop(self) -> None:
-        """Zero at once and motors off, latched until `reset`; does not wait for anybody."""
+    def stop(self, why: str = "stop") -> None:
+        """Zero at once and motors off, latched until `reset`, because of the code `why`; does not wait for anybody."""
         with self._lock_or_hurry():
             self._orders.overtake()
-            self._loop.stop()
+            self._loop.stop(why)
             self._arm.stop()
 
     def reset(self) -> None:
@@ -252,6 +252,7 @@ class GuardProcess:
         if strangers and self._commanding and (fresh or self._loop.mode in (Mode.ACTIVE, Mode.HOMING)):
             log.error("%s can also command the arm: its motors are switched off", ", ".join(strangers))
             self.disarm()
+            self._commanders.disarmed()
         elif fresh:
             log.warning("%s can also command the arm: stop or confirm it before you enable", ", ".join(strangers))
 
@@ -266,7 +267,7 @@ class GuardProcess:
         try:
             self._arm.disable()
         except BaseException:
-            self.stop()
+            self.stop("not_disarmed")
             raise
 
     def close(self) -> None:

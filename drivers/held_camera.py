@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, replace
 
-from drivers.camera_device import Source
+from drivers.camera_device import CameraLost, Source
 from drivers.camera_ladder import Ladder, Patience, Rung
 from drivers.camera_orders import Order
 from drivers.camera_pipe import Facts, Failure, Message, Reader, Shot, Word
@@ -132,7 +132,7 @@ class HeldCamera:
 
     def _refusal(self) -> UserError:
         if self._failure is not None:
-            return UserError(self._failure.problem, next_step=self._failure.next_step)
+            return CameraLost(self._failure.code, self._failure.problem, self._failure.next_step)
         because = f" ({', '.join(self._dropped)})" if self._dropped else ""
         return UserError(f"no picture from {self._source.title}{because}", next_step="check the camera and its cable")
 
@@ -206,7 +206,8 @@ class HeldCamera:
         wanted = (self._config.width_px, self._config.height_px)
         if (width, height) != wanted:
             problem = f"{self._source.title} gave {width}x{height} px, expected {wanted[0]}x{wanted[1]}"
-            self._fail(Failure(problem, "set camera.width_px and camera.height_px and calibrate again", lasting=True))
+            mend = "set camera.width_px and camera.height_px and calibrate again"
+            self._fail(Failure(problem, mend, lasting=True, code="image_refused"))
             return
         if shot.number == self._number:
             self._drop("pictures with the number of the one before")

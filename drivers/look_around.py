@@ -112,6 +112,13 @@ class LookAround:
         else:
             process.see_commanders(answer.publishers_of(self._topic))
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What is wrong with who else commands and with the master, as codes of `safety.reasons`."""
+        # Before its first answer it has not been asked.
+        silent = self._master.trouble and self._master.latest is not None
+        return (*self._commanders.codes, *(("master_silent",) if silent else ()))
+
     def word(self) -> str:
         """How the master and the look at it are, in a word or a sentence."""
         if self._commanders.strangers:

@@ -9,8 +9,10 @@ import logging
 import time
 from collections.abc import Callable
 
+from drivers.camera_device import CameraLost
 from drivers.picture_watch import SILENT_S, PictureWatch
 from robot_rig.datatypes import RawFrame
+from robot_rig.errors import UserError
 from robot_rig.interfaces import Camera
 from robot_rig.safety.reasons import REASONS
 
@@ -47,9 +49,9 @@ class Looking:
         else:
             self._take(raw, now)
 
-    def refuse(self) -> None:
-        """Tell that there will be no further picture."""
-        self._tell("image_refused", time.monotonic())
+    def refuse(self, error: UserError) -> None:
+        """Tell that there will be no further picture, because of `error`."""
+        self._tell(error.code if isinstance(error, CameraLost) else "image_refused", time.monotonic())
 
     def _take(self, raw: RawFrame, now: float) -> None:
         """Show a good picture. What is wrong with a bad one is told, and it stays here: the arm rests meanwhile."""

@@ -22,7 +22,7 @@ from robot_rig.ros.orders import give_order
 from robot_rig.ros.stamps import HostStamps, Refused
 from robot_rig.ros.topics import ARM_STATUS
 from robot_rig.ros.visitor import hear, visit
-from robot_rig.safety.reasons import REASONS
+from robot_rig.safety.reasons import explained
 
 NODE = "rig_order"
 REPORT_S = 1.0
@@ -90,7 +90,7 @@ def standing(report: ArmReport | None) -> list[str]:
     if report is None:
         return ["the arm process does not report"]
     lines = [f"mode {report.mode.value}, {'at home' if report.at_home else 'not at home'}"]
-    lines += [f"  {code}: {REASONS[code]}" for code in report.why if code in REASONS]
+    lines += [f"  {code}: {sentence}" for code, sentence in explained(report.why).items()]
     return lines if report.master == "ok" else [*lines, f"  {report.master}"]
 
 

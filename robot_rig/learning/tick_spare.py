@@ -28,6 +28,11 @@ class SparedPolicy:
         self._acts: Policy = first
         self.action_dim = first.action_dim
 
+    @property
+    def spared(self) -> bool:
+        """Whether the first has failed, and the spare acts."""
+        return self._acts is self._spare
+
     def begin(self, goal: Goal) -> None:
         """Both encode the goal, so that the spare can take over within a tick."""
         self._spare.begin(goal)

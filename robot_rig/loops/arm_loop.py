@@ -129,7 +129,7 @@ class ArmLoop:
 
     def give_way(self) -> None:
         """Somebody else wants to lead while a program visits postures: come to rest until a person has chosen."""
-        self._raise(Event.LAPSED, ("other_source",))
+        self._raise(Event.LAPSED, ("visit_ended",))
 
     def home(self, via_poses: Sequence[Floats]) -> None:
         """A person sends the arm through `via_poses`, each (7,) rad; out of ACTIVE it then goes on, else it holds.
@@ -174,9 +174,9 @@ class ArmLoop:
         self._vias, self._on_arrival = ViaPoses([way.goal]), None
         self._renew(Event.HOME)
 
-    def stop(self) -> None:
-        """Zero at once, latched until `reset`."""
-        self._raise(Event.STOP, ("stop",))
+    def stop(self, why: str = "stop") -> None:
+        """Zero at once, latched until `reset`, because of the code `why`."""
+        self._raise(Event.STOP, (why,))
 
     def reset(self) -> None:
         """A person clears a fault; the guard is then DISABLED."""
@@ -230,8 +230,9 @@ class ArmLoop:
         """The arm's own report as events. A collision counts when it begins, so that a person can lead out of one."""
         before = self._state
         if state.stopped:
-            self._raise(Event.ARM_STOPPED, ("arm_stopped",))
-        if state.error:
+            # A robot in error has stopped as well, and which of the two it is decides what to do.
+            self._raise(Event.ARM_STOPPED, ("arm_error", "arm_stopped") if state.error else ("arm_stopped",))
+        elif state.error:
             self._raise(Event.ARM_ERROR, ("arm_error",))
         if state.collided and not (before is not None and before.collided):
             self._raise(Event.COLLISION, ("collision",))

@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 class Eyes(NamedTuple):
-    """How the acting policy sees, and in which engine (`runtime`). Pictures are uint8 (84, 84, 3).
+    """How the acting policy sees, and in which engine: `runtime` tells it. Pictures are uint8 (84, 84, 3).
 
     `decode` gives what the encoder makes of a picture, `distance` how far two are from each other in the latent metric;
     both None without an encoder.
     """
 
-    runtime: str
+    runtime: Callable[[], str]
     decode: Callable[[Bytes], Bytes] | None
     distance: Callable[[Bytes, Bytes], float] | None
 
@@ -60,7 +60,7 @@ class PolicyViews:
     def work(self) -> None:
         """Once: what is new is decoded, and how things stand is told."""
         eyes = self.eyes
-        self._screens.report(self._standing(eyes.runtime))
+        self._screens.report(self._standing(eyes.runtime()))
         self._log_steps()
         if eyes.decode is None or eyes.distance is None:
             return

@@ -22,6 +22,7 @@ from robot_rig.datatypes import Bytes, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import LatentPolicy, RandomPolicy
+from robot_rig.learning.tick_spare import SparedPolicy
 from robot_rig.learning.views import goal_distance, reconstruct
 from robot_rig.loops.live_episodes import ArmView, LiveEpisodes
 from robot_rig.nodes.computer_watch import ComputerWatch
@@ -52,6 +53,11 @@ class Actor:
     runtime: str
     name: str
     latent: LatentPolicy | None
+
+    def engine(self) -> str:
+        """`runtime`, and whether it has failed since, in the words that `safety.reasons` knows."""
+        spared = isinstance(self.policy, SparedPolicy) and self.policy.spared
+        return f"{self.runtime} has failed, its spare acts" if spared else self.runtime
 
 
 def random_actor(config: Config) -> Actor:
@@ -105,6 +111,8 @@ def arm_view(report: ArmReport, meaning: str, worry: str) -> ArmView:
 
 
 def _objection(report: ArmReport, meaning: str, worry: str) -> str:
+    if {"second_commander", "other_commander_seen"} & set(report.why):
+        return "another node can command the arm"
     if report.master != "ok":
         return "the ROS master does not answer"
     if report.meaning != meaning:
@@ -242,9 +250,9 @@ def eyes_of(actor: Actor) -> Eyes:
     """How `actor` sees, for people."""
     latent = actor.latent
     if latent is None:
-        return Eyes(actor.runtime, None, None)
+        return Eyes(actor.engine, None, None)
     return Eyes(
-        actor.runtime,
+        actor.engine,
         lambda picture: reconstruct(latent.encoder, picture[None])[0],
         lambda picture, goal: goal_distance(latent, picture, goal),
     )

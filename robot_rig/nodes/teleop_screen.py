@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from robot_rig.datatypes import Source
 from robot_rig.ros.arm_report import ArmReport
-from robot_rig.safety.reasons import REASONS
+from robot_rig.safety.reasons import explained
 from robot_rig.safety.workspace import nearest_wall
 
 WIDTH = 118
@@ -37,10 +37,11 @@ class Explained:
 
     def news(self, now: float, codes: Iterable[str]) -> list[str]:
         """The sentences of those of `codes`, the guard's at `now` (s), that a person has not just read."""
-        said = []
+        said, codes = [], list(codes)
+        sentences = explained(codes)
         for code in codes:
-            if now - self._seen.get(code, -math.inf) > AGAIN_S and code not in OF_THEMSELVES and code in REASONS:
-                said.append(f"{code}: {REASONS[code]}")
+            if now - self._seen.get(code, -math.inf) > AGAIN_S and code not in OF_THEMSELVES and code in sentences:
+                said.append(f"{code}: {sentences[code]}")
             self._seen[code] = now
         return said
 

@@ -1,6 +1,7 @@
 """The words between policy process and recorder, and the policy's report to people <-> diagnostic_msgs/DiagnosticArray.
 
 Called by policy_node and recorder_node, and by whoever shows how things stand. As in `arm_report`, values are JSON.
+Where `safety.reasons` has a code for what is said, it stands beside it as `code`, for who explains it to people.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from robot_rig.datatypes import Source
 from robot_rig.loops.episode_state import EpisodeState, RecorderState, Recording, Stand
 from robot_rig.ros.convert import ros_time
 from robot_rig.ros.stamps import HostStamps, Refused
+from robot_rig.safety.reasons import code_said
 
 T = TypeVar("T")
 
@@ -54,6 +56,7 @@ def episode_message(episode: EpisodeState, stamps: HostStamps, now: float) -> Di
         "last_frame": episode.last_frame,
         "last_stamp": stamps.wall(episode.last_stamp),
         "reason": episode.reason,
+        "code": code_said(episode.reason),
         "meta": dict(episode.meta),
     }
     text = f"episode {episode.number} {episode.stand.value}"
@@ -96,6 +99,7 @@ def recorder_message(recorder: RecorderState, stamps: HostStamps) -> DiagnosticA
         "session": recorder.session,
         "number": recorder.number,
         "steps": recorder.steps,
+        "code": "recorder_failed" if recorder.stand is Recording.FAILED else "",
         "reason": recorder.reason,
     }
     text = ": ".join(filter(None, [recorder.stand.value, recorder.reason]))
@@ -128,6 +132,7 @@ def policy_message(report: PolicyReport, stamps: HostStamps) -> DiagnosticArray:
     values = {
         "phase": report.phase,
         "silence": report.silence,
+        "code": code_said(report.silence) or code_said(report.runtime),
         "runtime": report.runtime,
         "episode": report.episode,
         "steps": report.steps,

@@ -128,7 +128,7 @@ def judge_missing(plan: Plan, told: Sequence[Told]) -> Verdict:
         raise VoidError("the fault did not come as planned")
     fault = holes[0] + PERIOD_S
     _believe(plan, told, fault)
-    _told_in_time(told, ("image_stale", "image_refused"), fault, TOLD_S, verdict)
+    _told_in_time(told, ("image_stale", "image_refused", "camera_ended"), fault, TOLD_S, verdict)
     old = [one for one in of_kind(told, "shown") if one.more["age"] > IMAGE_AGE_S]
     verdict.add([f"{len(old)} pictures older than {IMAGE_AGE_S} s were shown"] if old else [])
     if plan.spoil == "end":

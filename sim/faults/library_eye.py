@@ -88,7 +88,7 @@ class Eye:
             while self._clock.now() < end:
                 looking.look()
         except UserError as error:
-            looking.refuse()
+            looking.refuse(error)
             self._note("ended", text=str(error))
         self._ended.set()
         self._note("counts", counts=camera.counts)

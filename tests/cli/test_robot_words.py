@@ -107,7 +107,7 @@ def test_enable_shows_why_the_arm_stands(ros_node: str, capsys: Capture) -> None
         assert main(["enable", "--yes"]) == 2
     told = capsys.readouterr()
     assert "mode fault" in told.out
-    assert "A person stopped the arm" in told.out
+    assert "stop: A person or a program ordered a stop" in told.out
     assert "a fault is latched" in told.err
 
 

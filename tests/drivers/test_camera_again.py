@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from drivers.camera_again import OPENED_ANEW, CheckedAgain
+from drivers.camera_device import CameraLost
 from drivers.camera_ladder import Rung
+from drivers.looking import Looking
+from drivers.picture_watch import PictureWatch
 from robot_rig.datatypes import RawFrame
 from robot_rig.errors import UserError
 
@@ -34,7 +37,7 @@ class Stand:
     def check(self) -> None:
         self.checks.append(self.read().seq)
         if self.moved:
-            raise UserError("the camera has moved")
+            raise UserError("the camera has moved", next_step="put it back")
 
 
 @pytest.mark.parametrize("rung", OPENED_ANEW)
@@ -65,8 +68,9 @@ def test_no_picture_of_a_camera_that_was_pushed_meanwhile_is_passed_on(rung: Run
     stand.counts[rung.value] += 3
     stand.moved = True
     for _ in range(3):
-        with pytest.raises(UserError, match="has moved"):
+        with pytest.raises(CameraLost, match=r"has moved\. Put it back\.") as lost:
             stand.camera.read()
+        assert lost.value.code == "camera_moved"
 
 
 def test_a_restart_is_no_reason_to_check() -> None:
@@ -77,3 +81,17 @@ def test_a_restart_is_no_reason_to_check() -> None:
     stand.counts[f"recovered by {Rung.RESTART.value}"] += 1
     stand.camera.read()
     assert stand.checks == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CameraLost("camera_moved", "the camera has moved", "put it back"), "camera_moved"),
+        (UserError("two nodes publish the pictures"), "image_refused"),
+    ],
+)
+def test_why_there_is_no_further_picture_is_told_as_what_it_is(error: UserError, code: str) -> None:
+    told: list[str] = []
+    looking = Looking(Stand(), PictureWatch(0.1), lambda *_: None, lambda said, _: told.append(said))
+    looking.refuse(error)
+    assert told == [code]

@@ -91,5 +91,5 @@ def test_a_realsense_s_recording_is_seen_at_84_pixels_and_named(
         assert eventually(lambda: listener.reports and listener.reports[-1].get("name") == "Intel RealSense D435")
         # At its end there will never be another picture, and the node says so and ends.
         assert node.wait(60) == 2
-    assert listener.reports[-1]["code"] == "image_refused"
+    assert listener.reports[-1]["code"] == "camera_ended"
     assert "played to its end" in (ros_master.home / "drivers.camera_node.log").read_text()

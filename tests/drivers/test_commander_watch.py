@@ -67,6 +67,22 @@ def test_a_second_commander_has_a_code() -> None:
     seen = watch()
     assert seen.codes == ()
     seen.look(["/rig_arm", "/a"])
+    seen.disarmed()
+    seen.look(["/rig_arm", "/a"])
     assert seen.codes == ("second_commander",)
     seen.look(["/rig_arm"])
     assert seen.codes == ()
+
+
+def test_that_motors_were_switched_off_is_told_only_of_those_for_whom_they_were() -> None:
+    seen = watch()
+    seen.look(["/a"])
+    assert seen.codes == ("other_commander_seen",)
+    seen.disarmed()
+    seen.look(["/a", "/b"])
+    assert seen.codes == ("other_commander_seen",)
+    seen.disarmed()
+    assert seen.codes == ("second_commander",)
+    seen.look([])
+    seen.look(["/a"])
+    assert seen.codes == ("other_commander_seen",)

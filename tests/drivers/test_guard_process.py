@@ -95,11 +95,12 @@ class Bench:
         self.reports: list[TickReport] = []
         self.links = Wires()
         self.visits = PostureVisits(self.links)
+        self.commanders = CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command", lambda: 0.0)
         self.process = GuardProcess(
             arm=self.arm,
             loop=ArmLoop(CONFIG.control, CONFIG.guard, Kinematics(CONFIG.control.tool_offset_m)),
             choice=self.choice,
-            commanders=CommanderWatch("rig_arm", [], "/robot/limb/right/joint_command", lambda: 0.0),
+            commanders=self.commanders,
             senders=Senders(self.links),
             visits=self.visits,
             clock=clock,
@@ -217,6 +218,7 @@ def test_it_does_not_open_while_another_can_command_the_arm(bench: Bench, caplog
     assert [record.getMessage() for record in caplog.records] == [
         "/wobbler can also command the arm: stop or confirm it before you enable"
     ]
+    assert bench.commanders.codes == ("other_commander_seen",), "nothing was switched off"
     with pytest.raises(UserError, match="/wobbler"):
         bench.process.enable()
     assert not bench.arm.state().enabled
@@ -238,6 +240,7 @@ def test_a_second_commander_takes_the_motors_power_away(bench: Bench, obeys: boo
     bench.pass_time(0.1, x=1.0)
     assert not bench.arm.state().enabled
     assert bench.process.mode is (Mode.DISABLED if obeys else Mode.FAULT)
+    assert bench.commanders.codes == ("second_commander" if obeys else "other_commander_seen",)
     with pytest.raises(UserError, match="rogue" if obeys else "stopped|latched|rogue"):
         bench.process.enable()
 
@@ -310,6 +313,7 @@ def test_a_tick_that_hangs_leaves_a_stopped_arm() -> None:
         assert eventually(lambda: bench.process.failed)
         assert "stop" in bench.arm.told
         go_on.set()
+        assert eventually(lambda: bench.reports[-1].why == ("tick_failed",))
 
 
 def test_a_new_action_is_answered_before_the_next_deadline_but_a_flood_is_not() -> None:
@@ -386,6 +390,8 @@ def test_a_second_commander_is_acted_on_as_often_as_it_is_seen(bench: Bench) -> 
         bench.process.see_commanders(["/evil"])
     assert bench.arm.told[-1] == "stop"
     assert bench.process.mode is Mode.FAULT
+    bench.pass_time(PERIOD)
+    assert bench.reports[-1].why == ("not_disarmed",), "no person has stopped it"
 
 
 @pytest.mark.parametrize("word", ["hold", "stop"])

@@ -137,8 +137,10 @@ def test_an_old_answer_or_none_is_blindness(bench: Bench) -> None:
     bench.around.look()
     with pytest.raises(UserError, match="not answered lately"):
         bench.process.enable()
+    assert bench.around.codes == ()
     bench.sight.age, bench.sight.trouble = 0.0, "it refuses"
     bench.around.look()
+    assert bench.around.codes == ("master_silent",)
     with pytest.raises(UserError, match="it refuses"):
         bench.process.enable()
 

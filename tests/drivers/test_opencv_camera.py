@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from drivers import video_devices
-from drivers.camera_device import DeviceAway, Source
+from drivers.camera_device import CameraLost, DeviceAway, Source
 from drivers.camera_ladder import Patience
 from drivers.held_camera import HeldCamera
 from drivers.opencv_camera import FIRST_PICTURES, CaptureClock, OpenCvDevice
@@ -69,9 +69,10 @@ def test_a_video_comes_at_the_rate_it_was_taken_and_is_of_now(film: Path) -> Non
 def test_a_video_that_has_ended_says_so_after_its_last_picture(tmp_path: Path) -> None:
     camera = HeldCamera(source(write_video(tmp_path / "short.avi", 12)), CONFIG)
     seen: list[int] = []
-    with pytest.raises(UserError, match="played to its end"):
+    with pytest.raises(CameraLost, match="played to its end") as lost:
         seen.extend(camera.read().seq for _ in range(100))
     camera.close()
+    assert lost.value.code == "camera_ended"
     assert max(seen) == 12
 
 

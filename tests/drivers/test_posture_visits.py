@@ -185,10 +185,10 @@ def another_program(guide: Guide) -> None:
 TROUBLES: list[tuple[Callable[[Guide], Any], str, float]] = [
     (silence, "new_sender", SILENT_S + BEAT_S),
     (death, "new_sender", 0.0),
-    (another_program, "other_source", 0.0),
-    (lambda guide: guide.bench.ask(0.5, Source.POLICY), "other_source", 0.0),
-    (lambda guide: guide.bench.ask(0.0, Source.RANDOM), "other_source", 0.0),
-    (lambda guide: guide.bench.ask(0.5, Source.HUMAN), "other_source", 0.0),
+    (another_program, "visit_ended", 0.0),
+    (lambda guide: guide.bench.ask(0.5, Source.POLICY), "visit_ended", 0.0),
+    (lambda guide: guide.bench.ask(0.0, Source.RANDOM), "visit_ended", 0.0),
+    (lambda guide: guide.bench.ask(0.5, Source.HUMAN), "visit_ended", 0.0),
     (lambda guide: guide.bench.process.hold(), "hold", 0.0),
 ]
 

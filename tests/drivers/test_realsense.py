@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivers.camera_device import DeviceAway, Source
+from drivers.camera_device import CameraLost, DeviceAway, Source
 from drivers.camera_ladder import Patience
 from drivers.camera_pipe import Shot
 from drivers.held_camera import HeldCamera
@@ -139,8 +139,9 @@ def test_a_recording_that_is_not_there_and_a_size_that_it_has_not_are_named(tmp_
 
 
 def test_another_size_than_configured_ends_the_camera_with_both(film: Path) -> None:
-    with pytest.raises(UserError, match=r"640x480 px, expected 320x240"):
+    with pytest.raises(CameraLost, match=r"640x480 px, expected 320x240") as lost:
         HeldCamera(source(film), CameraConfig(width_px=320, height_px=240, crop_px=84, crop_left_px=0, crop_top_px=0))
+    assert lost.value.code == "image_refused"
 
 
 def test_pictures_with_the_number_of_the_one_before_are_dropped_and_counted(tmp_path: Path) -> None:

@@ -58,12 +58,14 @@ def test_while_there_is_memory_the_spare_only_knows_the_goal() -> None:
 def test_one_failure_is_made_good_with_what_was_freed() -> None:
     policy, first, spare, freed = both(failures=1)
     assert policy.act(FRAME).tolist() == [1.0, 1.0]
+    assert not policy.spared
     assert (first.asked[1:], spare.asked, freed) == (["act", "act"], ["begin g"], ["free"])
 
 
 def test_after_two_the_spare_answers_at_once_and_from_then_on() -> None:
     policy, first, spare, freed = both(failures=2)
     assert policy.act(FRAME).tolist() == [2.0, 2.0]
+    assert policy.spared
     assert policy.act(FRAME).tolist() == [2.0, 2.0]
     policy.begin(GOAL)
     assert (len(first.asked), spare.asked[1:], len(freed)) == (3, ["act", "act", "begin g", "begin g"], 2)

@@ -141,22 +141,25 @@ def test_stop_is_zero_at_once_and_latches_until_reset_and_enable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "code", "mode"),
+    ("flags", "codes", "mode"),
     [
-        ({"stopped": True}, "arm_stopped", Mode.FAULT),
-        ({"error": True}, "arm_error", Mode.FAULT),
-        ({"collided": True}, "collision", Mode.FAULT),
-        ({"enabled": False}, "arm_disabled", Mode.DISABLED),
-        ({"stopped": True, "enabled": False}, "arm_stopped", Mode.FAULT),
+        ({"stopped": True}, ("arm_stopped",), Mode.FAULT),
+        ({"error": True}, ("arm_error",), Mode.FAULT),
+        ({"stopped": True, "error": True}, ("arm_error", "arm_stopped"), Mode.FAULT),
+        ({"collided": True}, ("collision",), Mode.FAULT),
+        ({"enabled": False}, ("arm_disabled",), Mode.DISABLED),
+        ({"stopped": True, "enabled": False}, ("arm_stopped",), Mode.FAULT),
     ],
 )
-def test_the_arms_own_faults_end_motion_in_the_same_tick(flags: dict[str, bool], code: str, mode: Mode) -> None:
+def test_the_arms_own_faults_end_motion_in_the_same_tick(
+    flags: dict[str, bool], codes: tuple[str, ...], mode: Mode
+) -> None:
     story = Story()
     story.act(1.0, 0.0)
     command, status = story.tick(act((1.0, 0.0), story.now, story.seq + 1), **flags)
     assert not command.command.velocity.any()
     assert status.mode is mode
-    assert story.loop.why == (code,)
+    assert story.loop.why == codes
     command, status = story.act(1.0, 0.0)
     assert status.mode is mode
     assert not command.command.velocity.any()

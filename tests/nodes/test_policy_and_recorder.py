@@ -345,3 +345,11 @@ def test_no_policy_leads_an_arm_that_takes_its_actions_for_something_else(meanin
     objection = arm_view(report, CONFIG.control.meaning, "").objection
     assert said in objection
     assert bool(objection) == bool(said)
+
+
+def test_a_second_commander_is_not_taken_for_a_silent_master() -> None:
+    why, master, meaning = ("second_commander",), "second commander: /rogue", CONFIG.control.meaning
+    report = ArmReport(
+        1.0, Mode.DISABLED, why, Verdict(Outcome.HELD), None, -1, None, -1, True, master, meaning=meaning
+    )
+    assert arm_view(report, meaning, "").objection == "another node can command the arm"

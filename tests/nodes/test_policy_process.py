@@ -92,7 +92,9 @@ def test_people_are_shown_each_new_picture_and_goal_once(bench: Bench) -> None:
     pictures: list[int] = []
     distances: list[float] = []
     reports: list[PolicyReport] = []
-    eyes = Eyes("engine", lambda picture: picture + 1, lambda picture, goal: float(picture.max()) - float(goal.max()))
+    eyes = Eyes(
+        lambda: "engine", lambda picture: picture + 1, lambda picture, goal: float(picture.max()) - float(goal.max())
+    )
     screens = Screens(
         lambda goal, picture: goals.append(picture),
         lambda frame, picture: pictures.append(frame.seq),
@@ -114,7 +116,7 @@ def test_people_are_shown_each_new_picture_and_goal_once(bench: Bench) -> None:
     views.work()
     assert pictures == [1, 2]
     assert distances == [-9.0, -9.0]
-    views.eyes = Eyes("another", None, None)
+    views.eyes = Eyes(lambda: "another", None, None)
     bench.frame()
     views.work()
     assert pictures == [1, 2], "random play sees nothing"

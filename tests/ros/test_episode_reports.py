@@ -103,3 +103,22 @@ def test_a_foreign_or_empty_report_is_refused(read: type) -> None:
     crippled = recorder_message(RecorderState(now(), Recording.IDLE), STAMPS)
     crippled.status[0].values.pop()
     assert isinstance(read(crippled, STAMPS), Refused)
+
+
+def test_a_code_stands_beside_what_is_said_in_words() -> None:
+    def code(message: DiagnosticArray) -> str:
+        (said,) = [json.loads(pair.value) for pair in message.status[0].values if pair.key == "code"]
+        return str(said)
+
+    def silent(why: str) -> str:
+        return code(policy_message(PolicyReport(now(), "waiting", why, "", 0, 0, 0.0, 0), STAMPS))
+
+    def ended(why: str) -> str:
+        episode = EpisodeState("s", 1, Stand.CUT_SHORT, Source.POLICY, "g", 1, 9, 3, reason=why)
+        return code(episode_message(episode, STAMPS, now()))
+
+    assert silent("") == silent("no goal is asked for") == ""
+    assert silent("the arm process is silent") == "arm_silent"
+    assert ended("the recorder has failed: cannot log to a.mcap: No space left on device") == "recorder_failed"
+    assert code(recorder_message(RecorderState(now(), Recording.FAILED, "s", 1, 2, "?"), STAMPS)) == "recorder_failed"
+    assert code(recorder_message(RecorderState(now(), Recording.OPEN, "s", 1, 2, ""), STAMPS)) == ""

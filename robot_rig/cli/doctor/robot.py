@@ -1,4 +1,4 @@
-"""Checks of what lives in the ROS graph: robot, clock, camera, arm process. Called by `rig doctor` once it is a node.
+"""Checks of what lives in the ROS graph: robot, clock, camera, arm process, policy. For `rig doctor`, once a node.
 
 Imports ROS, so it is itself imported only where ROS is. Every look is short; silence is a finding.
 """
@@ -22,13 +22,15 @@ from robot_rig.cli.doctor.findings import Check, Finding, green, red, yellow
 from robot_rig.config import Config
 from robot_rig.datatypes import JOINT_NAMES, Mode
 from robot_rig.errors import UserError
-from robot_rig.ros.arm_report import read_report
+from robot_rig.loops.episode_state import EpisodeState
+from robot_rig.ros.arm_report import ArmReport, read_report
 from robot_rig.ros.camera_report import NOT_ASKED
+from robot_rig.ros.episode_reports import PolicyReport, read_episode_message, read_policy
 from robot_rig.ros.images import pixels
 from robot_rig.ros.stamps import HostStamps, LowerEnvelope, Refused
-from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS
+from robot_rig.ros.topics import ARM_STATE, ARM_STATUS, CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS, EPISODE, POLICY_STATUS
 from robot_rig.ros.visitor import hear, listen, parameter
-from robot_rig.safety.reasons import REASONS
+from robot_rig.safety.reasons import REASONS, code_said, explained
 
 LOOK_S = 1.4
 SEEN_S = 0.8
@@ -183,13 +185,41 @@ def check_arm_process(stamps: HostStamps) -> list[Finding]:
     report = read_report(message, stamps)
     if isinstance(report, Refused):
         return [red("arm process", report.reason, "stop what else publishes there")]
+    return judge_arm(report)
+
+
+def judge_arm(report: ArmReport) -> list[Finding]:
+    """Findings from a report of the arm process: what is wrong, or why an arm that is well does not move."""
     what = ", ".join([report.mode.value, *report.why, *([] if report.master == "ok" else [report.master])])
+    told = " ".join(explained(report.why).values())
     if report.master != "ok":
-        return [red("arm process", what, "stop the other commander, or confirm it to arm_node")]
+        return [red("arm process", what, told or "see the arm process's log")]
     if report.mode is Mode.FAULT:
-        told = next((REASONS[code] for code in report.why if code in REASONS), "find the cause, then `rig reset`")
-        return [red("arm process", what, told)]
-    return [green("arm process", what)]
+        return [red("arm process", what, told or "find the cause, then `rig reset`")]
+    return [yellow("arm process", what, told) if told else green("arm process", what)]
+
+
+def check_policy(stamps: HostStamps) -> list[Finding]:
+    """Why the policy is silent, or its last episode was cut short."""
+    message = hear(POLICY_STATUS, SEEN_S)
+    if message is None:
+        return [green("policy", "none runs")]
+    report = read_policy(message, stamps)
+    ended = hear(EPISODE, SEEN_S)
+    episode = None if ended is None else read_episode_message(ended, stamps)
+    if isinstance(report, Refused):
+        return [red("policy", report.reason, "stop what else publishes there")]
+    return judge_policy(report, None if isinstance(episode, Refused) else episode)
+
+
+def judge_policy(report: PolicyReport, episode: EpisodeState | None) -> list[Finding]:
+    """Findings from a report of the policy process and from the last `episode`, None where none was announced."""
+    what = ": ".join(filter(None, [f"{report.phase}, {report.runtime}", report.silence]))
+    if code := code_said(report.silence) or code_said(report.runtime):
+        return [yellow("policy", what, REASONS[code])]
+    if episode is not None and (code := code_said(episode.reason)):
+        return [yellow("policy", f"{what}; episode {episode.number} ended: {episode.reason}", REASONS[code])]
+    return [green("policy", what)]
 
 
 def robot_checks(config: Config, calibration: Path, serial: str) -> dict[str, Check]:
@@ -202,4 +232,5 @@ def robot_checks(config: Config, calibration: Path, serial: str) -> dict[str, Ch
         "eye": check_eye,
         "calibration": lambda: check_calibration(calibration, serial, config),
         "arm process": lambda: check_arm_process(stamps),
+        "policy": lambda: check_policy(stamps),
     }

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from robot_rig.cli.doctor.findings import Level
-from robot_rig.cli.doctor.robot import judge_camera, judge_clock, judge_eye, judge_state
+from robot_rig.cli.doctor.robot import judge_arm, judge_camera, judge_clock, judge_eye, judge_policy, judge_state
+from robot_rig.datatypes import Mode, Outcome, Source, Verdict
+from robot_rig.loops.episode_state import EpisodeState, Stand
+from robot_rig.ros.arm_report import ArmReport
+from robot_rig.ros.episode_reports import PolicyReport
 from robot_rig.ros.intera_messages import load
 from robot_rig.ros.stamps import Refused
 
@@ -89,3 +93,48 @@ def test_the_eye_tells_which_camera_it_looks_through_and_what_it_had_to_do() -> 
     assert finding.level is Level.RED
     assert "too dark" in finding.what
     assert "uncover the lens" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("mode", "why", "level", "says"),
+    [
+        (Mode.ACTIVE, (), Level.GREEN, ""),
+        (Mode.HOLD, ("lapsed", "image_stale"), Level.YELLOW, "then enable. Because of this: The picture is too old."),
+        (Mode.FAULT, ("arm_error", "arm_stopped"), Level.RED, "another program"),
+        (Mode.FAULT, (), Level.RED, "`rig reset`"),
+    ],
+)
+def test_why_the_arm_does_not_move_is_explained(mode: Mode, why: tuple[str, ...], level: Level, says: str) -> None:
+    verdict = Verdict(Outcome.HELD, ())
+    (finding,) = judge_arm(ArmReport(0.0, mode, why, verdict, None, -1, None, -1, False, "ok"))
+    assert finding.level is level
+    assert says in (finding.fix or finding.what)
+    assert all(code in finding.what for code in why)
+
+
+@pytest.mark.parametrize(
+    ("silence", "reason", "level", "says"),
+    [
+        ("", "", Level.GREEN, ""),
+        ("no goal is asked for", "time is up", Level.GREEN, ""),
+        ("the recorder is silent", "", Level.YELLOW, "Start the recorder again"),
+        ("no goal is asked for", "the action holds something that is not a number", Level.YELLOW, "checkpoint before"),
+    ],
+)
+def test_why_the_policy_is_silent_is_explained(silence: str, reason: str, level: Level, says: str) -> None:
+    episode = EpisodeState("s", 4, Stand.CUT_SHORT, Source.POLICY, "g", 1, 9, 3, reason=reason)
+    report = PolicyReport(0.0, "waiting", silence, "onnx", 4, 9, 0.1, 0)
+    (finding,) = judge_policy(report, episode)
+    assert finding.level is level
+    assert says in finding.fix
+    assert silence in finding.what
+    assert judge_policy(report, None)[0].level is (Level.YELLOW if "recorder" in silence else Level.GREEN)
+
+
+def test_a_silent_master_is_not_told_as_another_commander() -> None:
+    why, master = ("master_silent",), "the master at http://here:11311 does not answer"
+    (finding,) = judge_arm(
+        ArmReport(0.0, Mode.ACTIVE, why, Verdict(Outcome.PASSED, ()), None, -1, None, -1, False, master)
+    )
+    assert finding.level is Level.RED
+    assert "Start the launch file again" in finding.fix
