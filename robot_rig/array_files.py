@@ -38,6 +38,11 @@ _END_MARK, _WIDE_MARK = b"PK\x05\x06", b"PK\x06\x07"
 _WIDE_BYTES = 20
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+_READING = {
+    (1, 0): (struct.Struct("<H"), np.lib.format.read_array_header_1_0),
+    (2, 0): (struct.Struct("<I"), np.lib.format.read_array_header_2_0),
+}
+"""Version of an npy file -> how the length of its header is written, and what reads both."""
 
 _BAD_BYTES = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, NotImplementedError, RuntimeError, SyntaxError,
@@ -141,13 +146,17 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
 def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArrayHeader:
     with archive.open(entry) as member:
         version = np.lib.format.read_magic(member)
-        reading = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
-            version
-        )
-        if reading is None:
+        if version not in _READING:
             raise ValueError(f"{entry.filename[:40]!r} in it is of version {version}")
+        counter, reading = _READING[version]
+        counted = member.read(counter.size)
+        (length,) = counter.unpack(counted)
+        # numpy takes as much memory as the header says it is long, and compares afterwards.
+        if length > MAX_HEADER_CHARS:
+            raise ValueError(f"the header of {entry.filename[:40]!r} in it is {length} bytes long")
+        head = io.BytesIO(counted + member.read(length))
         try:
-            shape, columns_first, dtype = reading(member, max_header_size=MAX_HEADER_CHARS)
+            shape, columns_first, dtype = reading(head, max_header_size=MAX_HEADER_CHARS)
         except ValueError as error:
             # numpy advises whole paragraphs here.
             said = str(error).partition("\n")[0][:SHOWN_CHARS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays, unicode_string_dtypes
 
 from robot_rig.array_files import look_through, unpack
 from sim.strangers.archives import npy, npz
+from sim.strangers.bombs import wide_header
 
 TEXTS = arrays(unicode_string_dtypes(endianness="=", min_len=1, max_len=9), array_shapes(max_dims=2, max_side=5))
 NUMBERS = arrays(st.sampled_from(["u1", "i8", "f4", "f8", "?"]), array_shapes(min_dims=0, max_dims=3, max_side=5))
@@ -43,3 +45,14 @@ def test_what_only_looks_like_texts_is_refused(content: bytes, match: str) -> No
     file = io.BytesIO(npz({"values.npy": content}))
     with pytest.raises(ValueError, match=match):
         unpack(file, look_through(file))
+
+
+def test_a_header_of_megabytes_is_refused_by_its_length_alone() -> None:
+    file = io.BytesIO(wide_header({}, "values.npy", mebibytes=32))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="header"):
+            look_through(file)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
+from sim.strangers.bombs import wide_header
 from sim.strangers.forgery import Forgery, Originals, Verdict, cut, flipped
 
 GIGABYTES = 3 << 30
@@ -55,6 +56,7 @@ def arrays(rng: np.random.Generator, folder: Path, originals: Originals) -> Forg
         "names that lead elsewhere": lambda: npz({**members, "../../escaped.npy": npy((1,), body=b"x")}),
         "forty thousand arrays": lambda: npz({f"{n}.npy": b"" for n in range(40_000)}, zipfile.ZIP_STORED),
         "another packing": lambda: npz(members, zipfile.ZIP_LZMA),
+        "header of megabytes": lambda: wide_header(members, victim, int(rng.integers(80, 200))),
         "one array too few": lambda: npz({name: members[name] for name in members if name != victim}),
         "flipped bit": lambda: flipped(rng, good),
         "cut short": lambda: cut(rng, good),
