@@ -54,11 +54,15 @@ class BagTopic(NamedTuple):
 
 
 class BagMessage(NamedTuple):
-    """A message as the rosbags library gives it (see its ROS1_NOETIC types), and when it was recorded, epoch ns."""
+    """A message as the rosbags library gives it (see its ROS1_NOETIC types), and when it was recorded, epoch ns.
+
+    `size` is the number of bytes that it has in the bag.
+    """
 
     topic: str
     time_ns: int
     message: Any
+    size: int
 
 
 class _Record(NamedTuple):
@@ -124,7 +128,7 @@ class Bag:
         if len(record.data) > MAX_MESSAGE_BYTES and kind not in PICTURES:
             raise ValueError(f"a message of {kind} has {len(record.data)} bytes")
         message = store().deserialize_ros1(record.data, _store_type(kind))
-        return BagMessage(name, record.header.get_time("time"), message)
+        return BagMessage(name, record.header.get_time("time"), message, len(record.data))
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.data import episode as schema
 from robot_rig.data.bag import open_bag
+from robot_rig.data.bag_import import own_episode
 from robot_rig.data.log import as_episode, read_episode
 from robot_rig.data.salvage import salvage
 from robot_rig.datatypes import Bytes, Frame
@@ -47,6 +48,9 @@ FORBIDDEN_EVENTS = {
 
 def _bag(path: str) -> None:
     with open_bag(Path(path)) as bag:
+        own = own_episode(bag)
+        for _ in own.parts if own is not None else ():
+            pass
         for _ in bag.messages([name for name, topic in bag.topics.items() if topic.is_readable]):
             pass
 
