@@ -30,10 +30,16 @@ MAX_RECORDS = 100_000
 
 MAX_TOPICS = 256
 MAX_MESSAGES = 1_000_000
-MAX_HEADER_BYTES = 4096
+INDEX_BYTES, UNINDEXED = 12, 4096
+"""What the index has, never packed, for every message; and how many messages may do without."""
+
+MAX_HEADER_BYTES, MAX_INNER_HEADER_BYTES = 4096, 512
 MAX_DEFINITION_BYTES = 256 * 1024
 MAX_CHUNK_BYTES = 12 * 2**20
 """Of a chunk, packed and unpacked: a recorder closes one with the message that takes it over 768 KiB."""
+
+MAX_PACKING = 256
+"""How many times smaller all chunks together may be packed, beyond one chunk: nothing that shows something is."""
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """Of a message that is no picture; a list of short texts takes thirty times its bytes once it is taken apart."""
@@ -111,14 +117,16 @@ class Bag:
 
     def _messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
         wanted = {connection: name for connection, name in self._connections.items() if name in topics}
-        count = 0
+        count, most = 0, min(MAX_MESSAGES, UNINDEXED + self._size // INDEX_BYTES)
         for chunk in self._chunks:
             for record in _records_of(io.BytesIO(self._unpacked(chunk))):
-                if record.kind != RecordType.MSGDATA:
-                    continue
                 count += 1
-                if count > MAX_MESSAGES:
-                    raise ValueError(f"it holds more than {MAX_MESSAGES} messages")
+                if count > most:
+                    raise ValueError(f"it holds more than {most} messages, which is all that it has an index of")
+                if record.kind == RecordType.CONNECTION:
+                    continue
+                if record.kind != RecordType.MSGDATA:
+                    raise ValueError(f"a record of kind {record.kind} stands in a chunk")
                 name = wanted.get(record.header.get_uint32("conn"))
                 if name is not None:
                     yield self._message(name, record)
@@ -155,6 +163,9 @@ class Bag:
             self._take(self._record())
         else:
             raise ValueError(f"it has more than {MAX_RECORDS} records")
+        unpacked = sum(chunk.header.get_uint32("size") for chunk in self._chunks)
+        if unpacked > MAX_CHUNK_BYTES + MAX_PACKING * self._size:
+            raise ValueError(f"its {self._size} bytes declare {unpacked >> 20} MiB of messages")
         if (len(self._connections), len(self._chunks)) != promised:
             raise ValueError(
                 f"it promises {promised} topics and chunks and holds {len(self._connections), len(self._chunks)}"
@@ -219,7 +230,11 @@ class _Inner(NamedTuple):
 
 def _records_of(chunk: io.BytesIO) -> Iterator[_Inner]:
     end = len(chunk.getbuffer())
-    while chunk.tell() < end:
+    while (at := chunk.tell()) < end:
+        (length,) = _LENGTH.unpack(chunk.read(_LENGTH.size))
+        if length > MAX_INNER_HEADER_BYTES:
+            raise ValueError(f"a message has a header of {length} bytes")
+        chunk.seek(at)
         header = Header.read(chunk)
         (length,) = _LENGTH.unpack(chunk.read(_LENGTH.size))
         data = chunk.read(length)

@@ -112,7 +112,15 @@ def _holds(bag: Bag, topic: schema.Topic) -> bool:
 
 
 def _parts(bag: Bag, offset_ns: int) -> Iterator[Step | Frame]:
-    """Steps and closing frame: the n-th message of each topic belongs to step n, however the bag is sorted."""
+    """Steps and closing frame: the n-th message of each topic belongs to step n, however the bag is sorted.
+
+    Raises UserError where they do not go together.
+    """
+    with _explaining():
+        yield from _sorted_out(bag, offset_ns)
+
+
+def _sorted_out(bag: Bag, offset_ns: int) -> Iterator[Step | Frame]:
     waiting: dict[str, deque[BagMessage]] = {topic.name: deque() for topic in schema.STEP_TOPICS}
     held = 0
     for found in bag.messages([topic.name for topic in schema.STEP_TOPICS if _holds(bag, topic)]):

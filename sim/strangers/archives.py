@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from sim.strangers.bag_bombs import BAG_MAGIC, bag_of, bag_record, waiting_frames
+from sim.strangers.bag_bombs import BAG_MAGIC, CHUNK_KINDS, bag_of, bag_record, chunks_of, waiting_frames
 from sim.strangers.bombs import wide_header
 from sim.strangers.forgery import Forgery, Originals, Verdict, cut, flipped
 
@@ -159,7 +159,8 @@ def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
         "million records": lambda: bag_of(_packed("none", 0), b"", middle=bag_record({"op": b"\x04"}, b"") * 1_000_000),
         "header of gigabytes": lambda: BAG_MAGIC + struct.pack("<I", GIGABYTES),
         "ten thousand topics": lambda: bag_of(_packed("none", 0), b"", connections=10_000),
-        "frames that wait": lambda: waiting_frames(int(rng.integers(1, 40)), int(2 ** rng.uniform(15, 23))),
+        "chunks of nothing": lambda: _chunks_of_nothing(rng),
+        "frames that wait": lambda: waiting_frames(int(rng.integers(1, 3)), int(2 ** rng.uniform(15, 23))),
         "never finished": lambda: good[:index] + bytes(8) + good[index + 8 :],
         "cut short": lambda: cut(rng, good),
         "flipped bit": lambda: flipped(rng, good),
@@ -168,6 +169,10 @@ def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
     name = str(rng.choice(sorted(kinds)))
     path.write_bytes(kinds[name]())
     return Forgery(f"bag: {name}", "bag", str(path), "either" if name == "flipped bit" else "refused")
+
+
+def _chunks_of_nothing(rng: np.random.Generator) -> bytes:
+    return chunks_of(CHUNK_KINDS[rng.integers(len(CHUNK_KINDS))], int(rng.integers(1, 12)), int(2 ** rng.uniform(19, 23)))
 
 
 def _packed(packing: str, declared: int) -> dict[str, bytes]:

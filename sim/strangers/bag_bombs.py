@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from robot_rig.data import episode as schema
 from robot_rig.data.bag_export import ABOUT
 
+EMPTY = schema.Topic("/note", "std_msgs/Empty")
 BAG_MAGIC = b"#ROSBAG V2.0\n"
 
 
@@ -35,8 +36,8 @@ def bag_of(chunk: dict[str, bytes], data: bytes, connections: int = 1, middle: b
     return BAG_MAGIC + start + body + connection * connections
 
 
-def bag_of_chunks(topics: Sequence[schema.Topic], chunks: Sequence[tuple[bytes, int]]) -> bytes:
-    """A bag of `chunks`, each (what bz2 has packed, bytes that it declares), under `topics` numbered from 0."""
+def bag_of_chunks(topics: Sequence[schema.Topic], chunks: Sequence[bytes], packing: str) -> bytes:
+    """A bag of the unpacked `chunks`, which are packed with `packing` (bz2 or none), under `topics` numbered from 0."""
     connections = []
     for number, topic in enumerate(topics):
         text, md5 = schema.definition(topic)
@@ -44,8 +45,11 @@ def bag_of_chunks(topics: Sequence[schema.Topic], chunks: Sequence[tuple[bytes, 
         said = {"type": topic.type.encode(), "md5sum": md5.encode(), "message_definition": text.encode()}
         connections.append(bag_record({**called, "op": b"\x07"}, bag_record({**called, **said}, b"")[4:-4]))
     body = b"".join(
-        bag_record({"op": b"\x05", "compression": b"bz2", "size": struct.pack("<I", size)}, data)
-        for data, size in chunks
+        bag_record(
+            {"op": b"\x05", "compression": packing.encode(), "size": struct.pack("<I", len(chunk))},
+            bz2.compress(chunk, 1) if packing == "bz2" else chunk,
+        )
+        for chunk in chunks
     )
     head = {"op": b"\x03", "conn_count": struct.pack("<I", len(topics)), "chunk_count": struct.pack("<I", len(chunks))}
     size = len(bag_record({**head, "index_pos": bytes(8)}, b"")) + len(BAG_MAGIC)
@@ -58,6 +62,26 @@ def bag_message(connection: int, data: bytes) -> bytes:
     return bag_record({"op": b"\x02", "conn": struct.pack("<I", connection), "time": bytes(8)}, data)
 
 
+CHUNK_KINDS = ("zeros", "fields", "crumbs", "empty")
+
+
+def chunks_of(kind: str, count: int, size: int) -> bytes:
+    """A bag of `count` equal chunks that unpack to nearly `size` bytes each, of one of the `CHUNK_KINDS`: one record of zeros, one
+    of a million header fields, records of nothing, or messages of nothing.
+    """
+    operation = bag_record({"op": b"\x04"}, b"")
+    if kind == "zeros":
+        chunk = bag_record({"op": b"\x04"}, bytes(size - len(operation)))
+    elif kind == "fields":
+        fields = b"".join(struct.pack("<I", 7) + b"%06x=" % number for number in range(size // 11 - 10))
+        header = fields + operation[4:-4]
+        chunk = struct.pack("<I", len(header)) + header + bytes(4)
+    else:
+        crumb = operation if kind == "crumbs" else bag_message(0, b"")
+        chunk = crumb * (size // len(crumb))
+    return bag_of_chunks([EMPTY], [chunk] * count, "bz2")
+
+
 def waiting_frames(count: int, size: int) -> bytes:
     """A rig's own bag with `count` frames of `size` bytes that wait for the rest of their steps."""
     said = {"format": schema.FORMAT_VERSION, "meta": {"stage": "play"}, "damage": ""}
@@ -65,5 +89,4 @@ def waiting_frames(count: int, size: int) -> bytes:
     layout = struct.pack("<I8xIIII4sBII", 0, 0, 84, 84, 4, b"rgb8", 0, 252, size)
     told = bag_message(0, struct.pack("<I", len(about)) + about)
     frame = bag_message(1, layout + bytes(size))
-    chunks = [told, *[frame] * count]
-    return bag_of_chunks([ABOUT, *schema.STEP_TOPICS], [(bz2.compress(chunk, 1), len(chunk)) for chunk in chunks])
+    return bag_of_chunks([ABOUT, *schema.STEP_TOPICS], [told, *[frame] * count], "none")
