@@ -12,7 +12,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -60,6 +60,10 @@ class ArrayHeader(NamedTuple):
     start: int
 
 
+Require = Callable[[Mapping[str, ArrayHeader]], object]
+"""What compares the headers of a file with what it should hold; it raises ValueError."""
+
+
 def pack(arrays: Mapping[str, ArrayLike]) -> bytes:
     """An npz of `arrays`, numbers or bytes of any shape. Raises TypeError for an array of objects."""
     plain = {key: np.asarray(value) for key, value in arrays.items()}
@@ -74,14 +78,18 @@ def pack(arrays: Mapping[str, ArrayLike]) -> bytes:
     return buffer.getvalue()
 
 
-def look_through(file: BinaryIO) -> dict[str, ArrayHeader]:
+def look_through(file: BinaryIO, require: Require | None = None) -> dict[str, ArrayHeader]:
     """The headers of all arrays of the npz `file` by name, every declared size compared and every checksum verified.
 
-    Takes no memory to speak of. Raises ValueError, with what is wrong, for anything but an npz of plain numbers.
+    `require` raises ValueError for arrays that are not those which belong there: it costs nothing, and goes before the
+    checksums, which cost a pass over all that is declared. Takes no memory to speak of. Raises ValueError, with what is
+    wrong, for anything but an npz of plain numbers.
     """
     try:
         with _archive(file) as archive:
             headers = {entry.filename.removesuffix(SUFFIX): _header(archive, entry) for entry in archive.infolist()}
+            if require is not None:
+                require(headers)
             for entry in archive.infolist():
                 _verify(archive, entry)
     except _BAD_BYTES as error:
@@ -107,6 +115,13 @@ def require_rows(headers: Mapping[str, ArrayHeader], rows: int, names: Collectio
         raise ValueError(f"it should have {rows} rows, and {next(iter(found))} has {next(iter(found.values()))}")
 
 
+def require_bytes(headers: Mapping[str, ArrayHeader], most: int) -> None:
+    """Raise ValueError when the arrays together have more than `most` bytes."""
+    declared = sum(math.prod(header.shape) * header.dtype.itemsize for header in headers.values())
+    if declared > most:
+        raise ValueError(f"it declares {declared >> 20} MiB of arrays, more than {most >> 20} MiB")
+
+
 def _archive(file: BinaryIO) -> zipfile.ZipFile:
     """The archive, after a look at how large its directory is: zipfile builds all of it before it says a word."""
     size = file.seek(0, 2)
@@ -124,6 +139,9 @@ def _archive(file: BinaryIO) -> zipfile.ZipFile:
     archive = zipfile.ZipFile(file)
     try:
         _check_entries(archive.infolist())
+        packed = sum(entry.compress_size for entry in archive.infolist())
+        if size > packed + 2 * MAX_DIRECTORY_BYTES:
+            raise ValueError(f"{size >> 20} MiB of it belong to no array, or to too many" if size >> 20 else "it has gaps")
     except ValueError:
         archive.close()
         raise

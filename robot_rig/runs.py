@@ -25,7 +25,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from robot_rig import __version__
-from robot_rig.array_files import look_through, pack, unpack
+from robot_rig.array_files import look_through, pack, require_bytes, unpack
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config, load_config
 from robot_rig.disk import make_folder, sync, unwritable, write_atomically
@@ -52,6 +52,9 @@ ORIGIN_FILE = "origin.json"
 _SCRAPS = (f".{CONFIG_FILE}.", f".{MARK_FILE}.")
 _PROGRESS = "progress.json"
 _SHOWN_DIFFERENCES = 6
+MAX_STATE_BYTES = 1 << 28
+"""Of a saved state: ten times the largest policy that is written."""
+
 _NAME = re.compile(r"[a-z0-9_-]{1,60}")
 
 
@@ -160,8 +163,8 @@ class RunFolder:
         """Keep `arrays` (numbers or bytes of any shape) under `name`, replacing what was there."""
         write_atomically(self._arrays(name), pack(arrays))
 
-    def load_arrays(self, name: str, next_step: str) -> dict[str, NDArray[Any]]:
-        """What `save_arrays` kept under `name`; empty when it kept nothing.
+    def load_arrays(self, name: str, next_step: str, most_bytes: int = MAX_STATE_BYTES) -> dict[str, NDArray[Any]]:
+        """What `save_arrays` kept under `name`, at most `most_bytes`; empty when it kept nothing.
 
         Raises UserError, which advises `next_step`, when it is damaged.
         """
@@ -170,7 +173,7 @@ class RunFolder:
             return {}
         try:
             with open_regular(path, "saved state") as file:
-                return unpack(file, look_through(file))
+                return unpack(file, look_through(file, lambda headers: require_bytes(headers, most_bytes)))
         except (OSError, ValueError) as error:
             raise UserError(f"{path} is damaged", next_step=next_step) from error
 

@@ -77,6 +77,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.evaluation": _room(2, "evaluation", "numpy scipy torch"),
     "robot_rig.evaluation_files": _room(2, "evaluation", "numpy"),
     "robot_rig.evaluation_compare": _room(2, "evaluation", "numpy scipy"),
+    "robot_rig.evaluation_arrays": _room(2, "evaluation", "numpy"),
     "robot_rig.evaluation_attempts": _room(2, "evaluation", "numpy"),
     "robot_rig.evaluation_folder": _room(2, "evaluation", "numpy"),
     "robot_rig.evaluation_rivals": _room(2, "evaluation"),

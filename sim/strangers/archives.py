@@ -16,7 +16,7 @@ import numpy as np
 import zstandard
 
 from sim.strangers.bag_bombs import BAG_MAGIC, CHUNK_KINDS, bag_of, bag_record, chunks_of, waiting_frames
-from sim.strangers.bombs import wide_header
+from sim.strangers.bombs import long_array, wide_header
 from sim.strangers.forgery import Forgery, Originals, Verdict, cut, flipped
 
 GIGABYTES = 3 << 30
@@ -56,6 +56,8 @@ def arrays(rng: np.random.Generator, folder: Path, originals: Originals) -> Forg
         "names that lead elsewhere": lambda: npz({**members, "../../escaped.npy": npy((1,), body=b"x")}),
         "forty thousand arrays": lambda: npz({f"{n}.npy": b"" for n in range(40_000)}, zipfile.ZIP_STORED),
         "another packing": lambda: npz(members, zipfile.ZIP_LZMA),
+        "megabytes of another form": lambda: long_array(members, victim, int(rng.integers(80, 400))),
+        "gap before it": lambda: bytes(int(rng.integers(1, 200)) << 20) + good,
         "header of megabytes": lambda: wide_header(members, victim, int(rng.integers(80, 200))),
         "one array too few": lambda: npz({name: members[name] for name in members if name != victim}),
         "flipped bit": lambda: flipped(rng, good),

@@ -34,6 +34,7 @@ from robot_rig.goal_library import GoalLibrary
 from robot_rig.goal_sets import GoalSets
 from robot_rig.learning.runtime import use_one_core
 from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import MAX_CONTINUATION_BYTES
 from robot_rig.stages.shipping import load_checkpoint
 from robot_rig.vision import load_goal_picture, load_photo
 
@@ -103,7 +104,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "episode": read_episode,
     "damaged log": _damaged_log,
     "bag": _bag,
-    "run": lambda path: RunFolder.open(path).load_arrays("plant", "start anew"),
+    "run": lambda path: RunFolder.open(path).load_arrays("plant", "start anew", MAX_CONTINUATION_BYTES),
 }
 
 
