@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+MOST_QUOTED = 80
+"""Characters that a sentence quotes of what stands in a file."""
+
+
+def quoted(value: object) -> str:
+    """`value`, which came out of somebody's file, as a sentence may say it: ASCII without control characters, short."""
+    told = ascii(value[:MOST_QUOTED] if isinstance(value, str) else value)
+    return told if len(told) <= MOST_QUOTED else f"{told[: MOST_QUOTED - 3]}..."
+
+
 class UserError(Exception):
     """Something a person can mend.
 

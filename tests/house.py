@@ -57,6 +57,7 @@ ROOMS: dict[str, Room] = {
     "robot_rig.keys": _room(0, "contracts", "cryptography"),
     "robot_rig.stranger_files": _room(0, "contracts"),
     "robot_rig.array_files": _room(0, "contracts", "numpy"),
+    "robot_rig.run_mark": _room(0, "contracts"),
     "robot_rig.runs": _room(0, "contracts", "numpy"),
     "robot_rig.versions": _room(0, "contracts"),
     "robot_rig.vision": _room(1, "vision", "numpy cv2", siblings=True),
