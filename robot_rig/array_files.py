@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robot_rig.errors import listed, plain, quoted
 from robot_rig.stranger_files import BLOCK_BYTES
 
 MAX_BYTES = 1 << 29
@@ -93,7 +94,7 @@ def look_through(file: BinaryIO, require: Require | None = None) -> dict[str, Ar
             for entry in archive.infolist():
                 _verify(archive, entry)
     except _BAD_BYTES as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(plain(str(error), SHOWN_CHARS) or type(error).__name__) from error
     return headers
 
 
@@ -103,16 +104,16 @@ def unpack(file: BinaryIO, headers: Mapping[str, ArrayHeader]) -> dict[str, NDAr
         with _archive(file) as archive:
             return {name: _array(archive, name, header) for name, header in headers.items()}
     except _BAD_BYTES as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(plain(str(error), SHOWN_CHARS) or type(error).__name__) from error
 
 
 def require_rows(headers: Mapping[str, ArrayHeader], rows: int, names: Collection[str]) -> None:
     """Raise ValueError unless the file holds just the arrays `names`, each of `rows` rows."""
     if set(headers) != set(names):
-        raise ValueError(f"it holds {', '.join(sorted(headers)) or 'nothing'} and not {', '.join(sorted(names))}")
+        raise ValueError(f"it holds {', '.join(listed(headers)) or 'nothing'} and not {', '.join(sorted(names))}")
     found = {name: header.shape[:1] for name, header in headers.items() if header.shape[:1] != (rows,)}
     if found:
-        raise ValueError(f"it should have {rows} rows, and {next(iter(found))} has {next(iter(found.values()))}")
+        raise ValueError(f"it should have {rows} rows, and {plain(next(iter(found)))} has {next(iter(found.values()))}")
 
 
 def require_bytes(headers: Mapping[str, ArrayHeader], most: int) -> None:
@@ -156,36 +157,36 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise ValueError("an array stands in it twice")
     for entry in entries:
         if not entry.filename.endswith(SUFFIX):
-            raise ValueError(f"{entry.filename[:40]!r} in it is no array")
+            raise ValueError(f"{quoted(entry.filename)} in it is no array")
         if entry.compress_type not in _PACKINGS or entry.flag_bits & _ENCRYPTED:
-            raise ValueError(f"{entry.filename[:40]!r} in it is packed in a way that numpy does not use")
+            raise ValueError(f"{quoted(entry.filename)} in it is packed in a way that numpy does not use")
 
 
 def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArrayHeader:
     with archive.open(entry) as member:
         version = np.lib.format.read_magic(member)
         if version not in _READING:
-            raise ValueError(f"{entry.filename[:40]!r} in it is of version {version}")
+            raise ValueError(f"{quoted(entry.filename)} in it is of version {version}")
         counter, reading = _READING[version]
         counted = member.read(counter.size)
         (length,) = counter.unpack(counted)
         # numpy takes as much memory as the header says it is long, and compares afterwards.
         if length > MAX_HEADER_CHARS:
-            raise ValueError(f"the header of {entry.filename[:40]!r} in it is {length} bytes long")
+            raise ValueError(f"the header of {quoted(entry.filename)} in it is {length} bytes long")
         head = io.BytesIO(counted + member.read(length))
         try:
             shape, columns_first, dtype = reading(head, max_header_size=MAX_HEADER_CHARS)
         except ValueError as error:
             # numpy advises whole paragraphs here.
-            said = str(error).partition("\n")[0][:SHOWN_CHARS]
-            raise ValueError(f"the header of {entry.filename[:40]!r} in it cannot be read: {said}") from error
+            said = plain(str(error).partition("\n")[0], SHOWN_CHARS)
+            raise ValueError(f"the header of {quoted(entry.filename)} in it cannot be read: {said}") from error
         start = member.tell()
     if dtype.kind not in PLAIN_KINDS:
-        raise ValueError(f"{entry.filename[:40]!r} in it holds {dtype.kind!r}, and only plain numbers are read")
+        raise ValueError(f"{quoted(entry.filename)} in it holds {dtype.kind!r}, and only plain numbers are read")
     if dtype.kind == "U" and not (dtype.itemsize and dtype.isnative):
-        raise ValueError(f"{entry.filename[:40]!r} in it holds texts of {dtype.str!r}, which numpy does not write")
+        raise ValueError(f"{quoted(entry.filename)} in it holds texts of {dtype.str!r}, which numpy does not write")
     if min(shape, default=0) < 0 or start + math.prod(shape) * dtype.itemsize != entry.file_size:
-        raise ValueError(f"the declared sizes of {entry.filename[:40]!r} in it contradict one another")
+        raise ValueError(f"the declared sizes of {quoted(entry.filename)} in it contradict one another")
     return ArrayHeader(dtype, tuple(shape), "F" if columns_first else "C", start)
 
 
@@ -199,7 +200,7 @@ def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]
 def _verify(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     held = sum(len(block) for block in _blocks(archive, entry))
     if held != entry.file_size:
-        raise ValueError(f"{entry.filename[:40]!r} in it is {held} bytes long and not {entry.file_size}")
+        raise ValueError(f"{quoted(entry.filename)} in it is {held} bytes long and not {entry.file_size}")
 
 
 def _array(archive: zipfile.ZipFile, name: str, header: ArrayHeader) -> NDArray[Any]:
@@ -212,7 +213,7 @@ def _array(archive: zipfile.ZipFile, name: str, header: ArrayHeader) -> NDArray[
             room[begin : begin + len(data)] = data
         at += len(block)
     if at != len(room):
-        raise ValueError(f"{name[:40]!r} in it is no longer what it was")
+        raise ValueError(f"{quoted(name)} in it is no longer what it was")
     if header.dtype.kind == "U" and (room.view(np.uint32) > LAST_CHARACTER).any():
-        raise ValueError(f"a text of {name[:40]!r} in it has characters that there are not")
+        raise ValueError(f"a text of {quoted(name)} in it has characters that there are not")
     return flat.reshape(header.shape, order="F" if header.order == "F" else "C")

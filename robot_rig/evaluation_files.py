@@ -17,7 +17,7 @@ import numpy as np
 from robot_rig.array_files import ArrayHeader, look_through, require_rows, unpack
 from robot_rig.datatypes import IMAGE_SHAPE
 from robot_rig.disk import write_atomically
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, quoted
 from robot_rig.evaluation import Evaluation, Rollout
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular, sha256_of
 
@@ -77,7 +77,7 @@ def load_evaluation(folder: Path) -> Evaluation:
     try:
         index = parse_object(read_regular(index_path, "evaluation index", INDEX_LIMIT))
         if index["format"] != FORMAT:
-            raise UserError(f"{folder} has an evaluation of format {index['format']}, not {FORMAT}", next_step=_AGAIN)
+            raise UserError(f"{folder} has an evaluation of format {quoted(index['format'])}, not {FORMAT}", next_step=_AGAIN)
         ids = index["ids"]
         if not isinstance(ids, list) or not ids or not all(isinstance(id, str) for id in ids):
             raise ValueError("its ids are no list of names")

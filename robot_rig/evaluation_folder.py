@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from robot_rig.array_files import look_through, unpack
 from robot_rig.datatypes import Bytes
 from robot_rig.disk import unwritable, write_atomically
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain, quoted
 from robot_rig.evaluation_arrays import FRAMES, OUTCOMES, questions_in, require_attempt, require_questions
 from robot_rig.evaluation_attempts import Attempt, Question, digest
 from robot_rig.evaluation_live import Sighting, read_sighting, write_sighting
@@ -49,6 +49,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "float": (int, float),
     "Mapping[str, str]": (dict,),
 }
+MOST_TOLD = 400
 _AGAIN = "examine again with `rig eval --checkpoint`"
 
 
@@ -105,7 +106,7 @@ class ExamFolder:
             found = cls.open(path)
             if different := found.paper.differences(paper):
                 raise UserError(
-                    f"{path} holds another exam: {', '.join(different)}", next_step="choose another folder with --out"
+                    f"{path} holds another exam: {plain(', '.join(different), MOST_TOLD)}", next_step="choose another folder with --out"
                 )
             return found
         _refuse_foreign(path, config_text)
@@ -135,7 +136,7 @@ class ExamFolder:
         try:
             said = parse_object(read_regular(path / PAPER, "exam paper", INDEX_LIMIT))
             if said.get("format") != FORMAT:
-                raise UserError(f"{path} has an exam of format {said.get('format')}, not {FORMAT}", next_step=_AGAIN)
+                raise UserError(f"{path} has an exam of format {quoted(said.get('format'))}, not {FORMAT}", next_step=_AGAIN)
             paper = _paper(said)
             with open_regular(path / QUESTIONS, "exam's questions") as file:
                 questions = questions_in(unpack(file, look_through(file, lambda headers: require_questions(headers, paper.n))))
@@ -255,7 +256,7 @@ def _paper(said: Mapping[str, Any]) -> Paper:
     kinds = {field.name: _KINDS[str(field.type)] for field in dataclasses.fields(Paper)}
     wrong = sorted(kinds.keys() ^ said.keys()) or [name for name in kinds if type(said[name]) not in kinds[name]]
     if wrong:
-        raise ValueError(f"its paper is none: see {', '.join(wrong)}")
+        raise ValueError(f"its paper is none: see {plain(', '.join(wrong))}")
     return Paper(**said)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from robot_rig import __version__
-from robot_rig.errors import UserError, quoted
+from robot_rig.errors import UserError, plain, quoted
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 
 FORMAT = 1
@@ -38,7 +38,7 @@ def read_mark(folder: Path) -> Mark:
     if said.get("format") != FORMAT:
         made_by = versions.get("robot_rig", "unknown") if isinstance(versions, dict) else "unknown"
         raise UserError(
-            f"the run in {folder} has format {quoted(said.get('format'))}, made by robot-rig {_plain(made_by)}, and "
+            f"the run in {folder} has format {quoted(said.get('format'))}, made by robot-rig {plain(str(made_by))}, and "
             f"this is format {FORMAT} of robot-rig {__version__}",
             next_step="begin a new run with another --run, or go on with the version that made it",
         )
@@ -54,7 +54,7 @@ def read_mark(folder: Path) -> Mark:
 
 def made_with(mark: Mark) -> str:
     """The versions of robot-rig and of git that a run was begun with, for a sentence."""
-    known = (_plain(mark.versions.get(name, "unknown")) for name in ("robot_rig", "git"))
+    known = (plain(mark.versions.get(name, "unknown")) for name in ("robot_rig", "git"))
     return "robot-rig {}, git {}".format(*known)
 
 
@@ -73,8 +73,3 @@ def read_json(path: Path) -> dict[str, Any]:
         return parse_object(read_regular(path, "run file", INDEX_LIMIT))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {error}", next_step="choose another --run") from error
-
-
-def _plain(text: object) -> str:
-    """As `quoted`, without the quotes."""
-    return quoted(text).strip("'\"")

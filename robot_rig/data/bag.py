@@ -21,7 +21,7 @@ from rosbags.rosbag1.reader import Header, ReaderError, RecordType
 from rosbags.serde import SerdeError
 
 from robot_rig.data.episode import store
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, listed, plain, quoted
 from robot_rig.stranger_files import open_regular
 
 MAGIC = b"#ROSBAG V2.0\n"
@@ -33,6 +33,7 @@ MAX_MESSAGES = 1_000_000
 INDEX_BYTES, UNINDEXED = 12, 4096
 """What the index has, never packed, for every message; and how many messages may do without."""
 
+MAX_NAME_CHARS = 255
 MAX_HEADER_BYTES, MAX_INNER_HEADER_BYTES = 4096, 512
 MAX_DEFINITION_BYTES = 256 * 1024
 MAX_CHUNK_BYTES = 12 * 2**20
@@ -111,7 +112,7 @@ class Bag:
         readable = [name for name, topic in self._topics.items() if topic.is_readable]
         for name in topics:
             if name not in readable:
-                raise UserError(f"{self._path} has no readable topic {name}", choices=sorted(readable))
+                raise UserError(f"{self._path} has no readable topic {name}", choices=listed(readable))
         with self._explaining():
             yield from self._messages(topics)
 
@@ -134,7 +135,7 @@ class Bag:
     def _message(self, name: str, record: _Inner) -> BagMessage:
         kind = self._topics[name].type
         if len(record.data) > MAX_MESSAGE_BYTES and kind not in PICTURES:
-            raise ValueError(f"a message of {kind} has {len(record.data)} bytes")
+            raise ValueError(f"a message of {plain(kind)} has {len(record.data)} bytes")
         message = store().deserialize_ros1(record.data, _store_type(kind))
         return BagMessage(name, record.header.get_time("time"), message, len(record.data))
 
@@ -143,7 +144,7 @@ class Bag:
         try:
             yield
         except _DAMAGE as error:
-            said = " ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__
+            said = plain(" ".join(str(error).split()), SHOWN_CHARS) or type(error).__name__
             raise UserError(f"{self._path} is a damaged or hostile rosbag: {said}", next_step=RECORD_AGAIN) from error
 
     def _walk(self) -> None:
@@ -187,6 +188,8 @@ class Bag:
             raise ValueError("it declares more topics, or a longer message definition, than any robot has")
         said = Header.read(io.BytesIO(_LENGTH.pack(record.length) + self._file.read(record.length)))
         name, kind, md5 = record.header.get_string("topic"), said.get_string("type"), said.get_string("md5sum")
+        if not all(text.isascii() and text.isprintable() and len(text) <= MAX_NAME_CHARS for text in (name, kind)):
+            raise ValueError(f"a topic in it is called {quoted(name)}, which no ROS name is")
         topic = BagTopic(kind, _is_known(kind, md5))
         if self._topics.setdefault(name, topic) != topic:
             raise ValueError("two message types share one topic")
@@ -216,7 +219,7 @@ class Bag:
         elif packing == "lz4":
             data = lz4.frame.LZ4FrameDecompressor().decompress(packed, declared + 1)
         else:
-            raise ValueError(f"a chunk is packed with {packing[:20]!r}")
+            raise ValueError(f"a chunk is packed with {quoted(packing)}")
         if len(data) != declared:
             raise ValueError("the declared size of a chunk is wrong")
         return data

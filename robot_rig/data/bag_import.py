@@ -18,7 +18,7 @@ from robot_rig.data.bag import Bag, BagMessage
 from robot_rig.data.bag_export import ABOUT
 from robot_rig.data.log import EpisodeWriter
 from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Frame, Step
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain, quoted
 from robot_rig.stranger_files import parse_object
 
 MAX_WAITING = 256
@@ -93,7 +93,7 @@ def own_episode(bag: Bag) -> BagEpisode | None:
         about = next(bag.messages([ABOUT.name]), None)
         said = parse_object(b"{}" if about is None else about.message.data.encode())
         if said.get("format") != schema.FORMAT_VERSION:
-            raise ValueError(f"its episode has format {said.get('format')!r}, and {schema.FORMAT_VERSION} is known")
+            raise ValueError(f"its episode has format {quoted(said.get('format'))}, and {schema.FORMAT_VERSION} is known")
         meta, damage = said["meta"], said["damage"]
         action_dim, offset_ns, steps = said["action_dim"], said["clock_offset_ns"], said["steps"]
         kinds = [type(value) for value in (meta, damage, action_dim, offset_ns, steps)]
@@ -157,5 +157,5 @@ def _explaining() -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        said = " ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__
+        said = plain(" ".join(str(error).split()), SHOWN_CHARS) or type(error).__name__
         raise UserError(f"the bag is damaged or hostile: {said}", next_step=EXPORT_AGAIN) from error
