@@ -142,7 +142,7 @@ def _archive(file: BinaryIO) -> zipfile.ZipFile:
         _check_entries(archive.infolist())
         packed = sum(entry.compress_size for entry in archive.infolist())
         if size > packed + 2 * MAX_DIRECTORY_BYTES:
-            raise ValueError(f"{size >> 20} MiB of it belong to no array, or to too many" if size >> 20 else "it has gaps")
+            raise ValueError(f"its arrays leave gaps of {size - packed} bytes")
     except ValueError:
         archive.close()
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-
 MOST_QUOTED = 80
 """Characters that a sentence quotes of what stands in a file."""
 

@@ -77,7 +77,9 @@ def load_evaluation(folder: Path) -> Evaluation:
     try:
         index = parse_object(read_regular(index_path, "evaluation index", INDEX_LIMIT))
         if index["format"] != FORMAT:
-            raise UserError(f"{folder} has an evaluation of format {quoted(index['format'])}, not {FORMAT}", next_step=_AGAIN)
+            raise UserError(
+                f"{folder} has an evaluation of format {quoted(index['format'])}, not {FORMAT}", next_step=_AGAIN
+            )
         ids = index["ids"]
         if not isinstance(ids, list) or not ids or not all(isinstance(id, str) for id in ids):
             raise ValueError("its ids are no list of names")

@@ -106,7 +106,8 @@ class ExamFolder:
             found = cls.open(path)
             if different := found.paper.differences(paper):
                 raise UserError(
-                    f"{path} holds another exam: {plain(', '.join(different), MOST_TOLD)}", next_step="choose another folder with --out"
+                    f"{path} holds another exam: {plain(', '.join(different), MOST_TOLD)}",
+                    next_step="choose another folder with --out",
                 )
             return found
         _refuse_foreign(path, config_text)
@@ -136,10 +137,14 @@ class ExamFolder:
         try:
             said = parse_object(read_regular(path / PAPER, "exam paper", INDEX_LIMIT))
             if said.get("format") != FORMAT:
-                raise UserError(f"{path} has an exam of format {quoted(said.get('format'))}, not {FORMAT}", next_step=_AGAIN)
+                raise UserError(
+                    f"{path} has an exam of format {quoted(said.get('format'))}, not {FORMAT}", next_step=_AGAIN
+                )
             paper = _paper(said)
             with open_regular(path / QUESTIONS, "exam's questions") as file:
-                questions = questions_in(unpack(file, look_through(file, lambda headers: require_questions(headers, paper.n))))
+                questions = questions_in(
+                    unpack(file, look_through(file, lambda headers: require_questions(headers, paper.n)))
+                )
             if digest(questions) != paper.questions or len(questions) != paper.n:
                 raise ValueError("its questions are not those of its paper")
         except (ValueError, KeyError, TypeError) as error:

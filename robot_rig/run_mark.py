@@ -38,8 +38,8 @@ def read_mark(folder: Path) -> Mark:
     if said.get("format") != FORMAT:
         made_by = versions.get("robot_rig", "unknown") if isinstance(versions, dict) else "unknown"
         raise UserError(
-            f"the run in {folder} has format {quoted(said.get('format'))}, made by robot-rig {plain(str(made_by))}, and "
-            f"this is format {FORMAT} of robot-rig {__version__}",
+            f"the run in {folder} has format {quoted(said.get('format'))}, made by robot-rig {plain(str(made_by))}, "
+            f"and this is format {FORMAT} of robot-rig {__version__}",
             next_step="begin a new run with another --run, or go on with the version that made it",
         )
     id, config_hash = said.get("id", ""), said.get("config_hash")

@@ -166,7 +166,8 @@ class _Parser:
     def _refuse_reference(self, event: yaml.Event) -> None:
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent) or anchor:
-            self._refuse(event, f"anchors and aliases are not read (&{plain(str(anchor))})", "write the value out, or quote it")
+            told = plain(str(anchor))
+            self._refuse(event, f"anchors and aliases are not read (&{told})", "write the value out, or quote it")
         if tag:
             self._refuse(event, f"tags are not read ({plain(str(tag))})", "delete the tag, or quote the text")
 

@@ -93,7 +93,9 @@ def own_episode(bag: Bag) -> BagEpisode | None:
         about = next(bag.messages([ABOUT.name]), None)
         said = parse_object(b"{}" if about is None else about.message.data.encode())
         if said.get("format") != schema.FORMAT_VERSION:
-            raise ValueError(f"its episode has format {quoted(said.get('format'))}, and {schema.FORMAT_VERSION} is known")
+            raise ValueError(
+                f"its episode has format {quoted(said.get('format'))}, and {schema.FORMAT_VERSION} is known"
+            )
         meta, damage = said["meta"], said["damage"]
         action_dim, offset_ns, steps = said["action_dim"], said["clock_offset_ns"], said["steps"]
         kinds = [type(value) for value in (meta, damage, action_dim, offset_ns, steps)]

@@ -174,7 +174,9 @@ def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
 
 
 def _chunks_of_nothing(rng: np.random.Generator) -> bytes:
-    return chunks_of(CHUNK_KINDS[rng.integers(len(CHUNK_KINDS))], int(rng.integers(1, 12)), int(2 ** rng.uniform(19, 23)))
+    return chunks_of(
+        CHUNK_KINDS[rng.integers(len(CHUNK_KINDS))], int(rng.integers(1, 12)), int(2 ** rng.uniform(19, 23))
+    )
 
 
 def _packed(packing: str, declared: int) -> dict[str, bytes]:

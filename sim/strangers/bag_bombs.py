@@ -66,8 +66,8 @@ CHUNK_KINDS = ("zeros", "fields", "crumbs", "empty")
 
 
 def chunks_of(kind: str, count: int, size: int) -> bytes:
-    """A bag of `count` equal chunks that unpack to nearly `size` bytes each, of one of the `CHUNK_KINDS`: one record of zeros, one
-    of a million header fields, records of nothing, or messages of nothing.
+    """A bag of `count` equal chunks that unpack to nearly `size` bytes each, of one of the `CHUNK_KINDS`: one record of
+    zeros, one of a million header fields, records of nothing, or messages of nothing.
     """
     operation = bag_record({"op": b"\x04"}, b"")
     if kind == "zeros":
