@@ -23,7 +23,11 @@ MAX_ID_BYTES = 4 * 1024
 
 def require_questions(headers: Mapping[str, ArrayHeader], count: int) -> None:
     """Raise ValueError unless the arrays are those of `count` questions."""
-    forms = {"id": [(count,)], "image": [(count, *IMAGE_SHAPE)], "xy_m": [(0, 2), (count, 2)]}
+    forms: dict[str, list[tuple[int, ...]]] = {
+        "id": [(count,)],
+        "image": [(count, *IMAGE_SHAPE)],
+        "xy_m": [(0, 2), (count, 2)],
+    }
     if headers.keys() != forms.keys() or count < 1:
         raise ValueError("its questions are none")
     for name, kind in (("id", np.str_), ("image", np.uint8), ("xy_m", np.float64)):

@@ -42,7 +42,8 @@ def read_mark(folder: Path) -> Mark:
             f"and this is format {FORMAT} of robot-rig {__version__}",
             next_step="begin a new run with another --run, or go on with the version that made it",
         )
-    id, config_hash = said.get("id", ""), said.get("config_hash")
+    id: Any = said.get("id", "")
+    config_hash: Any = said.get("config_hash")
     texts = [id, config_hash, *(versions.values() if isinstance(versions, dict) else [None])]
     if not isinstance(versions, dict) or not all(isinstance(text, str) for text in texts):
         raise UserError(
