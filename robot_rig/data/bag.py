@@ -45,6 +45,9 @@ MAX_PACKING = 256
 MAX_MESSAGE_BYTES = 64 * 1024
 """Of a message that is no picture; a list of short texts takes thirty times its bytes once it is taken apart."""
 
+MAX_NUMBERS_BYTES, NUMBERS_PACKING = 1 << 20, 16
+"""Of all messages that are no pictures, beyond so many times the file: its index has 12 bytes for each of them."""
+
 PICTURES = ("sensor_msgs/Image", "sensor_msgs/CompressedImage")
 
 SHOWN_CHARS = 160
@@ -118,6 +121,7 @@ class Bag:
 
     def _messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
         wanted = {connection: name for connection, name in self._connections.items() if name in topics}
+        numbers = 0
         count, most = 0, min(MAX_MESSAGES, UNINDEXED + self._size // INDEX_BYTES)
         for chunk in self._chunks:
             for record in _records_of(io.BytesIO(self._unpacked(chunk))):
@@ -130,6 +134,9 @@ class Bag:
                     raise ValueError(f"a record of kind {record.kind} stands in a chunk")
                 name = wanted.get(record.header.get_uint32("conn"))
                 if name is not None:
+                    numbers += 0 if self._topics[name].type in PICTURES else len(record.data)
+                    if numbers > MAX_NUMBERS_BYTES + NUMBERS_PACKING * self._size:
+                        raise ValueError(f"its {self._size} bytes hold {numbers} bytes of messages and more")
                     yield self._message(name, record)
 
     def _message(self, name: str, record: _Inner) -> BagMessage:

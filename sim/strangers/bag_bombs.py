@@ -11,6 +11,7 @@ from robot_rig.data import episode as schema
 from robot_rig.data.bag_export import ABOUT
 
 EMPTY = schema.Topic("/note", "std_msgs/Empty")
+TEXTS = schema.Topic("/note", "diagnostic_msgs/DiagnosticStatus")
 BAG_MAGIC = b"#ROSBAG V2.0\n"
 
 
@@ -62,12 +63,12 @@ def bag_message(connection: int, data: bytes) -> bytes:
     return bag_record({"op": b"\x02", "conn": struct.pack("<I", connection), "time": bytes(8)}, data)
 
 
-CHUNK_KINDS = ("zeros", "fields", "crumbs", "empty")
+CHUNK_KINDS = ("zeros", "fields", "crumbs", "empty", "texts")
 
 
 def chunks_of(kind: str, count: int, size: int) -> bytes:
     """A bag of `count` equal chunks that unpack to nearly `size` bytes each, of one of the `CHUNK_KINDS`: one record of
-    zeros, one of a million header fields, records of nothing, or messages of nothing.
+    zeros, one of a million header fields, records of nothing, messages of nothing, or lists of empty texts.
     """
     operation = bag_record({"op": b"\x04"}, b"")
     if kind == "zeros":
@@ -76,6 +77,9 @@ def chunks_of(kind: str, count: int, size: int) -> bytes:
         fields = b"".join(struct.pack("<I", 7) + b"%06x=" % number for number in range(size // 11 - 10))
         header = fields + operation[4:-4]
         chunk = struct.pack("<I", len(header)) + header + bytes(4)
+    elif kind == "texts":
+        said = bag_message(0, struct.pack("<B4I", 0, 0, 0, 0, 8000) + bytes(8 * 8000))
+        return bag_of_chunks([TEXTS], [said * (size // len(said))] * count, "bz2")
     else:
         crumb = operation if kind == "crumbs" else bag_message(0, b"")
         chunk = crumb * (size // len(crumb))

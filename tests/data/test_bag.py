@@ -124,6 +124,7 @@ def test_a_packed_bomb_is_never_unpacked(tmp_path: Path, monkeypatch: pytest.Mon
         ("zeros", 1, "kind 4 stands in a chunk"),
         ("crumbs", 1, "kind 4 stands in a chunk"),
         ("fields", 1, "a header of"),
+        ("texts", 2, "bytes of messages and more"),
         ("empty", 1, "all that it has an index of"),
     ],
 )
