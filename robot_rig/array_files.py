@@ -12,12 +12,13 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robot_rig.errors import listed, plain, quoted
 from robot_rig.stranger_files import BLOCK_BYTES
 
 MAX_BYTES = 1 << 29
@@ -38,6 +39,11 @@ _END_MARK, _WIDE_MARK = b"PK\x05\x06", b"PK\x06\x07"
 _WIDE_BYTES = 20
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+_READING = {
+    (1, 0): (struct.Struct("<H"), np.lib.format.read_array_header_1_0),
+    (2, 0): (struct.Struct("<I"), np.lib.format.read_array_header_2_0),
+}
+"""Version of an npy file -> how the length of its header is written, and what reads both."""
 
 _BAD_BYTES = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, NotImplementedError, RuntimeError, SyntaxError,
@@ -55,6 +61,10 @@ class ArrayHeader(NamedTuple):
     start: int
 
 
+Require = Callable[[Mapping[str, ArrayHeader]], object]
+"""What compares the headers of a file with what it should hold; it raises ValueError."""
+
+
 def pack(arrays: Mapping[str, ArrayLike]) -> bytes:
     """An npz of `arrays`, numbers or bytes of any shape. Raises TypeError for an array of objects."""
     plain = {key: np.asarray(value) for key, value in arrays.items()}
@@ -69,18 +79,22 @@ def pack(arrays: Mapping[str, ArrayLike]) -> bytes:
     return buffer.getvalue()
 
 
-def look_through(file: BinaryIO) -> dict[str, ArrayHeader]:
+def look_through(file: BinaryIO, require: Require | None = None) -> dict[str, ArrayHeader]:
     """The headers of all arrays of the npz `file` by name, every declared size compared and every checksum verified.
 
-    Takes no memory to speak of. Raises ValueError, with what is wrong, for anything but an npz of plain numbers.
+    `require` raises ValueError for arrays that are not those which belong there: it costs nothing, and goes before the
+    checksums, which cost a pass over all that is declared. Takes no memory to speak of. Raises ValueError, with what is
+    wrong, for anything but an npz of plain numbers.
     """
     try:
         with _archive(file) as archive:
             headers = {entry.filename.removesuffix(SUFFIX): _header(archive, entry) for entry in archive.infolist()}
+            if require is not None:
+                require(headers)
             for entry in archive.infolist():
                 _verify(archive, entry)
     except _BAD_BYTES as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(plain(str(error), SHOWN_CHARS) or type(error).__name__) from error
     return headers
 
 
@@ -90,16 +104,23 @@ def unpack(file: BinaryIO, headers: Mapping[str, ArrayHeader]) -> dict[str, NDAr
         with _archive(file) as archive:
             return {name: _array(archive, name, header) for name, header in headers.items()}
     except _BAD_BYTES as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+        raise ValueError(plain(str(error), SHOWN_CHARS) or type(error).__name__) from error
 
 
 def require_rows(headers: Mapping[str, ArrayHeader], rows: int, names: Collection[str]) -> None:
     """Raise ValueError unless the file holds just the arrays `names`, each of `rows` rows."""
     if set(headers) != set(names):
-        raise ValueError(f"it holds {', '.join(sorted(headers)) or 'nothing'} and not {', '.join(sorted(names))}")
+        raise ValueError(f"it holds {', '.join(listed(headers)) or 'nothing'} and not {', '.join(sorted(names))}")
     found = {name: header.shape[:1] for name, header in headers.items() if header.shape[:1] != (rows,)}
     if found:
-        raise ValueError(f"it should have {rows} rows, and {next(iter(found))} has {next(iter(found.values()))}")
+        raise ValueError(f"it should have {rows} rows, and {plain(next(iter(found)))} has {next(iter(found.values()))}")
+
+
+def require_bytes(headers: Mapping[str, ArrayHeader], most: int) -> None:
+    """Raise ValueError when the arrays together have more than `most` bytes."""
+    declared = sum(math.prod(header.shape) * header.dtype.itemsize for header in headers.values())
+    if declared > most:
+        raise ValueError(f"it declares {declared >> 20} MiB of arrays, more than {most >> 20} MiB")
 
 
 def _archive(file: BinaryIO) -> zipfile.ZipFile:
@@ -119,6 +140,9 @@ def _archive(file: BinaryIO) -> zipfile.ZipFile:
     archive = zipfile.ZipFile(file)
     try:
         _check_entries(archive.infolist())
+        packed = sum(entry.compress_size for entry in archive.infolist())
+        if size > packed + 2 * MAX_DIRECTORY_BYTES:
+            raise ValueError(f"its arrays leave gaps of {size - packed} bytes")
     except ValueError:
         archive.close()
         raise
@@ -133,32 +157,36 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise ValueError("an array stands in it twice")
     for entry in entries:
         if not entry.filename.endswith(SUFFIX):
-            raise ValueError(f"{entry.filename[:40]!r} in it is no array")
+            raise ValueError(f"{quoted(entry.filename)} in it is no array")
         if entry.compress_type not in _PACKINGS or entry.flag_bits & _ENCRYPTED:
-            raise ValueError(f"{entry.filename[:40]!r} in it is packed in a way that numpy does not use")
+            raise ValueError(f"{quoted(entry.filename)} in it is packed in a way that numpy does not use")
 
 
 def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> ArrayHeader:
     with archive.open(entry) as member:
         version = np.lib.format.read_magic(member)
-        reading = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
-            version
-        )
-        if reading is None:
-            raise ValueError(f"{entry.filename[:40]!r} in it is of version {version}")
+        if version not in _READING:
+            raise ValueError(f"{quoted(entry.filename)} in it is of version {version}")
+        counter, reading = _READING[version]
+        counted = member.read(counter.size)
+        (length,) = counter.unpack(counted)
+        # numpy takes as much memory as the header says it is long, and compares afterwards.
+        if length > MAX_HEADER_CHARS:
+            raise ValueError(f"the header of {quoted(entry.filename)} in it is {length} bytes long")
+        head = io.BytesIO(counted + member.read(length))
         try:
-            shape, columns_first, dtype = reading(member, max_header_size=MAX_HEADER_CHARS)
+            shape, columns_first, dtype = reading(head, max_header_size=MAX_HEADER_CHARS)
         except ValueError as error:
             # numpy advises whole paragraphs here.
-            said = str(error).partition("\n")[0][:SHOWN_CHARS]
-            raise ValueError(f"the header of {entry.filename[:40]!r} in it cannot be read: {said}") from error
+            said = plain(str(error).partition("\n")[0], SHOWN_CHARS)
+            raise ValueError(f"the header of {quoted(entry.filename)} in it cannot be read: {said}") from error
         start = member.tell()
     if dtype.kind not in PLAIN_KINDS:
-        raise ValueError(f"{entry.filename[:40]!r} in it holds {dtype.kind!r}, and only plain numbers are read")
+        raise ValueError(f"{quoted(entry.filename)} in it holds {dtype.kind!r}, and only plain numbers are read")
     if dtype.kind == "U" and not (dtype.itemsize and dtype.isnative):
-        raise ValueError(f"{entry.filename[:40]!r} in it holds texts of {dtype.str!r}, which numpy does not write")
+        raise ValueError(f"{quoted(entry.filename)} in it holds texts of {dtype.str!r}, which numpy does not write")
     if min(shape, default=0) < 0 or start + math.prod(shape) * dtype.itemsize != entry.file_size:
-        raise ValueError(f"the declared sizes of {entry.filename[:40]!r} in it contradict one another")
+        raise ValueError(f"the declared sizes of {quoted(entry.filename)} in it contradict one another")
     return ArrayHeader(dtype, tuple(shape), "F" if columns_first else "C", start)
 
 
@@ -172,7 +200,7 @@ def _blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]
 def _verify(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     held = sum(len(block) for block in _blocks(archive, entry))
     if held != entry.file_size:
-        raise ValueError(f"{entry.filename[:40]!r} in it is {held} bytes long and not {entry.file_size}")
+        raise ValueError(f"{quoted(entry.filename)} in it is {held} bytes long and not {entry.file_size}")
 
 
 def _array(archive: zipfile.ZipFile, name: str, header: ArrayHeader) -> NDArray[Any]:
@@ -185,7 +213,7 @@ def _array(archive: zipfile.ZipFile, name: str, header: ArrayHeader) -> NDArray[
             room[begin : begin + len(data)] = data
         at += len(block)
     if at != len(room):
-        raise ValueError(f"{name[:40]!r} in it is no longer what it was")
+        raise ValueError(f"{quoted(name)} in it is no longer what it was")
     if header.dtype.kind == "U" and (room.view(np.uint32) > LAST_CHARACTER).any():
-        raise ValueError(f"a text of {name[:40]!r} in it has characters that there are not")
+        raise ValueError(f"a text of {quoted(name)} in it has characters that there are not")
     return flat.reshape(header.shape, order="F" if header.order == "F" else "C")

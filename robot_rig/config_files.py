@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from robot_rig import __version__
 from robot_rig.config import Config
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, quoted
 from robot_rig.strict_yaml import Entry, parse_strict, read_strict
 
 PRESET_FOLDER = Path(__file__).parent / "configs"
@@ -167,14 +167,14 @@ def _unknown(key: Key, schema: type[BaseModel], where: str) -> UserError:
         hint = f" (did you mean {' or '.join(elsewhere)}?)"
     section = f"keys of {'.'.join(key[:-1])}" if len(key) > 1 else "top-level keys"
     return UserError(
-        f"{where}: unknown key {'.'.join(key)!r}{hint}",
+        f"{where}: unknown key {quoted('.'.join(key))}{hint}",
         choices=schema.model_fields,
         next_step=f"use one of the {section}, see robot_rig/configs/default.yaml",
     )
 
 
 def _invalid(key: Key, entry: Entry, field: FieldInfo) -> UserError:
-    given = json.dumps(_plain(entry), ensure_ascii=False)
+    given = json.dumps(_plain(entry))
     shown = given if len(given) <= 60 else given[:57] + "..."
     nearest = ""
     if get_origin(field.annotation) is Literal and isinstance(entry.value, str):

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+MOST_QUOTED = 80
+"""Characters that a sentence quotes of what stands in a file."""
+
+MOST_LISTED = 8
+
+
+def quoted(value: object) -> str:
+    """`value`, which came out of somebody's file, as a sentence may say it: ASCII without control characters, short."""
+    told = ascii(value[:MOST_QUOTED] if isinstance(value, str) else value)
+    return told if len(told) <= MOST_QUOTED else f"{told[: MOST_QUOTED - 3]}..."
+
+
+def plain(text: str, most: int = MOST_QUOTED) -> str:
+    """`text` as `quoted` has it, without quotes: a name, or a sentence that may itself quote a file. At most `most`."""
+    told = "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text[: most + 1])
+    return told if len(told) <= most else f"{told[: most - 3]}..."
+
+
+def listed(names: Collection[str]) -> list[str]:
+    """The first of the `names`, which came out of a file, and how many more there are."""
+    found = sorted(names)
+    more = len(found) - MOST_LISTED
+    return [*map(plain, found[:MOST_LISTED]), *([f"{more} more"] if more > 0 else [])]
 
 
 class UserError(Exception):

@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rig.array_files import look_through, unpack
-from robot_rig.datatypes import IMAGE_SHAPE, Bytes
+from robot_rig.datatypes import Bytes
 from robot_rig.disk import unwritable, write_atomically
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain, quoted
+from robot_rig.evaluation_arrays import FRAMES, OUTCOMES, questions_in, require_attempt, require_questions
 from robot_rig.evaluation_attempts import Attempt, Question, digest
 from robot_rig.evaluation_live import Sighting, read_sighting, write_sighting
 from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular
@@ -42,13 +43,13 @@ IN_PROCESS, LIVE, ROBOT = "in process", "live, with a ruler", "live, without a r
 """Where an exam is held: beside the simulator; over the live graph, where somebody tells the tool's true place; over
 that of a robot, where nobody can."""
 
-FRAMES, OUTCOMES = "frames", "outcomes"
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
     "float": (int, float),
     "Mapping[str, str]": (dict,),
 }
+MOST_TOLD = 400
 _AGAIN = "examine again with `rig eval --checkpoint`"
 
 
@@ -105,7 +106,8 @@ class ExamFolder:
             found = cls.open(path)
             if different := found.paper.differences(paper):
                 raise UserError(
-                    f"{path} holds another exam: {', '.join(different)}", next_step="choose another folder with --out"
+                    f"{path} holds another exam: {plain(', '.join(different), MOST_TOLD)}",
+                    next_step="choose another folder with --out",
                 )
             return found
         _refuse_foreign(path, config_text)
@@ -135,10 +137,14 @@ class ExamFolder:
         try:
             said = parse_object(read_regular(path / PAPER, "exam paper", INDEX_LIMIT))
             if said.get("format") != FORMAT:
-                raise UserError(f"{path} has an exam of format {said.get('format')}, not {FORMAT}", next_step=_AGAIN)
+                raise UserError(
+                    f"{path} has an exam of format {quoted(said.get('format'))}, not {FORMAT}", next_step=_AGAIN
+                )
             paper = _paper(said)
             with open_regular(path / QUESTIONS, "exam's questions") as file:
-                questions = _questions(unpack(file, look_through(file)))
+                questions = questions_in(
+                    unpack(file, look_through(file, lambda headers: require_questions(headers, paper.n)))
+                )
             if digest(questions) != paper.questions or len(questions) != paper.n:
                 raise ValueError("its questions are not those of its paper")
         except (ValueError, KeyError, TypeError) as error:
@@ -210,10 +216,7 @@ class ExamFolder:
         path = self._place(policy, number)
         with open_regular(path, "attempt") as file:
             try:
-                headers = look_through(file)
-                shape = (self.paper.steps + 1, *IMAGE_SHAPE)
-                if FRAMES not in headers or headers[FRAMES].shape != shape or headers[FRAMES].dtype != np.uint8:
-                    raise ValueError(f"it has not {shape[0]} pictures")
+                headers = look_through(file, lambda found: require_attempt(found, self.paper.steps))
                 return unpack(file, {name: header for name, header in headers.items() if wanted(name)})
             except ValueError as error:
                 raise UserError(f"the attempt {path} is damaged: {error}", next_step=_AGAIN) from error
@@ -258,18 +261,8 @@ def _paper(said: Mapping[str, Any]) -> Paper:
     kinds = {field.name: _KINDS[str(field.type)] for field in dataclasses.fields(Paper)}
     wrong = sorted(kinds.keys() ^ said.keys()) or [name for name in kinds if type(said[name]) not in kinds[name]]
     if wrong:
-        raise ValueError(f"its paper is none: see {', '.join(wrong)}")
+        raise ValueError(f"its paper is none: see {plain(', '.join(wrong))}")
     return Paper(**said)
-
-
-def _questions(arrays: Mapping[str, NDArray[Any]]) -> list[Question]:
-    ids, images, places = arrays["id"], arrays["image"], arrays["xy_m"]
-    if ids.ndim != 1 or ids.dtype.kind != "U" or images.shape != (len(ids), *IMAGE_SHAPE) or not len(ids):
-        raise ValueError("its questions are none")
-    known = len(places) > 0
-    if known and places.shape != (len(ids), 2):
-        raise ValueError("its questions have other places")
-    return [Question(str(id), images[i], places[i] if known else None) for i, id in enumerate(ids)]
 
 
 def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

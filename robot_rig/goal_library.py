@@ -19,7 +19,7 @@ from pathlib import Path
 from robot_rig.config import CameraConfig, Config
 from robot_rig.datatypes import IMAGE_SIZE, Bytes, Frame, Goal
 from robot_rig.disk import unwritable, write_new
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, quoted
 from robot_rig.stranger_files import read_regular
 from robot_rig.strict_yaml import Entry, strict_document
 from robot_rig.vision import decode_picture, load_goal_picture, png_of
@@ -243,5 +243,5 @@ def _read_note(path: Path) -> dict[str, int | str]:
     if wrong:
         raise UserError(f"{path} is no note of a goal: see {', '.join(wrong)}", next_step=CAPTURE_AGAIN)
     if said["format"] != FORMAT:
-        raise UserError(f"{path} has format {said['format']}, and this is {FORMAT}", next_step=CAPTURE_AGAIN)
+        raise UserError(f"{path} has format {quoted(said['format'])}, and this is {FORMAT}", next_step=CAPTURE_AGAIN)
     return {key: value for key, value in said.items() if isinstance(value, int | str)}

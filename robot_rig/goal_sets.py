@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 
 from robot_rig.disk import unwritable, write_atomically
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, quoted
 from robot_rig.goal_library import NAME, GoalLibrary, StoredGoal
 from robot_rig.stranger_files import read_regular
 from robot_rig.strict_yaml import MAX_BYTES, Entry, strict_document
@@ -78,7 +78,9 @@ class GoalSets:
         found = said if isinstance(said, dict) else {}
         version, goals = (child.value if isinstance(child := found.get(key), Entry) else None for key in KEYS)
         if type(version) is int and version != FORMAT:
-            raise UserError(f"{path} has format {version}, and this is {FORMAT}", next_step="make the set again")
+            raise UserError(
+                f"{path} has format {quoted(version)}, and this is {FORMAT}", next_step="make the set again"
+            )
         sound = type(version) is int and set(found) == set(KEYS)
         members = {key: child.value for key, child in goals.items()} if sound and isinstance(goals, dict) else {}
         whole = all(NAME.fullmatch(key) and isinstance(value, str) for key, value in members.items())

@@ -24,17 +24,14 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from robot_rig import __version__
-from robot_rig.array_files import look_through, pack, unpack
+from robot_rig.array_files import look_through, pack, require_bytes, unpack
 from robot_rig.config import Config
 from robot_rig.config_files import dump_config, load_config
 from robot_rig.disk import make_folder, sync, unwritable, write_atomically
 from robot_rig.errors import UserError
-from robot_rig.stranger_files import INDEX_LIMIT, open_regular, parse_object, read_regular
+from robot_rig.run_mark import FORMAT, MARK_FILE, made_with, read_json, read_mark, refuse_half_made
+from robot_rig.stranger_files import open_regular
 from robot_rig.versions import versions
-
-FORMAT = 1
-"""Raised when a folder of today could not be continued by the code of tomorrow."""
 
 EXAM = "evaluation"
 """The one section that a later command may change: nothing that was learnt depends on it."""
@@ -43,15 +40,12 @@ _SUBFOLDERS = ("episodes", "checkpoints", "metrics", "evaluation", "state")
 CONFIG_FILE = "config.yaml"
 """The resolved configuration of a run; an overlay like any other."""
 
-MARK_FILE = "run.json"
-"""Written last: where it is, there is a run."""
-
-ORIGIN_FILE = "origin.json"
-"""Where it is and no mark, the run is still being made from others."""
-
 _SCRAPS = (f".{CONFIG_FILE}.", f".{MARK_FILE}.")
 _PROGRESS = "progress.json"
 _SHOWN_DIFFERENCES = 6
+MAX_STATE_BYTES = 1 << 28
+"""Of a saved state: ten times the largest policy that is written."""
+
 _NAME = re.compile(r"[a-z0-9_-]{1,60}")
 
 
@@ -140,12 +134,12 @@ class RunFolder:
     @property
     def id(self) -> str:
         """Which run it is, whatever lies in the folder later; empty for one that was begun before runs had any."""
-        return str(_mark(self.path).get("id", ""))
+        return read_mark(self.path).id
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions of Python, robot-rig, packages and the git revision that the run was begun with."""
-        return dict(_mark(self.path)["versions"])
+        return dict(read_mark(self.path).versions)
 
     def progress(self, stage: str) -> dict[str, int]:
         """The counters of `stage`; empty before it has recorded any."""
@@ -160,8 +154,8 @@ class RunFolder:
         """Keep `arrays` (numbers or bytes of any shape) under `name`, replacing what was there."""
         write_atomically(self._arrays(name), pack(arrays))
 
-    def load_arrays(self, name: str, next_step: str) -> dict[str, NDArray[Any]]:
-        """What `save_arrays` kept under `name`; empty when it kept nothing.
+    def load_arrays(self, name: str, next_step: str, most_bytes: int = MAX_STATE_BYTES) -> dict[str, NDArray[Any]]:
+        """What `save_arrays` kept under `name`, at most `most_bytes`; empty when it kept nothing.
 
         Raises UserError, which advises `next_step`, when it is damaged.
         """
@@ -170,7 +164,7 @@ class RunFolder:
             return {}
         try:
             with open_regular(path, "saved state") as file:
-                return unpack(file, look_through(file))
+                return unpack(file, look_through(file, lambda headers: require_bytes(headers, most_bytes)))
         except (OSError, ValueError) as error:
             raise UserError(f"{path} is damaged", next_step=next_step) from error
 
@@ -193,7 +187,7 @@ class RunFolder:
 
     def _all_progress(self) -> dict[str, dict[str, int]]:
         path = self.path / _PROGRESS
-        found = _json(path) if path.exists() else {}
+        found = read_json(path) if path.exists() else {}
         for counters in found.values():
             if not isinstance(counters, dict) or not all(isinstance(count, int) for count in counters.values()):
                 raise UserError(f"{path} is damaged: it holds no counters", next_step="choose another --run")
@@ -201,7 +195,7 @@ class RunFolder:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    _refuse_half_made(folder)
+    refuse_half_made(folder)
     # A creation that was cut short leaves these two at most; anything else is somebody's.
     names = [entry.name for entry in folder.iterdir()]
     foreign = [name for name in names if name != CONFIG_FILE and not name.startswith(_SCRAPS)]
@@ -209,14 +203,6 @@ def _refuse_foreign(folder: Path) -> None:
         raise UserError(
             f"{folder} is not empty and is no run of robot-rig (it holds {', '.join(sorted(foreign)[:3])})",
             next_step="choose another folder with --run",
-        )
-
-
-def _refuse_half_made(folder: Path) -> None:
-    if (folder / ORIGIN_FILE).exists():
-        raise UserError(
-            f"{folder} is no run yet: a `rig data merge` or `rig data split` into it was interrupted",
-            next_step=f"give that command again, it goes on (its runs are named in {folder / ORIGIN_FILE})",
         )
 
 
@@ -231,34 +217,18 @@ def _locked(folder: Path) -> int:
     return handle
 
 
-def _mark(folder: Path) -> dict[str, Any]:
-    if not (folder / MARK_FILE).is_file():
-        _refuse_half_made(folder)
-        raise UserError(f"there is no run in {folder}", next_step="begin one with `rig demo` or `rig collect`")
-    mark = _json(folder / MARK_FILE)
-    if mark.get("format") != FORMAT:
-        made_by = dict(mark.get("versions") or {}).get("robot_rig", "unknown")
-        raise UserError(
-            f"the run in {folder} has format {mark.get('format')}, made by robot-rig {made_by}, and this is format "
-            f"{FORMAT} of robot-rig {__version__}",
-            next_step="begin a new run with another --run, or go on with the version that made it",
-        )
-    return mark
-
-
 def _recorded_config(folder: Path) -> Config:
-    mark = _mark(folder)
+    mark = read_mark(folder)
     try:
         config = load_config([folder / CONFIG_FILE], [])
     except UserError as error:
         raise UserError(
             f"the configuration of the run is unreadable: {error}", next_step="choose another --run"
         ) from error
-    if config.hash() != mark.get("config_hash"):
-        made_by = dict(mark.get("versions") or {})
+    if config.hash() != mark.config_hash:
         raise UserError(
             f"{folder / CONFIG_FILE} is not what the run was begun with: it was edited, or means something else to "
-            f"this version (begun by robot-rig {made_by.get('robot_rig')}, git {made_by.get('git')})",
+            f"this version (begun by {made_with(mark)})",
             next_step="begin a new run with another --run, or restore the file",
         )
     return config
@@ -285,10 +255,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return flat
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return parse_object(read_regular(path, "run file", INDEX_LIMIT))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged: {error}", next_step="choose another --run") from error

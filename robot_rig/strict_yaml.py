@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import yaml
 
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain, quoted
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 8
@@ -122,11 +122,11 @@ class _Parser:
             self._refuse_reference(key)
             if not isinstance(key, yaml.ScalarEvent):
                 self._refuse(key, "a key must be a name", "write name: value")
-            if key.value in result:
-                first = result[key.value].where
-                self._refuse(key, f"duplicate key {key.value!r}, first at {first}", "keep one of the two")
             if len(key.value) > MAX_KEY_CHARS:
                 self._refuse(key, f"a key of {len(key.value)} characters", "check the quotes and colons")
+            if key.value in result:
+                first = result[key.value].where
+                self._refuse(key, f"duplicate key {quoted(key.value)}, first at {first}", "keep one of the two")
             value = self._value(next(self._events), depth + 1)
             result[key.value] = Entry(value.value, self._where(key))
         return result
@@ -144,7 +144,7 @@ class _Parser:
         if _ALMOST_NUMBER.fullmatch(text) and not _DATE.fullmatch(text):
             self._refuse(
                 event,
-                f"{text[:MAX_NUMBER_CHARS]!r} is not a plain decimal number",
+                f"{quoted(text[:MAX_NUMBER_CHARS])} is not a plain decimal number",
                 "write it as 10, 0.5 or 1e3; quote it if text is meant",
             )
         return text
@@ -166,9 +166,10 @@ class _Parser:
     def _refuse_reference(self, event: yaml.Event) -> None:
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if isinstance(event, yaml.AliasEvent) or anchor:
-            self._refuse(event, f"anchors and aliases are not read (&{anchor})", "write the value out, or quote it")
+            told = plain(str(anchor))
+            self._refuse(event, f"anchors and aliases are not read (&{told})", "write the value out, or quote it")
         if tag:
-            self._refuse(event, f"tags are not read ({tag})", "delete the tag, or quote the text")
+            self._refuse(event, f"tags are not read ({plain(str(tag))})", "delete the tag, or quote the text")
 
     def _where(self, event: yaml.Event) -> str:
         mark = event.start_mark
@@ -182,4 +183,4 @@ class _Parser:
         line = mark.line + 1 if mark else self._text.count("\n", 0, getattr(error, "position", 0)) + 1
         where = f"{self._source}:{line}" if self._numbered else self._source
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
-        return UserError(f"{where}: not valid YAML: {reason}", next_step="compare with `name: value` lines")
+        return UserError(f"{where}: not valid YAML: {plain(str(reason))}", next_step="compare with `name: value` lines")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from robot_rig.errors import UserError
 from robot_rig.evaluation import DoNothing, Evaluation, GoalCase, Rollout, evaluate, in_cm, summarise
 from robot_rig.evaluation_files import load_evaluation, save_evaluation
 from robot_rig.interfaces import Policy
+from sim.strangers.bombs import long_array
 
 
 class PaperExam:
@@ -216,6 +218,19 @@ def test_one_flipped_bit_is_found(saved: Path) -> None:
     content[len(content) // 2] ^= 1
     (saved / "evaluation.npz").write_bytes(content)
     with pytest.raises(UserError, match="damaged"):
+        load_evaluation(saved)
+
+
+def test_arrays_of_another_form_are_refused_before_they_are_read(saved: Path) -> None:
+    """Neither the digest nor a checksum, a pass over everything each, is needed to see what they are not."""
+    with zipfile.ZipFile(saved / "evaluation.npz") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (saved / "evaluation.npz").write_bytes(long_array(members, "goal.npy", mebibytes=2))
+    with pytest.raises(UserError, match="should have 3 rows, and goal has"):
+        load_evaluation(saved)
+    with (saved / "evaluation.npz").open("wb") as file:
+        file.truncate(4 << 30)
+    with pytest.raises(UserError, match="no npz file"):
         load_evaluation(saved)
 
 

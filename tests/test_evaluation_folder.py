@@ -267,6 +267,33 @@ def test_damage_is_found(tmp_path: Path) -> None:
 AWAY = np.array([0.05, 0.06, 0.02, 0.04, 0.08, 0.05, 0.07, 0.09])
 
 
+@pytest.mark.parametrize("name", ["id", "image", "xy_m", "more"])
+def test_questions_of_another_form_are_refused_before_they_are_read(tmp_path: Path, name: str) -> None:
+    """Their checksum, which would take a pass over all that is declared, is wrong, and nobody asks for it."""
+    folder = begun(tmp_path)
+    with np.load(folder.path / QUESTIONS) as held:
+        arrays = dict(held) | {name: np.zeros(2**20, np.uint8)}
+    np.savez_compressed(folder.path / QUESTIONS, **arrays)
+    content = bytearray((folder.path / QUESTIONS).read_bytes())
+    # In the file's directory, where an entry has its checksum 30 bytes before its name.
+    content[content.rindex(f"{name}.npy".encode()) - 30] ^= 1
+    (folder.path / QUESTIONS).write_bytes(content)
+    with pytest.raises(UserError, match="its questions"):
+        ExamFolder.open(folder.path)
+
+
+def test_an_attempt_with_more_in_it_is_refused(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    folder.save(CHECKPOINT, 0, frames(), attempt(*[0.1] * (STEPS + 1)))
+    path = folder.path / CHECKPOINT / "000000.npz"
+    with np.load(path) as held:
+        arrays = dict(held)
+    for more in ({"other": np.zeros(3)}, {TOOL: np.zeros(2**16)}):
+        np.savez_compressed(path, **arrays | more)
+        with pytest.raises(UserError, match=r"no attempt has|more numbers"):
+            folder.load(CHECKPOINT, 0)
+
+
 def test_exams_on_the_same_goals_are_compared_by_the_tool(tmp_path: Path) -> None:
     a, b = finished(tmp_path / "a", AWAY), finished(tmp_path / "b", AWAY - 0.015, checkpoint="other/practice-000100")
     found = compare([a, b])

@@ -47,7 +47,7 @@ from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.td3 import Actor
 from robot_rig.learning.vae import Elbo, Vae
 from robot_rig.metrics import read_metrics
-from robot_rig.runs import FORMAT as RUN_FORMAT
+from robot_rig.run_mark import FORMAT as RUN_FORMAT
 from robot_rig.runs import RunFolder
 from robot_rig.stages.episode import PUT_BACK
 from robot_rig.stages.shipping import GOALS, TRAINING

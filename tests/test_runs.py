@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,8 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.disk import require_free_space, write_atomically
 from robot_rig.errors import UserError
-from robot_rig.runs import FORMAT, RunFolder
+from robot_rig.run_mark import FORMAT
+from robot_rig.runs import RunFolder
 from robot_rig.versions import versions
 
 CONFIG = Config()
@@ -115,6 +117,40 @@ def test_another_format_is_refused_with_both_versions(tmp_path: Path) -> None:
     for attempt in (lambda: RunFolder.claim(tmp_path, CONFIG), lambda: RunFolder.open(tmp_path)):
         with pytest.raises(UserError, match=f"format 99.*format {FORMAT}.*another --run"):
             attempt()
+
+
+@pytest.mark.parametrize("format", [FORMAT, 2, None, "\x1b[31m" + "A" * 10_000])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"versions": 5},
+        {"versions": ["a"]},
+        {"versions": "abc"},
+        {"versions": {"robot_rig": 5}},
+        {"versions": {"robot_rig": "\x1b]0;own\x07" + "B" * 10_000}, "config_hash": "x"},
+        {"config_hash": []},
+        {"id": {}},
+    ],
+)
+def test_a_mark_that_is_none_is_refused_in_one_short_sentence(tmp_path: Path, format: object, change: Any) -> None:
+    begun(tmp_path)
+    mark = tmp_path / "run.json"
+    mark.write_text(json.dumps(json.loads(mark.read_text()) | {"format": format} | change))
+    for attempt in (lambda: RunFolder.claim(tmp_path, CONFIG), lambda: RunFolder.open(tmp_path)):
+        with pytest.raises(UserError, match=r"--run") as refusal:
+            attempt()
+        assert str(refusal.value).isprintable()
+        assert len(str(refusal.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["versions", "config_hash"])
+def test_a_mark_without_a_part_is_refused(tmp_path: Path, name: str) -> None:
+    begun(tmp_path)
+    said = json.loads((tmp_path / "run.json").read_text())
+    del said[name]
+    (tmp_path / "run.json").write_text(json.dumps(said))
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        RunFolder.open(tmp_path)
 
 
 def test_an_edited_configuration_is_noticed(tmp_path: Path) -> None:

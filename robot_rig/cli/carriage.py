@@ -15,7 +15,7 @@ from rich.console import Console
 from robot_rig.cli.progress import Advance, stage_bar
 from robot_rig.clock import WallClock
 from robot_rig.errors import UserError
-from robot_rig.runs import MARK_FILE
+from robot_rig.run_mark import MARK_FILE
 from robot_rig.transport.address import Address, Machine
 from robot_rig.transport.carrier import Carrier, Errand
 from robot_rig.transport.pull import Pull

@@ -20,7 +20,8 @@ from robot_rig.data.set_copy import assemble, held_still, outlines, refuse_taken
 from robot_rig.data.sets import LeftOut, Origin, draw, in_one_row, refuse_differences, refuse_other_actions
 from robot_rig.data.store import NAME, EpisodeStore, logs_below, number_of, stage_of
 from robot_rig.errors import UserError
-from robot_rig.runs import ORIGIN_FILE, RunFolder
+from robot_rig.run_mark import ORIGIN_FILE
+from robot_rig.runs import RunFolder
 
 PATIENCE_S = 1.0
 """From here on a person is shown how far it has come."""

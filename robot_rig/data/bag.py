@@ -21,7 +21,7 @@ from rosbags.rosbag1.reader import Header, ReaderError, RecordType
 from rosbags.serde import SerdeError
 
 from robot_rig.data.episode import store
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, listed, plain, quoted
 from robot_rig.stranger_files import open_regular
 
 MAGIC = b"#ROSBAG V2.0\n"
@@ -30,13 +30,23 @@ MAX_RECORDS = 100_000
 
 MAX_TOPICS = 256
 MAX_MESSAGES = 1_000_000
-MAX_HEADER_BYTES = 4096
+INDEX_BYTES, UNINDEXED = 12, 4096
+"""What the index has, never packed, for every message; and how many messages may do without."""
+
+MAX_NAME_CHARS = 255
+MAX_HEADER_BYTES, MAX_INNER_HEADER_BYTES = 4096, 512
 MAX_DEFINITION_BYTES = 256 * 1024
 MAX_CHUNK_BYTES = 12 * 2**20
 """Of a chunk, packed and unpacked: a recorder closes one with the message that takes it over 768 KiB."""
 
+MAX_PACKING = 256
+"""How many times smaller all chunks together may be packed, beyond one chunk: nothing that shows something is."""
+
 MAX_MESSAGE_BYTES = 64 * 1024
 """Of a message that is no picture; a list of short texts takes thirty times its bytes once it is taken apart."""
+
+MAX_NUMBERS_BYTES, NUMBERS_PACKING = 1 << 20, 16
+"""Of all messages that are no pictures, beyond so many times the file: its index has 12 bytes for each of them."""
 
 PICTURES = ("sensor_msgs/Image", "sensor_msgs/CompressedImage")
 
@@ -54,11 +64,15 @@ class BagTopic(NamedTuple):
 
 
 class BagMessage(NamedTuple):
-    """A message as the rosbags library gives it (see its ROS1_NOETIC types), and when it was recorded, epoch ns."""
+    """A message as the rosbags library gives it (see its ROS1_NOETIC types), and when it was recorded, epoch ns.
+
+    `size` is the number of bytes that it has in the bag.
+    """
 
     topic: str
     time_ns: int
     message: Any
+    size: int
 
 
 class _Record(NamedTuple):
@@ -101,37 +115,43 @@ class Bag:
         readable = [name for name, topic in self._topics.items() if topic.is_readable]
         for name in topics:
             if name not in readable:
-                raise UserError(f"{self._path} has no readable topic {name}", choices=sorted(readable))
+                raise UserError(f"{self._path} has no readable topic {name}", choices=listed(readable))
         with self._explaining():
             yield from self._messages(topics)
 
     def _messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
         wanted = {connection: name for connection, name in self._connections.items() if name in topics}
-        count = 0
+        numbers = 0
+        count, most = 0, min(MAX_MESSAGES, UNINDEXED + self._size // INDEX_BYTES)
         for chunk in self._chunks:
             for record in _records_of(io.BytesIO(self._unpacked(chunk))):
-                if record.kind != RecordType.MSGDATA:
-                    continue
                 count += 1
-                if count > MAX_MESSAGES:
-                    raise ValueError(f"it holds more than {MAX_MESSAGES} messages")
+                if count > most:
+                    raise ValueError(f"it holds more than {most} messages, which is all that it has an index of")
+                if record.kind == RecordType.CONNECTION:
+                    continue
+                if record.kind != RecordType.MSGDATA:
+                    raise ValueError(f"a record of kind {record.kind} stands in a chunk")
                 name = wanted.get(record.header.get_uint32("conn"))
                 if name is not None:
+                    numbers += 0 if self._topics[name].type in PICTURES else len(record.data)
+                    if numbers > MAX_NUMBERS_BYTES + NUMBERS_PACKING * self._size:
+                        raise ValueError(f"its {self._size} bytes hold {numbers} bytes of messages and more")
                     yield self._message(name, record)
 
     def _message(self, name: str, record: _Inner) -> BagMessage:
         kind = self._topics[name].type
         if len(record.data) > MAX_MESSAGE_BYTES and kind not in PICTURES:
-            raise ValueError(f"a message of {kind} has {len(record.data)} bytes")
+            raise ValueError(f"a message of {plain(kind)} has {len(record.data)} bytes")
         message = store().deserialize_ros1(record.data, _store_type(kind))
-        return BagMessage(name, record.header.get_time("time"), message)
+        return BagMessage(name, record.header.get_time("time"), message, len(record.data))
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
         try:
             yield
         except _DAMAGE as error:
-            said = " ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__
+            said = plain(" ".join(str(error).split()), SHOWN_CHARS) or type(error).__name__
             raise UserError(f"{self._path} is a damaged or hostile rosbag: {said}", next_step=RECORD_AGAIN) from error
 
     def _walk(self) -> None:
@@ -151,6 +171,9 @@ class Bag:
             self._take(self._record())
         else:
             raise ValueError(f"it has more than {MAX_RECORDS} records")
+        unpacked = sum(chunk.header.get_uint32("size") for chunk in self._chunks)
+        if unpacked > MAX_CHUNK_BYTES + MAX_PACKING * self._size:
+            raise ValueError(f"its {self._size} bytes declare {unpacked >> 20} MiB of messages")
         if (len(self._connections), len(self._chunks)) != promised:
             raise ValueError(
                 f"it promises {promised} topics and chunks and holds {len(self._connections), len(self._chunks)}"
@@ -172,6 +195,8 @@ class Bag:
             raise ValueError("it declares more topics, or a longer message definition, than any robot has")
         said = Header.read(io.BytesIO(_LENGTH.pack(record.length) + self._file.read(record.length)))
         name, kind, md5 = record.header.get_string("topic"), said.get_string("type"), said.get_string("md5sum")
+        if not all(text.isascii() and text.isprintable() and len(text) <= MAX_NAME_CHARS for text in (name, kind)):
+            raise ValueError(f"a topic in it is called {quoted(name)}, which no ROS name is")
         topic = BagTopic(kind, _is_known(kind, md5))
         if self._topics.setdefault(name, topic) != topic:
             raise ValueError("two message types share one topic")
@@ -201,7 +226,7 @@ class Bag:
         elif packing == "lz4":
             data = lz4.frame.LZ4FrameDecompressor().decompress(packed, declared + 1)
         else:
-            raise ValueError(f"a chunk is packed with {packing[:20]!r}")
+            raise ValueError(f"a chunk is packed with {quoted(packing)}")
         if len(data) != declared:
             raise ValueError("the declared size of a chunk is wrong")
         return data
@@ -215,7 +240,11 @@ class _Inner(NamedTuple):
 
 def _records_of(chunk: io.BytesIO) -> Iterator[_Inner]:
     end = len(chunk.getbuffer())
-    while chunk.tell() < end:
+    while (at := chunk.tell()) < end:
+        (length,) = _LENGTH.unpack(chunk.read(_LENGTH.size))
+        if length > MAX_INNER_HEADER_BYTES:
+            raise ValueError(f"a message has a header of {length} bytes")
+        chunk.seek(at)
         header = Header.read(chunk)
         (length,) = _LENGTH.unpack(chunk.read(_LENGTH.size))
         data = chunk.read(length)

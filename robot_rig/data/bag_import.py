@@ -7,21 +7,28 @@ here. `data.foreign_bag` makes an episode of a bag that no rig has written.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from robot_rig.data import episode as schema
-from robot_rig.data.bag import Bag
+from robot_rig.data.bag import Bag, BagMessage
 from robot_rig.data.bag_export import ABOUT
 from robot_rig.data.log import EpisodeWriter
-from robot_rig.datatypes import Bytes, Frame, Step
-from robot_rig.errors import UserError
+from robot_rig.datatypes import IMAGE_SHAPE, Bytes, Frame, Step
+from robot_rig.errors import UserError, plain, quoted
 from robot_rig.stranger_files import parse_object
 
 MAX_WAITING = 256
 """Messages of one topic that may wait for the rest of their step, in a bag that some tool has sorted anew."""
+
+MAX_WAITING_BYTES = 1 << 20
+"""Of these, of all topics but the pictures'; taken apart, texts take up to thirty times as much."""
+
+MAX_FRAME_BYTES = math.prod(IMAGE_SHAPE) + 4096
+"""Of the message of one picture: it would wait, too."""
 
 SHOWN_CHARS = 160
 EXPORT_AGAIN = "export it again with `rig data export --format rosbag`"
@@ -86,7 +93,9 @@ def own_episode(bag: Bag) -> BagEpisode | None:
         about = next(bag.messages([ABOUT.name]), None)
         said = parse_object(b"{}" if about is None else about.message.data.encode())
         if said.get("format") != schema.FORMAT_VERSION:
-            raise ValueError(f"its episode has format {said.get('format')!r}, and {schema.FORMAT_VERSION} is known")
+            raise ValueError(
+                f"its episode has format {quoted(said.get('format'))}, and {schema.FORMAT_VERSION} is known"
+            )
         meta, damage = said["meta"], said["damage"]
         action_dim, offset_ns, steps = said["action_dim"], said["clock_offset_ns"], said["steps"]
         kinds = [type(value) for value in (meta, damage, action_dim, offset_ns, steps)]
@@ -105,14 +114,26 @@ def _holds(bag: Bag, topic: schema.Topic) -> bool:
 
 
 def _parts(bag: Bag, offset_ns: int) -> Iterator[Step | Frame]:
-    """Steps and closing frame: the n-th message of each topic belongs to step n, however the bag is sorted."""
-    waiting: dict[str, deque[Any]] = {topic.name: deque() for topic in schema.STEP_TOPICS}
+    """Steps and closing frame: the n-th message of each topic belongs to step n, however the bag is sorted.
+
+    Raises UserError where they do not go together.
+    """
+    with _explaining():
+        yield from _sorted_out(bag, offset_ns)
+
+
+def _sorted_out(bag: Bag, offset_ns: int) -> Iterator[Step | Frame]:
+    waiting: dict[str, deque[BagMessage]] = {topic.name: deque() for topic in schema.STEP_TOPICS}
+    held = 0
     for found in bag.messages([topic.name for topic in schema.STEP_TOPICS if _holds(bag, topic)]):
-        waiting[found.topic].append(found.message)
-        if len(waiting[found.topic]) > MAX_WAITING:
-            raise ValueError(f"the messages of a step lie more than {MAX_WAITING} steps apart")
+        waiting[found.topic].append(found)
+        held += _waiting_bytes(found)
+        if len(waiting[found.topic]) > MAX_WAITING or held > MAX_WAITING_BYTES:
+            raise ValueError(f"the messages of a step are too large, or lie more than {MAX_WAITING} steps apart")
         if all(waiting.values()):
-            parts = {name: queue.popleft() for name, queue in waiting.items()}
+            taken = {name: queue.popleft() for name, queue in waiting.items()}
+            held -= sum(map(_waiting_bytes, taken.values()))
+            parts = {name: one.message for name, one in taken.items()}
             answers = [message.header for name, message in parts.items() if name != schema.FRAME.name]
             if any((header.seq, header.stamp) != (answers[0].seq, answers[0].stamp) for header in answers):
                 raise ValueError("a message of a step is missing")
@@ -120,8 +141,17 @@ def _parts(bag: Bag, offset_ns: int) -> Iterator[Step | Frame]:
     closing = waiting.pop(schema.FRAME.name)
     if any(waiting.values()) or len(closing) > 1:
         raise ValueError("a message of its last step is missing")
-    for image in closing:
-        yield schema.frame_in(image, offset_ns)
+    for last in closing:
+        yield schema.frame_in(last.message, offset_ns)
+
+
+def _waiting_bytes(found: BagMessage) -> int:
+    """What counts of `found` while it waits: nothing of a picture of the right size, of which only so many may."""
+    if found.topic != schema.FRAME.name:
+        return found.size
+    if found.size > MAX_FRAME_BYTES:
+        raise ValueError(f"a message of {found.topic} has {found.size} bytes and is no picture of a rig")
+    return 0
 
 
 @contextlib.contextmanager
@@ -129,5 +159,5 @@ def _explaining() -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        said = " ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__
+        said = plain(" ".join(str(error).split()), SHOWN_CHARS) or type(error).__name__
         raise UserError(f"the bag is damaged or hostile: {said}", next_step=EXPORT_AGAIN) from error

@@ -16,9 +16,7 @@ from robot_rig.data.bag import PICTURES, Bag
 from robot_rig.data.bag_import import BagEpisode
 from robot_rig.data.check import RATE_TOLERANCE
 from robot_rig.datatypes import JOINTS, Action, Executed, Float32s, Frame, Ints, Outcome, Source, Step
-from robot_rig.errors import UserError
-
-SHOWN_CHARS = 160
+from robot_rig.errors import UserError, listed
 
 Look = Callable[[str, Any, int, float], Frame]
 """(topic, a message of `bag.PICTURES`, number, stamp s) -> the picture as the policy sees it; raises UserError."""
@@ -103,8 +101,8 @@ def _chosen(bag: Bag, role: str, wanted: str | None, kinds: Sequence[str]) -> st
     option = "--picture" if role == "camera" else "--action"
     if fit:
         wrong = f"no {role} topic {wanted}" if wanted else f"more than one {role} topic"
-        raise UserError(f"the bag has {wrong}", choices=fit, next_step=f"name one with {option}")
-    there = [f"{name} ({topic.type})"[:SHOWN_CHARS] for name, topic in sorted(bag.topics.items())]
+        raise UserError(f"the bag has {wrong}", choices=listed(fit), next_step=f"name one with {option}")
+    there = listed([f"{name} ({topic.type})" for name, topic in bag.topics.items()])
     raise UserError(
         f"the bag has no {role} topic ({' or '.join(kinds)}); it holds {', '.join(there) or 'nothing'}",
         next_step="record one that has",

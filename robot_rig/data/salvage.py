@@ -24,7 +24,7 @@ from rosbags.serde import SerdeError
 
 from robot_rig.data import episode as schema
 from robot_rig.datatypes import Bytes, Frame, Step
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain, quoted
 from robot_rig.stranger_files import open_regular
 
 CHUNK_LIMIT = 128 * 1024
@@ -154,7 +154,7 @@ def read_opening(path: Path, records: Iterator[McapRecord]) -> Opening:
         raise _foreign(path, "is damaged before its first step")
     if meta.get("format") != str(schema.FORMAT_VERSION):
         raise UserError(
-            f"{path} has episode format {meta.get('format', '')[:SHOWN_CHARS]!r}",
+            f"{path} has episode format {quoted(meta.get('format', ''))}",
             choices=(schema.FORMAT_VERSION,),
             next_step="update robot_rig to the version that wrote it",
         )
@@ -194,7 +194,7 @@ class _Reading:
         except EndOfFile:
             damage = self._lost("it ends there without an index: the writer was killed or the file cut short")
         except DAMAGE as error:
-            damage = self._lost(" ".join(str(error).split())[:SHOWN_CHARS] or type(error).__name__)
+            damage = self._lost(plain(" ".join(str(error).split()), SHOWN_CHARS) or type(error).__name__)
         said = {key: value for key, value in meta.items() if key not in schema.RESERVED_META}
         return Salvaged(said, self._action_dim, self._offset_ns, self._goal, tuple(self._steps), self._closing, damage)
 
@@ -251,7 +251,7 @@ class _Reading:
         if not self._data_ended:
             return self._lost("the end of its data is missing")
         if self._aborted is not None:
-            return f"aborted after {len(self._steps)} steps: {self._aborted}"
+            return f"aborted after {len(self._steps)} steps: {plain(self._aborted, SHOWN_CHARS)}"
         return "" if self._closing else self._lost("it has no closing frame")
 
     def _lost(self, why: str) -> str:
@@ -263,7 +263,7 @@ class _Reading:
 def _unpacked(chunk: Chunk) -> Chunk:
     """The chunk with its bytes unpacked and their checksum verified; ValueError or ZstdError when they are wrong."""
     if chunk.compression != "zstd":
-        raise ValueError(f"a chunk is packed with {chunk.compression or 'nothing'!r}, not zstd")
+        raise ValueError(f"a chunk is packed with {quoted(chunk.compression or 'nothing')}, not zstd")
     # Both the chunk and the zstd frame in it declare a size, and the unpacker would believe the frame.
     declared = zstandard.frame_content_size(chunk.data)
     if declared != chunk.uncompressed_size or not 0 < declared <= CHUNK_LIMIT:

@@ -22,7 +22,8 @@ from robot_rig.data.sets import ORIGIN_FORMAT, LeftOut, Origin, twins
 from robot_rig.data.store import EpisodeStore
 from robot_rig.disk import disk_of, require_free_space, sync, unwritable, write_atomically
 from robot_rig.errors import UserError
-from robot_rig.runs import CONFIG_FILE, MARK_FILE, ORIGIN_FILE, RunFolder
+from robot_rig.run_mark import MARK_FILE, ORIGIN_FILE
+from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stranger_files import BLOCK_BYTES, open_regular, parse_object, read_regular, sha256_of
 
 EPISODES = "episodes"

@@ -20,6 +20,7 @@ MAX_BYTES = 24 * 1024 * 1024
 
 MAX_HEADER_BYTES = 256 * 1024
 MAX_TENSORS = 2048
+MAX_AXES = 8
 _LENGTH = struct.Struct("<Q")
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
 _REMARKS = "__metadata__"
@@ -76,6 +77,9 @@ def _entry(name: str, said: object) -> _Entry:
         raise ValueError(f"{name} in it is of a type that no net here has")
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
         raise ValueError(f"{name} in it has neither form nor place")
+    # A length of 0 hides the product of the others from all sums, and torch multiplies them.
+    if len(shape) > MAX_AXES or math.prod(filter(None, shape)) > MAX_BYTES:
+        raise ValueError(f"{name} in it has more axes, or longer ones, than any net here")
     dtype = np.dtype(_TYPES[kind])
     begin, end = offsets
     if begin + math.prod(shape) * dtype.itemsize != end:

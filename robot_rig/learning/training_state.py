@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.optim import Adam
 
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain
+
+SHOWN_CHARS = 160
 
 
 def seeded(seed: int) -> Generator:
@@ -73,7 +75,8 @@ def require_fit(build: Callable[[], torch.nn.Module], tensors: Mapping[str, Tens
     if wrong:
         name = wrong[0]
         raise UserError(
-            f"the saved {what} does not fit together: {name} has the form {got.get(name)} and not {wanted.get(name)}",
+            f"the saved {what} does not fit together: {plain(name)} has the form {got.get(name)} and not "
+            f"{wanted.get(name)}",
             next_step="choose another checkpoint",
         )
 
@@ -83,7 +86,8 @@ def load_module(module: torch.nn.Module, tensors: Mapping[str, Tensor], what: st
     try:
         module.load_state_dict(dict(tensors))
     except RuntimeError as error:
+        said = plain(str(error).splitlines()[-1].strip(), SHOWN_CHARS)
         raise UserError(
-            f"the saved {what} does not fit this configuration: {str(error).splitlines()[-1].strip()}",
+            f"the saved {what} does not fit this configuration: {said}",
             next_step="use the configuration saved beside it, or start a new run",
         ) from error

@@ -30,6 +30,9 @@ HELD_OUT = "heldout"
 CONTINUATION = "collect"
 """Name of the saved arrays from which an interrupted collection, and later practice, goes on."""
 
+MAX_CONTINUATION_BYTES = 16 << 20
+"""Of them all: the state of plant and policy, and the names of all episodes."""
+
 COUNTED = "episodes"
 """Among them: ids of the episodes that play went on from. One that a kill left whole but uncounted is played again."""
 
@@ -108,7 +111,7 @@ def where_play_ended(run: RunFolder) -> dict[str, NDArray[Any]]:
 
 
 def _saved(run: RunFolder) -> dict[str, NDArray[Any]]:
-    saved = run.load_arrays(CONTINUATION, next_step=ANEW)
+    saved = run.load_arrays(CONTINUATION, ANEW, MAX_CONTINUATION_BYTES)
     # One whole episode may lie there: a kill between the end of the first and its save.
     store = EpisodeStore(run.episodes)
     played = (episode for stage in (PLAY, HELD_OUT) for episode in store.read_new((), stage))

@@ -21,7 +21,7 @@ from robot_rig.errors import UserError
 from robot_rig.learning.health import HealthReport, health_check
 from robot_rig.learning.training_state import from_arrays, to_arrays
 from robot_rig.runs import RunFolder
-from robot_rig.stages.collect import ANEW, CONTINUATION, COUNTED, HELD_OUT, PLAY
+from robot_rig.stages.collect import ANEW, CONTINUATION, COUNTED, HELD_OUT, MAX_CONTINUATION_BYTES, PLAY
 from robot_rig.stages.demonstrations import DEMONSTRATED, HELD_BACK
 from robot_rig.trainer import Trainer
 
@@ -106,7 +106,7 @@ class Learning:
 
     def _whole(self, stage: str) -> dict[str, int]:
         """Of the episodes of `stage` that play went on from; where nobody has noted that, of those not cut short."""
-        saved = self._run.load_arrays(CONTINUATION, next_step=ANEW).get(COUNTED)
+        saved = self._run.load_arrays(CONTINUATION, ANEW, MAX_CONTINUATION_BYTES).get(COUNTED)
         counted = None if saved is None else set(saved.tolist())
         lengths = {
             episode.id: len(episode)

@@ -19,7 +19,8 @@ from robot_rig.clock import WallClock
 from robot_rig.data.store import NAME, number_of
 from robot_rig.disk import sync, unwritable
 from robot_rig.errors import UserError
-from robot_rig.runs import CONFIG_FILE, MARK_FILE
+from robot_rig.run_mark import MARK_FILE
+from robot_rig.runs import CONFIG_FILE
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
 from robot_rig.transport.address import Address
 from robot_rig.transport.ssh import NO_RSYNC, SECTION, DiskError, LinkError, SomeFailedError, Ssh

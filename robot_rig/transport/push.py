@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from robot_rig.errors import UserError
-from robot_rig.runs import CONFIG_FILE, MARK_FILE
+from robot_rig.run_mark import MARK_FILE
+from robot_rig.runs import CONFIG_FILE
 from robot_rig.stages.shipping import shipped_in
 from robot_rig.stranger_files import INDEX_LIMIT, parse_object, read_regular
 from robot_rig.transport.address import Address

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
+from sim.strangers.bag_bombs import BAG_MAGIC, CHUNK_KINDS, bag_of, bag_record, chunks_of, waiting_frames
+from sim.strangers.bombs import long_array, wide_header
 from sim.strangers.forgery import Forgery, Originals, Verdict, cut, flipped
 
 GIGABYTES = 3 << 30
-BAG_MAGIC = b"#ROSBAG V2.0\n"
 
 
 def npy(shape: object, descr: object = "|u1", body: bytes = b"") -> bytes:
@@ -55,6 +56,9 @@ def arrays(rng: np.random.Generator, folder: Path, originals: Originals) -> Forg
         "names that lead elsewhere": lambda: npz({**members, "../../escaped.npy": npy((1,), body=b"x")}),
         "forty thousand arrays": lambda: npz({f"{n}.npy": b"" for n in range(40_000)}, zipfile.ZIP_STORED),
         "another packing": lambda: npz(members, zipfile.ZIP_LZMA),
+        "megabytes of another form": lambda: long_array(members, victim, int(rng.integers(80, 400))),
+        "gap before it": lambda: bytes(int(rng.integers(1, 200)) << 20) + good,
+        "header of megabytes": lambda: wide_header(members, victim, int(rng.integers(80, 200))),
         "one array too few": lambda: npz({name: members[name] for name in members if name != victim}),
         "flipped bit": lambda: flipped(rng, good),
         "cut short": lambda: cut(rng, good),
@@ -140,28 +144,6 @@ def _chunk(packing: bytes, declared: int, data: bytes, unpacked: bytes = b"") ->
     return struct.pack("<BQ", 6, len(body)) + body
 
 
-def bag_record(fields: dict[str, bytes], data: bytes, length: int | None = None) -> bytes:
-    """A record of a rosbag; `length` is what it declares its data to be."""
-    header = b"".join(struct.pack("<I", len(k) + 1 + len(v)) + k.encode() + b"=" + v for k, v in fields.items())
-    return struct.pack("<I", len(header)) + header + struct.pack("<I", len(data) if length is None else length) + data
-
-
-def bag_of(chunk: dict[str, bytes], data: bytes, connections: int = 1, middle: bytes = b"") -> bytes:
-    """A bag of one chunk, and its index: what a forger varies is the chunk, the counts, and what comes between."""
-    number = {"conn": struct.pack("<I", 0), "topic": b"/note"}
-    said = {
-        "type": b"std_msgs/String",
-        "md5sum": b"992ce8a1687cec8c8bd883ec73ca41d1",
-        "message_definition": b"string data\n",
-    }
-    connection = bag_record({**number, "op": b"\x07"}, bag_record({**number, **said}, b"")[4:-4])
-    body = bag_record({"op": b"\x05", **chunk}, data) + middle
-    head = {"op": b"\x03", "conn_count": struct.pack("<I", connections), "chunk_count": struct.pack("<I", 1)}
-    size = len(bag_record({**head, "index_pos": bytes(8)}, b"")) + 13
-    start = bag_record({**head, "index_pos": struct.pack("<Q", size + len(body))}, b"")
-    return BAG_MAGIC + start + body + connection * connections
-
-
 def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forgery:
     """A rosbag that declares, holds or costs more than it seems, or is damaged."""
     path, good = folder / "a.bag", originals.bag.read_bytes()
@@ -179,6 +161,8 @@ def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
         "million records": lambda: bag_of(_packed("none", 0), b"", middle=bag_record({"op": b"\x04"}, b"") * 1_000_000),
         "header of gigabytes": lambda: BAG_MAGIC + struct.pack("<I", GIGABYTES),
         "ten thousand topics": lambda: bag_of(_packed("none", 0), b"", connections=10_000),
+        "chunks of nothing": lambda: _chunks_of_nothing(rng),
+        "frames that wait": lambda: waiting_frames(int(rng.integers(1, 3)), int(2 ** rng.uniform(15, 23))),
         "never finished": lambda: good[:index] + bytes(8) + good[index + 8 :],
         "cut short": lambda: cut(rng, good),
         "flipped bit": lambda: flipped(rng, good),
@@ -187,6 +171,12 @@ def bags(rng: np.random.Generator, folder: Path, originals: Originals) -> Forger
     name = str(rng.choice(sorted(kinds)))
     path.write_bytes(kinds[name]())
     return Forgery(f"bag: {name}", "bag", str(path), "either" if name == "flipped bit" else "refused")
+
+
+def _chunks_of_nothing(rng: np.random.Generator) -> bytes:
+    return chunks_of(
+        CHUNK_KINDS[rng.integers(len(CHUNK_KINDS))], int(rng.integers(1, 12)), int(2 ** rng.uniform(19, 23))
+    )
 
 
 def _packed(packing: str, declared: int) -> dict[str, bytes]:

@@ -159,7 +159,7 @@ def _faults(forgery: Forgery, answer: dict[str, Any]) -> Iterator[str]:
     wanted = ("refused", "accepted") if forgery.verdict == "either" else (forgery.verdict,)
     if outcome not in wanted:
         yield f"{outcome}, should be {' or '.join(wanted)}"
-    if outcome == "refused" and ("\n" in message or len(message) > 1200 or "[no next step]" in message):
+    if outcome == "refused" and (not message.isprintable() or len(message) > 1200 or "[no next step]" in message):
         yield "the refusal is not one plain sentence"
     if outcome == "refused" and (unsaid := [name for name in forgery.names if name not in message]):
         yield f"the refusal does not name {', '.join(unsaid)}"

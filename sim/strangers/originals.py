@@ -31,7 +31,7 @@ from robot_rig.learning.td3 import Actor
 from robot_rig.learning.vae import Vae
 from robot_rig.runs import RunFolder
 from robot_rig.vision import save_picture
-from sim.strangers.archives import bag_of, bag_record
+from sim.strangers.bag_bombs import bag_of, bag_record
 from sim.strangers.forgery import Originals
 
 LATENTS, OTHER_LATENTS, ACTIONS = 4, 16, 2

@@ -24,6 +24,7 @@ from robot_rig.config import Config
 from robot_rig.config_files import load_config
 from robot_rig.data import episode as schema
 from robot_rig.data.bag import open_bag
+from robot_rig.data.bag_import import own_episode
 from robot_rig.data.log import as_episode, read_episode
 from robot_rig.data.salvage import salvage
 from robot_rig.datatypes import Bytes, Frame
@@ -33,6 +34,7 @@ from robot_rig.goal_library import GoalLibrary
 from robot_rig.goal_sets import GoalSets
 from robot_rig.learning.runtime import use_one_core
 from robot_rig.runs import RunFolder
+from robot_rig.stages.collect import MAX_CONTINUATION_BYTES
 from robot_rig.stages.shipping import load_checkpoint
 from robot_rig.vision import load_goal_picture, load_photo
 
@@ -47,6 +49,9 @@ FORBIDDEN_EVENTS = {
 
 def _bag(path: str) -> None:
     with open_bag(Path(path)) as bag:
+        own = own_episode(bag)
+        for _ in own.parts if own is not None else ():
+            pass
         for _ in bag.messages([name for name, topic in bag.topics.items() if topic.is_readable]):
             pass
 
@@ -99,7 +104,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "episode": read_episode,
     "damaged log": _damaged_log,
     "bag": _bag,
-    "run": lambda path: RunFolder.open(path).load_arrays("plant", "start anew"),
+    "run": lambda path: RunFolder.open(path).load_arrays("plant", "start anew", MAX_CONTINUATION_BYTES),
 }
 
 

@@ -176,12 +176,18 @@ def _foreign_header(rng: np.random.Generator, target: Path) -> Forgery:
         "half a body": lambda: (header, body[: len(body) // 2]),
         "one wide bias": lambda: _with_tensor(header, body, "net.mean.bias", wide),
         "one wide layer": lambda: _with_tensor(header, body, "layers.0.weight", wide),
+        "nothing of thousands of axes": lambda: ({**header, "none": _empty([0] + [1] * 20_000)}, body),
+        "nothing by terabytes": lambda: ({**header, "none": _empty([0, 1 << 24, 1 << 24, 1 << 24])}, body),
         "nothing": lambda: ({}, b""),
     }
     name = str(rng.choice(sorted(kinds)))
     path.write_bytes(pack(*kinds[name]()))
     sign(target)
     return Forgery(f"{path.stem}: {name}", "checkpoint", str(target))
+
+
+def _empty(shape: list[int]) -> dict[str, Any]:
+    return {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
 
 
 def _with_tensor(

@@ -13,6 +13,7 @@ from robot_rig.data import bag
 from robot_rig.data.bag import open_bag
 from robot_rig.data.episode import store
 from robot_rig.errors import UserError
+from sim.strangers.bag_bombs import chunks_of
 
 FORMATS = [None, Writer.CompressionFormat.BZ2, Writer.CompressionFormat.LZ4]
 
@@ -114,3 +115,33 @@ def test_a_packed_bomb_is_never_unpacked(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(bag, "MAX_CHUNK_BYTES", 4096)
     with pytest.raises(UserError, match="larger than"), open_bag(write(path, FORMATS[1])) as found:
         list(found.messages(["/note"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunks", "match"),
+    [
+        ("zeros", 20, "declare 20 MiB of"),
+        ("zeros", 1, "kind 4 stands in a chunk"),
+        ("crumbs", 1, "kind 4 stands in a chunk"),
+        ("fields", 1, "a header of"),
+        ("texts", 2, "bytes of messages and more"),
+        ("empty", 1, "all that it has an index of"),
+    ],
+)
+def test_a_small_bag_that_would_take_long_is_refused_early(tmp_path: Path, kind: str, chunks: int, match: str) -> None:
+    path = tmp_path / "a.bag"
+    path.write_bytes(chunks_of(kind, chunks, 2**20))
+    with pytest.raises(UserError, match=match), open_bag(path) as found:
+        list(found.messages(["/note"]))
+
+
+def test_many_small_messages_that_an_index_knows_come_out(tmp_path: Path) -> None:
+    path, count = tmp_path / "a.bag", 6000
+    writer = Writer(path)
+    writer.set_compression(Writer.CompressionFormat.BZ2)
+    with writer:
+        topic = writer.add_connection("/note", "std_msgs/msg/Empty", typestore=store())
+        for n in range(count):
+            writer.write(topic, n * 1000, b"")
+    with open_bag(path) as found:
+        assert sum(1 for _ in found.messages(["/note"])) == count

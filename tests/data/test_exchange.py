@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from robot_rig.data.salvage import salvage
 from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Frame, Source
 from robot_rig.errors import UserError
+from sim.strangers.bag_bombs import waiting_frames
 from tests.data.episodes import ACTION_DIM, NO_LIMIT, make_step, picture, write_log
 
 GOAL = picture(99)
@@ -179,6 +181,27 @@ def test_a_bag_whose_topics_lie_far_apart_takes_no_memory(tmp_path: Path, monkey
     write_bag(salvage(write_log(tmp_path / "first.mcap", 9)), tmp_path / "a.bag")
     again(tmp_path / "a.bag", tmp_path / "b.bag", lambda messages: sorted(messages, key=lambda m: m[0].topic))
     with pytest.raises(UserError, match="more than 4 steps apart"):
+        imported(tmp_path / "b.bag", tmp_path / "second.mcap")
+
+
+def test_frames_that_wait_are_no_larger_than_a_picture(tmp_path: Path) -> None:
+    """How many may wait is bounded; so must be what each of them holds."""
+    path, size = tmp_path / "a.bag", 2**20
+    path.write_bytes(waiting_frames(20, size))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="no picture of a rig"):
+            imported(path, tmp_path / "second.mcap")
+        assert tracemalloc.get_traced_memory()[1] < 10 * size
+    finally:
+        tracemalloc.stop()
+
+
+def test_texts_that_wait_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bag(salvage(write_log(tmp_path / "first.mcap", 9)), tmp_path / "a.bag")
+    again(tmp_path / "a.bag", tmp_path / "b.bag", lambda messages: sorted(messages, key=lambda m: m[0].topic))
+    monkeypatch.setattr(bag_import, "MAX_WAITING_BYTES", 500)
+    with pytest.raises(UserError, match="are too large"):
         imported(tmp_path / "b.bag", tmp_path / "second.mcap")
 
 

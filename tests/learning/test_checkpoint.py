@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,9 @@ from robot_rig.datatypes import Float32s, Frame, Goal
 from robot_rig.errors import UserError
 from robot_rig.learning import checkpoint
 from robot_rig.learning.checkpoint import Manifest, read_checkpoint, verify_golden, write_checkpoint
+from robot_rig.learning.tensor_files import look_through
 from robot_rig.learning.vae import Vae
+from sim.strangers.tensors import pack
 from tests.learning.blob_world import blob_pictures
 
 torch.set_num_threads(1)
@@ -179,6 +183,13 @@ def edit(folder: Path, **changes: object) -> None:
     # As one who knows the format would, who mends the manifest's own digest too.
     del index["manifest_sha256"]
     path.write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize("shape", [[0, 1 << 24, 1 << 24, 1 << 24], [0] + [1] * 20_000, [1] * 65])
+def test_an_empty_tensor_of_a_shape_that_torch_cannot_have_is_refused(shape: list[int]) -> None:
+    entry = {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * math.prod(shape)]}
+    with pytest.raises(ValueError, match="more axes, or longer ones"):
+        look_through(io.BytesIO(pack({"none": entry}, bytes(4 * math.prod(shape)))))
 
 
 def test_a_changed_manifest_is_refused(written: Path) -> None:
