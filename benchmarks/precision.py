@@ -26,7 +26,8 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import Floats
 from robot_rig.evaluation import Summary, in_cm, summarise
 from robot_rig.learning.number_format import FORMATS
-from robot_rig.runs import MARK_FILE, RunFolder
+from robot_rig.run_mark import MARK_FILE
+from robot_rig.runs import RunFolder
 from robot_rig.stages.examine import DO_NOTHING
 from robot_rig.stages.learn import Learning
 from robot_rig.stages.shipping import checkpoint_path
