@@ -19,6 +19,9 @@ AnyFact = TypeVar("AnyFact", bound=Fact)
 GAP_LIMIT_S = 0.020
 """A core of the machine was away for longer: the attempt is void."""
 
+STARTING_GAP_S = 0.250
+"""So long may nothing have run on a core while a whole stack starts: seven processes that all load their libraries."""
+
 HOLE_LIMIT_S = 0.100
 """The simulator told nothing for longer, though it tells 100 times a second: void."""
 
@@ -76,17 +79,22 @@ class Verdict:
 def void_reason(evidence: Evidence) -> str:
     """Why the attempt proves nothing, or nothing: the machine was away, or the simulator was.
 
-    While a row has ended the simulator on purpose, from mark `dark` to mark `back`, it is not expected to say anything.
+    While a row has ended the stack on purpose and starts it anew, from mark `dark` to mark `back`, the simulator is not
+    expected to say anything, and the machine to be on time to `STARTING_GAP_S` only: of that span a row judges seconds.
     """
     beats = [beat for beat in evidence.beats if beat.t >= evidence.begin]
     if not beats:
         return "no heartbeat"
-    worst = max(beats, key=lambda beat: beat.gap)
-    if worst.gap > GAP_LIMIT_S:
+    dark, back = evidence.marks.get("dark", math.inf), evidence.marks.get("back", math.inf)
+    late = [
+        beat for beat in beats
+        if beat.gap > (STARTING_GAP_S if dark <= beat.t - beat.gap and beat.t <= back else GAP_LIMIT_S)
+    ]  # fmt: skip
+    if late:
+        worst = max(late, key=lambda beat: beat.gap)
         who = "the machine" if worst.core is None else f"core {worst.core} of the machine"
         return f"{who} was away for {1e3 * worst.gap:.0f} ms"
     times = [evidence.begin, *(truth.t for truth in evidence.truths), evidence.end]
-    dark, back = evidence.marks.get("dark", math.inf), evidence.marks.get("back", math.inf)
     holes = ((later - earlier, max(0.0, min(later, back) - max(earlier, dark))) for earlier, later in pairwise(times))
     hole = max(length - excused for length, excused in holes)
     return f"the simulator was silent for {1e3 * hole:.0f} ms" if hole > HOLE_LIMIT_S else ""

@@ -226,6 +226,18 @@ def test_a_simulator_that_a_row_has_ended_is_not_expected_to_speak_until_it_is_b
     assert said(9.0, 9.5) != ""
 
 
+def test_a_machine_that_starts_a_stack_is_not_expected_to_be_on_time_to_the_millisecond() -> None:
+    def said(told_at: float, gap: float) -> str:
+        marks = {"dark": 1.5, "back": 2.5}
+        return judges.void_reason(log([*moving_until(1.05, 1.2, END), Beat(told_at, gap)], END, marks))
+
+    assert said(2.0, 0.11) == ""
+    assert "away for 260 ms" in said(2.0, 0.26)
+    # Begun before, or over after it.
+    assert "away for 110 ms" in said(1.6, 0.11)
+    assert "away for 110 ms" in said(2.51, 0.11)
+
+
 def test_a_fact_survives_the_log() -> None:
     for fact in [*moving_until(0.02, 0.02, 0.05), *fresh_actions(1.0, 1.0), told(1.0, "a", "b")]:
         assert read_line(line_of(fact)) == fact
