@@ -50,8 +50,8 @@ IMPORT = ("goals", "import", "home.png", "a")
     [
         (("calibrate", "intrinsics", LONG, "--serial", SERIAL), "cannot use x.*: File name too long"),
         (("calibrate", "settings", "--serial", SERIAL, "--calibrations", LONG), "cannot use x.*: File name too long"),
-        ((*CROP, "--calibrations", LONG), "cannot write x.*: File name too long"),
-        ((*CROP, "--calibrations", "file"), "cannot write file/.*: a part of that path is no folder"),
+        ((*CROP, "--calibrations", LONG), "cannot use x.*: File name too long"),
+        ((*CROP, "--calibrations", "file"), "file is not a folder"),
         (("calibrate", "board", "--out", "file/board.pdf"), "cannot write file/.*: a part of that path is no folder"),
         (("calibrate", "board", "--out", f"{LONG}.pdf"), "cannot write x.*: File name too long"),
         (("calibrate", "crop", "/proc/self/mem", "--serial", SERIAL), "cannot read the picture /proc/self/mem"),
