@@ -40,6 +40,7 @@ def test_units_are_named_by_the_processor(tmp_path: Path) -> None:
     assert bfloat16_units(tmp_path / "absent") == []
 
 
+@pytest.mark.proof
 def test_the_bench_goes_all_the_way_in_both_formats(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

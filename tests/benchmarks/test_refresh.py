@@ -40,6 +40,7 @@ def test_a_refresh_is_judged_by_right_before_and_right_after() -> None:
     assert list(wandering(CURVE)) == pytest.approx([20.0, 32.0, -4.0])
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("undrawn")
 def test_the_bench_goes_all_the_way_and_its_report_shows_the_curve(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
