@@ -94,8 +94,8 @@ def kill_at_random(demo: Demo, folder: Path, kills: int) -> None:
     kill_and_resume(folder / "run", [LANDMARKS[index] for index in chosen], delays, demo.last_line)
 
 
-def test_kill_twice_and_the_demo_ends_the_same(demo: Demo, tmp_path: Path) -> None:
-    kill_at_random(demo, tmp_path, 2)
+def test_kill_once_and_the_demo_ends_the_same(demo: Demo, tmp_path: Path) -> None:
+    kill_at_random(demo, tmp_path, 1)
 
 
 @pytest.mark.proof
@@ -210,7 +210,7 @@ def test_metrics_that_find_no_room_are_one_line_too(collected: Path, tmp_path: P
 @pytest.mark.parametrize(
     "environment",
     [
-        {"MUJOCO_GL": "nonsense"},
+        pytest.param({"MUJOCO_GL": "nonsense"}, marks=pytest.mark.proof),
         {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_FILENAMES": "/dev/null"},
     ],
 )
