@@ -12,7 +12,7 @@ import pytest
 from calibration.board import Board, BoardFinder, Sighting
 from calibration.hand_eye import HandView, solve_hand_eye
 from calibration.intrinsics import solve_intrinsics
-from calibration.latency import camera_latency, picture_motion
+from calibration.latency import LEAST_WIGGLE_S, camera_latency, picture_motion
 from calibration.lens import Lens
 from calibration.poses import Room, RoughView, plan_poses
 from calibration.rigid import angle_between, distance_between
@@ -102,7 +102,7 @@ def test_the_cameras_place_is_found_in_every_draw(trouble: Trouble) -> None:
 
 
 def test_the_age_of_pictures_is_found_in_every_draw() -> None:
-    ((seen,), off) = (list(wiggled(Config(flaws=FlawsConfig(servo_lag_s=0.03)))), [])
+    ((seen,), off) = (list(wiggled(Config(flaws=FlawsConfig(servo_lag_s=0.03)), LEAST_WIGGLE_S)), [])
     for draw in range(DRAWS):
         random = np.random.default_rng(300 + draw)
         pictures = [spoilt(one, random, 4.0, 0.8) for one in seen.pictures]
