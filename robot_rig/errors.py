@@ -29,22 +29,28 @@ def listed(names: Collection[str]) -> list[str]:
     return [*map(plain, found[:MOST_LISTED]), *([f"{more} more"] if more > 0 else [])]
 
 
+def _printable(text: str) -> str:
+    """`text` in whatever script, each control character in it as Python writes it."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 class UserError(Exception):
     """Something a person can mend.
 
     The message says what is wrong, the valid choices where there are any, and the next step. The command line
-    prints it as one line and exits with code 2; nothing else may catch it to go on.
+    prints it as one line and exits with code 2; nothing else may catch it to go on. A name of a file may hold any
+    character; what is said of it holds none that does something to a terminal.
     """
 
     def __init__(self, problem: str, *, choices: Iterable[object] = (), next_step: str = "") -> None:
-        self.problem = problem
-        self.choices = tuple(str(choice) for choice in choices)
-        self.next_step = next_step
-        parts = [problem.rstrip(".")]
+        self.problem = _printable(problem)
+        self.choices = tuple(_printable(str(choice)) for choice in choices)
+        self.next_step = _printable(next_step)
+        parts = [self.problem.rstrip(".")]
         if self.choices:
             parts.append(f"valid: {', '.join(self.choices)}")
-        if next_step:
-            parts.append(next_step.rstrip("."))
+        if self.next_step:
+            parts.append(self.next_step.rstrip("."))
         super().__init__(". ".join(part[:1].upper() + part[1:] if i else part for i, part in enumerate(parts)) + ".")
 
 

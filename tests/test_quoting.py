@@ -19,6 +19,7 @@ from robot_rig.data.log import EpisodeWriter
 from robot_rig.data.salvage import salvage
 from robot_rig.errors import MOST_LISTED, MOST_QUOTED, UserError, listed, plain, quoted
 from robot_rig.evaluation_files import load_evaluation
+from robot_rig.picture_files import read_photo
 from sim.strangers.archives import npy, npz
 from sim.strangers.bag_bombs import bag_of_chunks
 from sim.strangers.originals import originals
@@ -103,6 +104,19 @@ def test_a_refusal_says_it_in_one_short_line(tmp_path: Path, kind: str) -> None:
     assert str(refusal.value).isprintable()
     assert "\u202e" not in str(refusal.value)
     assert len(str(refusal.value)) < MOST
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "\x1b]0;owned\x07.png", "two\nlines.png", "a\u202eb.png"])
+def test_a_name_with_control_characters_is_told_without_them(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        read_photo(tmp_path / name)
+    assert str(refusal.value).isprintable()
+    assert refusal.value.problem.isprintable()
+
+
+def test_a_name_in_any_script_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Größe-卓.png"):
+        read_photo(tmp_path / "Größe-卓.png")
 
 
 def test_why_an_episode_ended_is_told_in_one_short_line(tmp_path: Path) -> None:
