@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.light import Light
 from drivers.picture_watch import BUFFERS, MOVED_RAD, NOT_MOVED_RAD, SAME_PICTURES, STALE_S, PictureWatch
 from robot_rig.datatypes import Bytes, RawFrame
 
@@ -70,6 +71,35 @@ def test_over_exposure_is_told_from_a_bright_spot() -> None:
     spot = SCENE.copy()
     spot[:120, :160] = 255
     assert judged([spot], 0.0) == [""]
+
+
+@pytest.mark.parametrize(
+    ("gains", "code"),
+    [
+        ((0.4, 0.4, 0.4), "image_dark"),
+        ((2.6, 2.6, 2.6), "image_bright"),
+        ((1.4, 1.1, 0.9), "image_bright"),
+        ((1.0, 1.0, 0.5), "image_dark"),
+    ],
+)
+def test_another_light_than_the_calibrated_one_is_told_within_a_second_and_a_moment_of_it_is_not(
+    gains: tuple[float, float, float], code: str
+) -> None:
+    dim = SCENE[:120, :160] // 2
+    random = np.random.default_rng(7)
+
+    def seen(by: tuple[float, float, float]) -> Bytes:
+        return np.clip(dim * np.array(by) + random.integers(0, 4, dim.shape), 0, 255).astype(np.uint8)
+
+    usual, watch, blind = (1.0, 1.0, 1.0), PictureWatch(light=Light(dim)), PictureWatch()
+    # A hand passes before the lens; half a minute later somebody switches a lamp.
+    told = []
+    for number, by in enumerate([usual] * 3 + [gains] * 9 + [usual] * 3 + [gains] * 20 + [usual] * 3):
+        raw = RawFrame(number, number * PERIOD_S, seen(by))
+        told.append(watch.judge(raw, number * PERIOD_S + AGE_S))
+        assert blind.judge(raw, number * PERIOD_S + AGE_S) == ""
+    assert told == [""] * (15 + 9) + [code] * 11 + [""] * 3
+    assert 10 * PERIOD_S < 1.0
 
 
 def test_a_sensor_that_repeats_itself_is_frozen_though_the_arm_rests() -> None:
