@@ -64,8 +64,8 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
     if (shift is None or shift.pixels < MOST_MOVED_PX) and (doubt := light.doubt(rgb)):
         raise UserError(
             f"the picture {doubt} that of {eye.taken}",
-            next_step="see to light, lens and exposure and start again, for that is when exposure and white balance are "
-            "found; or calibrate in this light, `rig calibrate crop`, and let the robot play in it",
+            next_step="see to light, lens and exposure and start again, for then exposure and white balance are found; "
+            "or calibrate in this light, `rig calibrate crop`, and let the robot play in it",
         )
     return Checked(eye, *others, _refuse_moved(shift, eye), light)
 
