@@ -59,15 +59,16 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
             f"red and blue are swapped against the picture of {eye.taken}",
             next_step="let the camera's node declare the encoding that it sends, rgb8 or bgr8",
         )
-    shift, light = picture_shift(reference, rgb), Light(reference)
-    # A camera that has moved sees other things, and its light says nothing; one that sees next to nothing has a reason.
-    if (shift is None or shift.pixels < MOST_MOVED_PX) and (doubt := light.doubt(rgb)):
+    light = Light(reference)
+    doubt = light.doubt(rgb)
+    shift = _refuse_moved(picture_shift(reference, rgb), eye, doubt)
+    if doubt:
         raise UserError(
             f"the picture {doubt} that of {eye.taken}",
             next_step="see to light, lens and exposure and start again, for then exposure and white balance are found; "
             "or calibrate in this light, `rig calibrate crop`, and let the robot play in it",
         )
-    return Checked(eye, *others, _refuse_moved(shift, eye), light)
+    return Checked(eye, *others, shift, light)
 
 
 def _newest_eye(results: Results, serial: str) -> EyeRecord:
@@ -126,12 +127,12 @@ def refuse_other_size(record: Record, size: tuple[int, int]) -> None:
         )
 
 
-def _refuse_moved(shift: Shift | None, eye: EyeRecord) -> Shift:
+def _refuse_moved(shift: Shift | None, eye: EyeRecord, doubt: str) -> Shift:
     again = "put it back by its marks, or calibrate anew: `rig calibrate crop`, then goals and hand-eye"
     if shift is None:
         raise UserError(
             f"the picture has too little in common with the reference picture of {eye.taken}, or repeats itself too "
-            "regularly (holes, tiles), to see whether the camera has moved",
+            "regularly (holes, tiles), to see whether the camera has moved" + (f"; it {doubt} that" if doubt else ""),
             next_step=f"light the scene as then, and bring the arm to where it was; if the camera has moved, {again}; "
             "on a table full of holes lay out something that stays, then `rig calibrate crop`",
         )

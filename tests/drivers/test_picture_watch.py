@@ -151,9 +151,11 @@ def noisy_rooms(pictures: int) -> int:
     random = np.random.default_rng(6)
     lights = ((0, 60), (10, 190), (120, 250))
     rooms = [random.integers(low, high, (120, 160, 3), dtype=np.uint8) for low, high in lights]
-    watch, alarms = PictureWatch(NOT_MOVED_RAD), 0
+    # As a calibrated RealSense's, whose light is looked at too.
+    watches, alarms = [PictureWatch(NOT_MOVED_RAD, light=Light(room)) for room in rooms], 0
     for number in range(pictures):
-        picture = rooms[number * len(rooms) // pictures].copy()
+        at = number * len(rooms) // pictures
+        picture, watch = rooms[at].copy(), watches[at]
         picture[:60] += (np.frombuffer(random.bytes(picture[:60].size), np.uint8) & 1).reshape(60, 160, 3)
         stamp = number * PERIOD_S
         alarms += watch.judge(RawFrame(number, stamp, picture), stamp + AGE_S) != ""
