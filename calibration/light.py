@@ -9,6 +9,7 @@ outvoted. Pure.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -60,6 +61,14 @@ class Light:
             most, least = (("red", "green", "blue")[at] for at in (changes.argmax(), changes.argmin()))
             return f"has {cast:.1f} times as much {most} for its {least} as"
         return ""
+
+    def lasting_doubt(self, rgb: Bytes) -> Literal["", "brighter", "darker"]:
+        """How `rgb` is lit, where that is too far from the light of then to go on; empty: it is not."""
+        changes = self.changes(rgb)
+        gain = gain_of(changes)
+        if max(gain, 1.0 / gain) <= LASTING_GAIN and cast_of(changes) <= LASTING_CAST:
+            return ""
+        return "brighter" if gain > 1.0 else "darker"
 
     def told(self, rgb: Bytes) -> str:
         """How `rgb` differs, in words."""

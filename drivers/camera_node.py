@@ -18,12 +18,11 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from calibration.check import Checked, check_camera
-from calibration.light import Light
 from calibration.results import Results
 from drivers.camera_again import CheckedAgain
 from drivers.camera_choice import LookedThrough, opened
 from drivers.looking import Looking
-from drivers.picture_watch import PictureWatch
+from drivers.picture_watch import Lit, PictureWatch
 from robot_rig.config import CameraConfig, Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
@@ -79,7 +78,7 @@ class CameraNode:
     """Reads a camera on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
     def __init__(
-        self, eye: LookedThrough, config: Config, node: Node, calibration: str, light: Light | None = None
+        self, eye: LookedThrough, config: Config, node: Node, calibration: str, light: Lit | None = None
     ) -> None:
         self._calibration = calibration
         self._eye, self._config, self._node = eye, config.camera, node
@@ -133,11 +132,12 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
     for line in prepare_process(options.priority):
         log.info(line)
     eye = opened(options.driver, options.device, options.rate_hz, config.camera)
-    said, light = NOT_ASKED, None
+    said = NOT_ASKED
+    light: Lit | None = None
     try:
         if options.calibration is not None:
             checked = standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera)
-            said, light = sentence(checked), checked.light
+            said, light = sentence(checked), checked.light.lasting_doubt
             log.info(said)
     except UserError:
         eye.camera.close()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
-from calibration.light import LASTING_CAST, LASTING_GAIN, Light, cast_of, gain_of
 from robot_rig.datatypes import Bytes, Floats, RawFrame
 
 SAMPLE = 8
@@ -26,6 +26,9 @@ BRIGHT_LEVEL, BURNT_LEVEL, BURNT_SHARE = 200.0, 250, 0.25
 
 OTHER_LIGHT = 10
 """So many pictures in a row in another light than the reference picture's; fewer may be a hand before the lens."""
+
+LIT_CODES = {"brighter": "image_bright", "darker": "image_dark"}
+Lit = Callable[[Bytes], str]
 
 SAME_PICTURES = 5
 """So many identical pictures are a frozen camera: a sensor's noise never repeats."""
@@ -52,11 +55,12 @@ class PictureWatch:
     """Judges pictures in order. `moved` is told where the joints are, in any order with pictures of that time.
 
     `repeats_after_rad`: how far a joint must have moved under pictures that repeat before they count as frozen;
-    `stale_s`: the age from which a picture is stale; `light`: that of a calibrated camera's reference picture.
+    `stale_s`: the age from which a picture is stale; `light`: says "brighter" or "darker" of a picture that is lit far
+    otherwise than a calibrated camera's reference picture, and nothing of another.
     """
 
     def __init__(
-        self, repeats_after_rad: float = MOVED_RAD, stale_s: float = STALE_S, light: Light | None = None
+        self, repeats_after_rad: float = MOVED_RAD, stale_s: float = STALE_S, light: Lit | None = None
     ) -> None:
         self._repeats_after_rad, self._stale_s = repeats_after_rad, stale_s
         self._light, self._in_other_light = light, 0
@@ -93,15 +97,9 @@ class PictureWatch:
 
     def _other_light(self, rgb: Bytes) -> str:
         """A code for a scene that has been far from its light of before for a while."""
-        if self._light is None:
-            return ""
-        changes = self._light.changes(rgb)
-        gain = gain_of(changes)
-        is_other = max(gain, 1.0 / gain) > LASTING_GAIN or cast_of(changes) > LASTING_CAST
-        self._in_other_light = self._in_other_light + 1 if is_other else 0
-        if self._in_other_light < OTHER_LIGHT:
-            return ""
-        return "image_bright" if gain > 1.0 else "image_dark"
+        lit = "" if self._light is None else self._light(rgb)
+        self._in_other_light = self._in_other_light + 1 if lit else 0
+        return LIT_CODES[lit] if self._in_other_light >= OTHER_LIGHT else ""
 
     def _travel(self, since: float, until: float) -> float:
         """How far the joint that moved most has moved (rad) between `since` and `until`."""

@@ -91,7 +91,7 @@ def test_another_light_than_the_calibrated_one_is_told_within_a_second_and_a_mom
     def seen(by: tuple[float, float, float]) -> Bytes:
         return np.clip(dim * np.array(by) + random.integers(0, 4, dim.shape), 0, 255).astype(np.uint8)
 
-    usual, watch, blind = (1.0, 1.0, 1.0), PictureWatch(light=Light(dim)), PictureWatch()
+    usual, watch, blind = (1.0, 1.0, 1.0), PictureWatch(light=Light(dim).lasting_doubt), PictureWatch()
     # A hand passes before the lens; half a minute later somebody switches a lamp.
     told = []
     for number, by in enumerate([usual] * 3 + [gains] * 9 + [usual] * 3 + [gains] * 20 + [usual] * 3):
@@ -152,7 +152,7 @@ def noisy_rooms(pictures: int) -> int:
     lights = ((0, 60), (10, 190), (120, 250))
     rooms = [random.integers(low, high, (120, 160, 3), dtype=np.uint8) for low, high in lights]
     # As a calibrated RealSense's, whose light is looked at too.
-    watches, alarms = [PictureWatch(NOT_MOVED_RAD, light=Light(room)) for room in rooms], 0
+    watches, alarms = [PictureWatch(NOT_MOVED_RAD, light=Light(room).lasting_doubt) for room in rooms], 0
     for number in range(pictures):
         at = number * len(rooms) // pictures
         picture, watch = rooms[at].copy(), watches[at]
