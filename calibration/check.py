@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from calibration.light import Light
 from calibration.moved import Shift, picture_shift, swaps_red_and_blue
 from calibration.records import EyeRecord, HandEyeRecord, LensRecord, Record
 from calibration.results import Results
@@ -23,12 +24,13 @@ CALIBRATE = "calibrate it: `rig calibrate crop`, see docs/calibration.md"
 
 
 class Checked(NamedTuple):
-    """What counts for this camera: its eye, what else is known, and how far its picture has shifted."""
+    """What counts for this camera: its eye, what else is known, how far its picture has shifted, and its light."""
 
     eye: EyeRecord
     lens: LensRecord | None
     hand_eye: HandEyeRecord | None
     shift: Shift
+    light: Light
 
 
 def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig) -> Checked:
@@ -36,8 +38,8 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
 
     An empty `serial` is that of a camera that cannot say it: then the only one that was calibrated is meant. Raises
     UserError, with what to do, when nothing was calibrated, another camera was, or this one in another resolution; when
-    the settings look through another window; when the camera has moved by 5 px or that cannot be told; and when red and
-    blue are swapped.
+    the settings look through another window; when the camera has moved by 5 px or that cannot be told; when red and
+    blue are swapped; and when the scene is far brighter, darker or of other colours than it was.
     """
     eye = _newest_eye(results, serial)
     height, width = rgb.shape[:2]
@@ -57,7 +59,16 @@ def check_camera(results: Results, serial: str, rgb: Bytes, camera: CameraConfig
             f"red and blue are swapped against the picture of {eye.taken}",
             next_step="let the camera's node declare the encoding that it sends, rgb8 or bgr8",
         )
-    return Checked(eye, *others, _refuse_moved(picture_shift(reference, rgb), eye))
+    light = Light(reference)
+    doubt = light.doubt(rgb)
+    shift = _refuse_moved(picture_shift(reference, rgb), eye, doubt)
+    if doubt:
+        raise UserError(
+            f"the picture {doubt} that of {eye.taken}",
+            next_step="see to light, lens and exposure and start again, for then exposure and white balance are found; "
+            "or calibrate in this light, `rig calibrate crop`, and let the robot play in it",
+        )
+    return Checked(eye, *others, shift, light)
 
 
 def _newest_eye(results: Results, serial: str) -> EyeRecord:
@@ -116,12 +127,12 @@ def refuse_other_size(record: Record, size: tuple[int, int]) -> None:
         )
 
 
-def _refuse_moved(shift: Shift | None, eye: EyeRecord) -> Shift:
+def _refuse_moved(shift: Shift | None, eye: EyeRecord, doubt: str) -> Shift:
     again = "put it back by its marks, or calibrate anew: `rig calibrate crop`, then goals and hand-eye"
     if shift is None:
         raise UserError(
             f"the picture has too little in common with the reference picture of {eye.taken}, or repeats itself too "
-            "regularly (holes, tiles), to see whether the camera has moved",
+            "regularly (holes, tiles), to see whether the camera has moved" + (f"; it {doubt} that" if doubt else ""),
             next_step=f"light the scene as then, and bring the arm to where it was; if the camera has moved, {again}; "
             "on a table full of holes lay out something that stays, then `rig calibrate crop`",
         )

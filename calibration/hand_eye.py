@@ -22,6 +22,7 @@ from scipy.optimize import least_squares
 from calibration.board import Sighting
 from calibration.lens import Lens, board_pose
 from calibration.rigid import angle_between, distance_between, inverse, middle, rigid, rotation_vector
+from calibration.scale import refuse_other_squares, square_scale
 from robot_rig.datatypes import Floats
 from robot_rig.errors import UserError
 
@@ -137,6 +138,8 @@ def solve_hand_eye(views: Sequence[HandView], lens: Lens) -> HandEyeFit:
         dropped[worst.name] = (
             f"{1e3 * worst.distance_m:.1f} mm and {np.degrees(worst.angle_rad):.2f} degrees from the other views"
         )
+    hands, seen = [view.base_from_hand for view in kept], [boards[view.name] for view in kept]
+    refuse_other_squares(square_scale(best.base_from_camera[:3, :3], hands, seen))
     if best.distance_m > MOST_RESIDUAL_M:
         raise UserError(
             f"the views lie {1e3 * best.distance_m:.0f} mm from each other at best, and {1e3 * MOST_RESIDUAL_M:.0f} "

@@ -53,6 +53,11 @@ def read_picture(path: Path, camera: CameraConfig) -> Bytes:
 def read_joints(picture: Path) -> Floats:
     """(7,) rad at which `picture` was taken, from the note beside it. Raises UserError when it is missing or wrong."""
     note = picture.with_suffix(".yaml")
+    if not note.exists():
+        raise UserError(
+            f"{picture} was taken without joints: there is no {note.name} beside it",
+            next_step="take it with the arm process running, board on the gripper; or move it away",
+        )
     entry = read_strict(note)
     found = entry.value.get(JOINTS_KEY) if isinstance(entry.value, dict) else None
     numbers = [item.value for item in found.value] if isinstance(found, Entry) and isinstance(found.value, list) else []

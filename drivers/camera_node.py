@@ -17,12 +17,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from calibration.check import check_camera
+from calibration.check import Checked, check_camera
 from calibration.results import Results
 from drivers.camera_again import CheckedAgain
 from drivers.camera_choice import LookedThrough, opened
 from drivers.looking import Looking
-from drivers.picture_watch import PictureWatch
+from drivers.picture_watch import Lit, PictureWatch
 from robot_rig.config import CameraConfig, Config
 from robot_rig.config_files import load_config
 from robot_rig.datatypes import RawFrame
@@ -77,11 +77,13 @@ class CameraNodeOptions:
 class CameraNode:
     """Reads a camera on a thread of its own and publishes each new picture once, unless it is not to be believed."""
 
-    def __init__(self, eye: LookedThrough, config: Config, node: Node, calibration: str) -> None:
+    def __init__(
+        self, eye: LookedThrough, config: Config, node: Node, calibration: str, light: Lit | None = None
+    ) -> None:
         self._calibration = calibration
         self._eye, self._config, self._node = eye, config.camera, node
         self._frames, self._raws, self._status = (advertise(one) for one in (CAMERA_FRAME, CAMERA_RAW, CAMERA_STATUS))
-        self._watch = PictureWatch(eye.repeats_after_rad, config.guard.image_age_limit_s)
+        self._watch = PictureWatch(eye.repeats_after_rad, config.guard.image_age_limit_s, light)
         self._looking = Looking(eye.camera, self._watch, self._publish, self._say)
         self._closing = threading.Event()
         self._next_raw = 0.0
@@ -131,15 +133,17 @@ def wire(options: CameraNodeOptions, node: Node) -> None:
         log.info(line)
     eye = opened(options.driver, options.device, options.rate_hz, config.camera)
     said = NOT_ASKED
+    light: Lit | None = None
     try:
         if options.calibration is not None:
-            said = standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera)
+            checked = standing(options.calibration, eye.serial or options.serial, eye.camera, config.camera)
+            said, light = sentence(checked), checked.light.lasting_doubt
             log.info(said)
     except UserError:
         eye.camera.close()
         raise
     looking = eye if options.calibration is None else checked_again(eye, options, config.camera)
-    CameraNode(looking, config, node, said)
+    CameraNode(looking, config, node, said, light)
 
 
 def checked_again(eye: LookedThrough, options: CameraNodeOptions, config: CameraConfig) -> LookedThrough:
@@ -147,14 +151,18 @@ def checked_again(eye: LookedThrough, options: CameraNodeOptions, config: Camera
 
     def check() -> None:
         assert options.calibration is not None
-        log.info(standing(options.calibration, eye.serial or options.serial, eye.camera, config))
+        log.info(sentence(standing(options.calibration, eye.serial or options.serial, eye.camera, config)))
 
     return replace(eye, camera=CheckedAgain(eye.camera, eye.counts, check))
 
 
-def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> str:
-    """That `camera` is calibrated in `folder` and has not moved since, as a sentence. Raises UserError when not."""
-    checked = check_camera(Results(folder), serial, camera.read().rgb, config)
+def standing(folder: Path, serial: str, camera: Camera, config: CameraConfig) -> Checked:
+    """What `folder` says of `camera`, which has not moved since. Raises UserError when it is not so."""
+    return check_camera(Results(folder), serial, camera.read().rgb, config)
+
+
+def sentence(checked: Checked) -> str:
+    """That the camera stands where it stood."""
     eye, moved = checked.eye, checked.shift.pixels
     return f"the camera {eye.serial} stands where it stood on {eye.taken}: its picture is shifted by {moved:.1f} px"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
-from robot_rig.datatypes import Floats, RawFrame
+from robot_rig.datatypes import Bytes, Floats, RawFrame
 
 SAMPLE = 8
 """Every so-maniest pixel of a row and row of a picture is enough to judge light by."""
@@ -22,6 +23,12 @@ DARK_LEVEL = 25.0
 
 BRIGHT_LEVEL, BURNT_LEVEL, BURNT_SHARE = 200.0, 250, 0.25
 """Over-exposed: so bright on average, or such a share of it burnt out."""
+
+OTHER_LIGHT = 10
+"""So many pictures in a row in another light than the reference picture's; fewer may be a hand before the lens."""
+
+LIT_CODES = {"brighter": "image_bright", "darker": "image_dark"}
+Lit = Callable[[Bytes], str]
 
 SAME_PICTURES = 5
 """So many identical pictures are a frozen camera: a sensor's noise never repeats."""
@@ -48,11 +55,15 @@ class PictureWatch:
     """Judges pictures in order. `moved` is told where the joints are, in any order with pictures of that time.
 
     `repeats_after_rad`: how far a joint must have moved under pictures that repeat before they count as frozen;
-    `stale_s`: the age from which a picture is stale.
+    `stale_s`: the age from which a picture is stale; `light`: says "brighter" or "darker" of a picture that is lit far
+    otherwise than a calibrated camera's reference picture, and nothing of another.
     """
 
-    def __init__(self, repeats_after_rad: float = MOVED_RAD, stale_s: float = STALE_S) -> None:
+    def __init__(
+        self, repeats_after_rad: float = MOVED_RAD, stale_s: float = STALE_S, light: Lit | None = None
+    ) -> None:
         self._repeats_after_rad, self._stale_s = repeats_after_rad, stale_s
+        self._light, self._in_other_light = light, 0
         self._joints: deque[tuple[float, Floats]] = deque()
         self._shown: deque[int] = deque(maxlen=BUFFERS)
         self._same = 0
@@ -73,6 +84,8 @@ class PictureWatch:
             return "image_dark"
         if sample.mean() > BRIGHT_LEVEL or (sample >= BURNT_LEVEL).mean() > BURNT_SHARE:
             return "image_bright"
+        if code := self._other_light(raw.rgb):
+            return code
         checksum = zlib.crc32(np.ascontiguousarray(raw.rgb).data)
         if checksum in self._shown:
             self._same += 1
@@ -81,6 +94,12 @@ class PictureWatch:
         self._shown.append(checksum)
         frozen = self._same >= SAME_PICTURES and self._travel(self._since, raw.stamp) >= self._repeats_after_rad
         return "image_frozen" if frozen else ""
+
+    def _other_light(self, rgb: Bytes) -> str:
+        """A code for a scene that has been far from its light of before for a while."""
+        lit = "" if self._light is None else self._light(rgb)
+        self._in_other_light = self._in_other_light + 1 if lit else 0
+        return LIT_CODES[lit] if self._in_other_light >= OTHER_LIGHT else ""
 
     def _travel(self, since: float, until: float) -> float:
         """How far the joint that moved most has moved (rad) between `since` and `until`."""

@@ -254,13 +254,15 @@ def workspace(picture: Path, serial: str, config: Config, results: Results, out:
 
 def check(picture: Path, serial: str, config: Config, results: Results, console: Console) -> int:
     """Hold `picture` against the calibration, as a real arm's camera node does at its start."""
-    checked = check_camera(results, serial, read_picture(picture, config.camera), config.camera)
+    rgb = read_picture(picture, config.camera)
+    checked = check_camera(results, serial, rgb, config.camera)
     shift = checked.shift
     say(
         console,
         f"camera {checked.eye.serial}, calibrated {checked.eye.taken}: shifted by {shift.pixels:.1f} px since, by "
         f"{shift.agreeing} of {shift.followed} corners",
     )
+    say(console, f"light: {checked.light.told(rgb)}")
     others: Mapping[str, Record | None] = {"intrinsics": checked.lens, "handeye": checked.hand_eye}
     for name, record in others.items():
         say(console, f"{name}: {'none' if record is None else record.taken}")

@@ -153,6 +153,8 @@ def imagine(run: Path, count: int, seed: int, out: Path | None, console: Console
     """Draw `count` latents from the prior, decode them with the newest encoder of `run`, and print the sheet's path."""
     if not 1 <= count <= MOST_IMAGINED:
         raise UserError(f"-n {count} is no number of pictures", next_step=f"give 1 to {MOST_IMAGINED}")
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed} is none", next_step="give a whole number from 0 on, of 18 digits at most")
     encoder = newest_encoder(run)
     pictures = encoder.decode(encoder.sample_prior(count, seeded(seed)))
     path = run / f"imagined-{encoder.encoder_id}-{count}-{seed}.png" if out is None else out

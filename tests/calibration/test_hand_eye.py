@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -143,10 +144,31 @@ def test_a_board_that_slipped_half_way_is_refused(clean: list[HandView]) -> None
         solve_hand_eye(bad, LENS)
 
 
-def test_squares_of_another_size_than_was_said_are_refused(clean: list[HandView]) -> None:
-    twice = [replace(view, sighting=replace(view.sighting, points=2 * view.sighting.points)) for view in clean]
-    with pytest.raises(UserError, match=r"mm from each other.*--square-mm"):
-        solve_hand_eye(twice, LENS)
+def said_to_be(factor: float, views: list[HandView]) -> list[HandView]:
+    """`views` of a board whose squares were said to be so many times as wide as they are."""
+    return [replace(view, sighting=replace(view.sighting, points=factor * view.sighting.points)) for view in views]
+
+
+@pytest.mark.parametrize("factor", [0.5, 30 / 34, 0.97, 1.03, 1.1, 2.0])
+def test_squares_of_another_size_than_was_said_are_refused_and_it_says_by_how_much(
+    factor: float, views: Views, clean: list[HandView]
+) -> None:
+    """As of a print that was fitted to the page: pictures and turns agree, and the camera would be centimetres off."""
+    random = np.random.default_rng(8)
+    off_by_a_milliradian = [
+        replace(view, base_from_hand=ARM.hand(pose + 0.001 * random.standard_normal(JOINTS)))
+        for view, pose in zip(clean, views.poses, strict=True)
+    ]
+    for seen in (clean, off_by_a_milliradian):
+        with pytest.raises(UserError, match=r"by the arm, the board's squares are .* wide .*--square-mm") as refused:
+            solve_hand_eye(said_to_be(factor, seen), LENS)
+        (said,) = re.findall(r"are ([\d.]+) times", refused.value.problem)
+        assert float(said) == pytest.approx(1 / factor, rel=0.01)
+
+
+def test_squares_that_a_ruler_cannot_tell_from_those_that_were_said_are_not(clean: list[HandView]) -> None:
+    for factor in (0.99, 1.01):
+        assert solve_hand_eye(said_to_be(factor, clean), LENS).best.distance_m < 0.002
 
 
 def test_too_few_views_and_too_little_turning_are_refused(views: Views, clean: list[HandView]) -> None:

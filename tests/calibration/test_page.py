@@ -51,6 +51,7 @@ def test_what_a_start_says_is_what_it_would_say(tmp_path: Path) -> None:
         (results, "", SCENE, CameraConfig(crop_left_px=100)),
         (results, "", SCENE[:, :, ::-1], camera),
         (results, "", moved_by(SCENE, 8.0), camera),
+        (results, "", SCENE // 3, camera),
         (results, "", textured(5), camera),
     ]
     assert len(said) == len(asked)

@@ -205,4 +205,6 @@ def test_dreams_are_decoded_prior_samples(copied: Path, tmp_path: Path, capsys: 
         assert encoder.encoder_id in capsys.readouterr().out
     assert "exists already" in refused(capsys, words)
     assert "no number of pictures" in refused(capsys, [*words[:4], "-n", "0"])
+    for seed in ("-1", str(2**63)):
+        assert f"--seed {seed} is none" in refused(capsys, [*words[:4], "--seed", seed])
     assert "there is no run" in refused(capsys, ["goals", "imagine", "--run", str(tmp_path / "none")])

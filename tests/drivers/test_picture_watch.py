@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.light import Light
 from drivers.picture_watch import BUFFERS, MOVED_RAD, NOT_MOVED_RAD, SAME_PICTURES, STALE_S, PictureWatch
 from robot_rig.datatypes import Bytes, RawFrame
 
@@ -72,6 +73,35 @@ def test_over_exposure_is_told_from_a_bright_spot() -> None:
     assert judged([spot], 0.0) == [""]
 
 
+@pytest.mark.parametrize(
+    ("gains", "code"),
+    [
+        ((0.4, 0.4, 0.4), "image_dark"),
+        ((2.6, 2.6, 2.6), "image_bright"),
+        ((1.4, 1.1, 0.9), "image_bright"),
+        ((1.0, 1.0, 0.5), "image_dark"),
+    ],
+)
+def test_another_light_than_the_calibrated_one_is_told_within_a_second_and_a_moment_of_it_is_not(
+    gains: tuple[float, float, float], code: str
+) -> None:
+    dim = SCENE[:120, :160] // 2
+    random = np.random.default_rng(7)
+
+    def seen(by: tuple[float, float, float]) -> Bytes:
+        return np.clip(dim * np.array(by) + random.integers(0, 4, dim.shape), 0, 255).astype(np.uint8)
+
+    usual, watch, blind = (1.0, 1.0, 1.0), PictureWatch(light=Light(dim).lasting_doubt), PictureWatch()
+    # A hand passes before the lens; half a minute later somebody switches a lamp.
+    told = []
+    for number, by in enumerate([usual] * 3 + [gains] * 9 + [usual] * 3 + [gains] * 20 + [usual] * 3):
+        raw = RawFrame(number, number * PERIOD_S, seen(by))
+        told.append(watch.judge(raw, number * PERIOD_S + AGE_S))
+        assert blind.judge(raw, number * PERIOD_S + AGE_S) == ""
+    assert told == [""] * (15 + 9) + [code] * 11 + [""] * 3
+    assert 10 * PERIOD_S < 1.0
+
+
 def test_a_sensor_that_repeats_itself_is_frozen_though_the_arm_rests() -> None:
     watch = PictureWatch(NOT_MOVED_RAD)
     began = 10 * PERIOD_S
@@ -121,9 +151,11 @@ def noisy_rooms(pictures: int) -> int:
     random = np.random.default_rng(6)
     lights = ((0, 60), (10, 190), (120, 250))
     rooms = [random.integers(low, high, (120, 160, 3), dtype=np.uint8) for low, high in lights]
-    watch, alarms = PictureWatch(NOT_MOVED_RAD), 0
+    # As a calibrated RealSense's, whose light is looked at too.
+    watches, alarms = [PictureWatch(NOT_MOVED_RAD, light=Light(room).lasting_doubt) for room in rooms], 0
     for number in range(pictures):
-        picture = rooms[number * len(rooms) // pictures].copy()
+        at = number * len(rooms) // pictures
+        picture, watch = rooms[at].copy(), watches[at]
         picture[:60] += (np.frombuffer(random.bytes(picture[:60].size), np.uint8) & 1).reshape(60, 160, 3)
         stamp = number * PERIOD_S
         alarms += watch.judge(RawFrame(number, stamp, picture), stamp + AGE_S) != ""

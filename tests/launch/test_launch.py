@@ -309,7 +309,7 @@ def test_a_calibration_is_named_or_left_out_by_a_person_and_a_serial_number_stay
     assert (options.calibration, options.serial) == (calibration, serial)
 
 
-@pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "capture_goal", "calibrate"])
+@pytest.mark.parametrize("name", ["robot", "reach", "collect", "practice", "teleop", "capture_goal", "calibrate"])
 def test_the_camera_that_is_asked_for_is_the_one_of_the_camera_s_node(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,9 +318,25 @@ def test_the_camera_that_is_asked_for_is_the_one_of_the_camera_s_node(
     def asked(*more: str) -> CameraNodeOptions:
         return tyro.cli(CameraNodeOptions, args=shlex.split(nodes_of(name, "real", *more)["rig_camera"].args))
 
-    usual, chosen = asked(), asked("driver:=realsense", "device:=0123")
+    # With teleop, device:= is what moves the arm.
+    usual, chosen = asked(), asked("driver:=realsense", f"{'camera' if name == 'teleop' else 'device'}:=0123")
     assert (usual.driver, usual.device) == ("ros", "")
     assert (chosen.driver, chosen.device) == ("realsense", "0123")
+
+
+@BOTH_ROBOTS
+def test_a_goal_is_shown_to_the_run_that_is_named_and_to_no_other(
+    robot_is: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_PACKAGE_PATH", str(ROOT))
+    nodes = nodes_of("capture_goal", robot_is, "run:=runs/arm 1", "config:=reach")
+    head, word, *options = shlex.split(nodes["capture_goal"].args)
+    bound(GROUPS[head][word], "rig", options)
+    assert words_after("--run", nodes["capture_goal"]) == ["runs/arm 1"]
+    # What the run has learnt with comes first: only so is the picture one that its encoder knows.
+    for name in ("rig_camera", "rig_arm"):
+        assert words_after("--config", nodes[name]) == ["runs/arm 1/config.yaml", "reach"]
+    assert "--run" not in nodes_of("capture_goal", robot_is)["capture_goal"].args
 
 
 @pytest.mark.parametrize("stage", ["collect", "heldout"])

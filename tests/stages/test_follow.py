@@ -13,9 +13,9 @@ import torch
 
 from robot_rig.config import Config
 from robot_rig.data.log import EpisodeWriter, read_episode
-from robot_rig.data.replay import Replay
+from robot_rig.data.replay import FUTURE, ROLLOUT, Replay
 from robot_rig.data.store import EpisodeStore
-from robot_rig.datatypes import Action, Episode, Executed, Frame, Outcome, Source, Step, Transitions
+from robot_rig.datatypes import Action, Bytes, Episode, Executed, Frame, Outcome, Source, Step, Transitions
 from robot_rig.errors import UserError
 from robot_rig.learning.checkpoint import read_checkpoint
 from robot_rig.learning.policy import LatentPolicy
@@ -38,9 +38,11 @@ EPISODES = play(episodes=len(STAGES), steps=50, seed=3, name="blob")
 Curve = list[tuple[str, int, tuple[tuple[str, float], ...]]]
 
 
-def write(log: EpisodeStore, stage: str, episode: Episode, steps: int, human: range = range(0)) -> EpisodeWriter:
+def write(
+    log: EpisodeStore, stage: str, episode: Episode, steps: int, human: range = range(0), goal: Bytes | None = None
+) -> EpisodeWriter:
     """The first `steps` steps of `episode` as the next file, not yet closed; a person commanded those in `human`."""
-    writer = EpisodeWriter(log.next_path(stage), 2, None, {"stage": stage})
+    writer = EpisodeWriter(log.next_path(stage), 2, goal, {"stage": stage})
     for i in range(steps):
         frame = Frame(i, float(i), episode.frames[i])
         source = Source.HUMAN if i in human else Source.RANDOM
@@ -323,3 +325,50 @@ def test_a_persons_motion_during_practice_goes_from_the_device_into_the_learners
     assert mine[-1].all() == (kind == "gcbc")
     for one, some in zip(drawn, mine, strict=True):
         assert (one.action[some] == theirs.executed_action[one.frame[some] - first - lag]).all()
+
+
+def test_an_interrupted_episode_keeps_its_goal_and_the_persons_motion_does_not_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person takes the arm while it is on its way to a goal: two episodes, of which only the first has that goal."""
+    log, drawn = EpisodeStore(tmp_path / "log"), list[Transitions]()
+    for number in range(4):
+        put(log, number)
+    asked_for = (EPISODES[4].frames[40], EPISODES[5].frames[0])
+    write(log, "practice", EPISODES[4], 20, goal=asked_for[0]).abort("a person has the arm")
+    theirs = write(log, "teleop", EPISODES[6], 15, human=range(15))
+    theirs.finish(Frame(15, 15.0, EPISODES[6].frames[15]))
+    write(log, "practice", EPISODES[5], 20, goal=asked_for[1]).finish(Frame(20, 20.0, EPISODES[5].frames[20]))
+    goals = {path.stem: goal for path, goal in zip(log.paths("practice"), asked_for, strict=True)}
+    draw = Replay.transitions
+
+    def drawing(*arguments: Any) -> Transitions:
+        drawn.append(draw(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(Replay, "transitions", drawing)
+    config = tiny_config("practice.updates_per_step=2")
+    with RunFolder.claim(tmp_path / "out", config) as run:
+        following = Following(run, config, log, Teller().reports)
+        while following.advance():
+            pass
+    replay, lag = following.trainer._replay, following.trainer._lag
+    spans, at = {}, 0
+    for id in replay.episodes:
+        episode = read_episode(log.folder / f"{id}.mcap")
+        spans[id] = (at, at + len(episode))
+        at += len(episode.frames) + (episode.goal is not None)
+    (person,) = (id for id in spans if id.startswith("teleop"))
+    asked = dict.fromkeys(spans, 0)
+    for one in drawn:
+        for id, (first, last) in spans.items():
+            mine = (one.frame >= first + lag) & (one.frame < last)
+            asked[id] += int((mine & (one.kind == ROLLOUT)).sum())
+            own = mine & (one.kind == ROLLOUT)
+            if id in goals:
+                assert (replay.pictures(one.goal[own]) == goals[id]).all()
+            # What came later is sought in the same hands: neither does the policy's way lead on into the person's.
+            later = one.goal[mine & (one.kind == FUTURE)]
+            assert ((later > first) & (later <= last)).all()
+    assert asked[person] == 0, "the person was on no way to a goal"
+    assert all(asked[id] > 0 for id in goals)
