@@ -33,6 +33,7 @@ from robot_rig.learning.views import reconstruct
 from robot_rig.report_exam import render_exam
 from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.appraise import Examiner, appraise, told
+from robot_rig.stages.retention import keep
 from robot_rig.stages.shipping import Shipment, load_checkpoint
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
 from robot_rig.versions import versions
@@ -69,6 +70,8 @@ def run_exam(wanted: Wanted, console: Console) -> int:
     config = _config(wanted)
     require_exam(config)
     shipment = load_checkpoint(wanted.checkpoint)
+    # Whoever goes on with the exam, or compares it with another, finds it again.
+    keep(wanted.checkpoint)
     if shipment.policy.action_dim != len(config.control.axes):
         raise UserError(
             f"{wanted.checkpoint} moves along {shipment.policy.action_dim} axes, the settings name "

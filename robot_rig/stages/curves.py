@@ -1,6 +1,6 @@
 """Training curves for a report, however long the run: the log of metrics is read as a stream, and thinned evenly.
 
-Called by `stages.reporting`. Practice that goes on for weeks logs a row every few seconds, and no page shows millions of
+Called by `stages.reporting`. Practice that goes on for weeks logs several rows a second, and no page shows millions of
 them. Every row is still in the file; what is read here is a choice of them that depends on the file alone.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from robot_rig.stranger_files import open_regular, parse_object
 
 MOST_POINTS = 5000
-"""Of a curve: what is more than that is thinned. A run of a day at a row a minute has fewer."""
+"""Of a curve: what is more than that is thinned. A demo has some hundreds; an hour of practice some thousands."""
 
 LONGEST_ROW = 64 * 1024
 """Bytes; what is longer is no row of ours and is passed over."""
@@ -60,8 +60,8 @@ class Thinned:
 def read_curves(folder: Path, stages: Collection[str], most: int = MOST_POINTS) -> dict[str, Curves]:
     """The curves of each of the `stages` in the metrics of `folder`, of `most` steps each and the newest one.
 
-    What is no row of ours, such as a line that a kill has torn, is left out. Memory goes with `most`, not with the file.
-    Raises UserError as `open_regular` does.
+    What is no row of ours, such as a line that a kill has torn, is left out. Memory goes with `most`, not with the
+    file. Raises UserError as `open_regular` does.
     """
     found = {stage: Thinned(most) for stage in stages}
     path = folder / "metrics.jsonl"

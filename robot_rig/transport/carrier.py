@@ -1,8 +1,8 @@
 """Who carries files to and from one machine, on a thread of its own, for as long as the learner works beside it.
 
 Called by `cli.carriage`. A link that is cut stops nobody: it is tried again for ever, less and less often, and a person
-is told once when it is lost and once when it is back. A machine that answers and does not serve us is refused when it is
-first met; later on it is named as that, with what to do, and tried again.
+is told once when it is lost and once when it is back. A machine that answers and does not serve us is refused when it
+is first met; later on it is named as that, with what to do, and tried again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ENDING_S = 5.0
 
 
 class Errand(Protocol):
-    """What is carried: `pull.Pull` and `push.Push` are two.
+    """What is carried, or seen to: `pull.Pull`, `push.Push` and `thin.Thin`.
 
     `look` asks the other end; `carry` moves a piece of what is behind and says whether there was one. Both raise
     LinkError, EntryRefusedError and DiskError, after which they may be called again, and UserError for good.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_log_of_weeks_is_read_in_little_memory(tmp_path: Path) -> None:
         steps = [step for step, _ in curves[stage]["kl"]]
         assert 50 <= len(steps) <= 101
         assert (steps[0], steps[-1]) == ends
-        gaps = [after - before for before, after in zip(steps[:-1], steps[1:-1], strict=False)]
+        gaps = [after - before for before, after in pairwise(steps[:-1])]
         assert max(gaps) <= min(gaps) + 20, "evenly"
         assert all(value == step / 10 for step, value in curves[stage]["kl"]), "each is a row of the file"
 
@@ -77,7 +78,7 @@ def test_a_run_that_goes_on_behind_a_torn_line_loses_that_line_only(tmp_path: Pa
 def test_what_is_no_row_is_passed_over(tmp_path: Path) -> None:
     good = line("td3", 10, 1.0)
     endless = '{"stage": "td3", "step": 5, "critic_loss": 5.0' + " " * (3 * LONGEST_ROW) + "}\n"
-    wrong = '[]\n\n{"stage": ["td3"], "step": 1}\n{"stage": "td3", "step": true, "critic_loss": 1}\n\x00\n{"stage": "td3"}\n'
+    wrong = '[]\n\n{"stage": ["td3"], "step": 1}\n{"stage": "td3", "step": true, "critic_loss": 1}\n\x00\n{"stage": 1}\n'
     folder = written(tmp_path / "run", endless + wrong + good + endless + line("td3", 20, 2.0))
     assert read_curves(folder, ["td3"])["td3"] == {"critic_loss": [(10, 1.0), (20, 2.0)]}
 

@@ -13,9 +13,10 @@ from robot_rig.transport.carrier import Carrier
 from robot_rig.transport.pull import Pull
 from robot_rig.transport.ssh import EntryRefusedError, LinkError
 from sim.faults.bad_line import Relay
+from tests.data.episodes import write_log
 from tests.ros_graph import eventually
 from tests.transport.ssh_server import SshServer
-from tests.transport.test_pull import held, write_log
+from tests.transport.test_pull import held
 
 LIMIT_S = 30.0
 FIRST, SECOND = "collect-000000.mcap", "collect-000001.mcap"
