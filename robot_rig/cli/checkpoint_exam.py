@@ -70,8 +70,6 @@ def run_exam(wanted: Wanted, console: Console) -> int:
     config = _config(wanted)
     require_exam(config)
     shipment = load_checkpoint(wanted.checkpoint)
-    # Whoever goes on with the exam, or compares it with another, finds it again.
-    keep(wanted.checkpoint)
     if shipment.policy.action_dim != len(config.control.axes):
         raise UserError(
             f"{wanted.checkpoint} moves along {shipment.policy.action_dim} axes, the settings name "
@@ -246,6 +244,8 @@ def _folder(wanted: Wanted, sitting: Sitting, questions: Sequence[Question], hel
     """The folder that was named, or the first of a name made of the paper that is free or holds this very exam."""
     paper, config_text = _paper(wanted, sitting, questions, held), dump_config(sitting.config)
     folder = _place(wanted, paper, questions, config_text)
+    # Whoever goes on with the exam, or asks of it what was examined, finds it again however long its run practises on.
+    keep(wanted.checkpoint)
     learnt = f"checkpoint {paper.checkpoint}: {paper.encoder}, learnt in {sitting.shipment.number_format}"
     console.print(f"{learnt}\nexam: {folder.path}", highlight=False, markup=False, soft_wrap=True)
     return folder
