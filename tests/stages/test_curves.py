@@ -78,9 +78,7 @@ def test_a_run_that_goes_on_behind_a_torn_line_loses_that_line_only(tmp_path: Pa
 def test_what_is_no_row_is_passed_over(tmp_path: Path) -> None:
     good = line("td3", 10, 1.0)
     endless = '{"stage": "td3", "step": 5, "critic_loss": 5.0' + " " * (3 * LONGEST_ROW) + "}\n"
-    wrong = (
-        '[]\n\n{"stage": ["td3"], "step": 1}\n{"stage": "td3", "step": true, "critic_loss": 1}\n\x00\n{"stage": 1}'
-    )
+    wrong = '[]\n\n{"stage": ["td3"], "step": 1}\n{"stage": "td3", "step": true, "critic_loss": 1}\n\x00\n{"stage": 1}'
     folder = written(tmp_path / "run", endless + wrong + "\n" + good + endless + line("td3", 20, 2.0))
     assert read_curves(folder, ["td3"])["td3"] == {"critic_loss": [(10, 1.0), (20, 2.0)]}
 
