@@ -21,6 +21,7 @@ from robot_rig.transport.carrier import Carrier, Errand
 from robot_rig.transport.pull import Pull
 from robot_rig.transport.push import Push
 from robot_rig.transport.ssh import Ssh
+from robot_rig.transport.thin import Thin
 
 LOOK_S = 0.1
 """How often it is asked how far a transfer has come."""
@@ -29,11 +30,12 @@ LOOK_S = 0.1
 class Carriage:
     """The local folders `data` and `out` of what a person named so; a context manager that ends all transfers.
 
+    Of the checkpoints in `out` on another machine it keeps the newest `keep` and what `stages.retention` says beside.
     Raises UserError for what is no folder and no address, and when a machine does not let us in.
     """
 
-    def __init__(self, data: str, out: str, patience: float, console: Console) -> None:
-        self._console, self._clock = console, WallClock()
+    def __init__(self, data: str, out: str, patience: float, console: Console, keep: int) -> None:
+        self._console, self._clock, self._keep = console, WallClock(), keep
         self._carriers: list[Carrier] = []
         source, target = Address.read(data), Address.read(out)
         self.named = data
@@ -58,6 +60,8 @@ class Carriage:
             self._say(f"fetches {source} into {self.data}")
         if target is not None and target.machine == machine:
             errands.append(Push(ssh, target, self.out, self._say))
+            robots = [source.path] if source is not None and source.machine == machine else []
+            errands.append(Thin(ssh, target, self.out, self._keep, robots, self._say))
             self._say(f"works in {self.out}; its checkpoints go to {target}")
         return Carrier(ssh, errands, self._say)
 

@@ -33,6 +33,7 @@ from robot_rig.learning.views import reconstruct
 from robot_rig.report_exam import render_exam
 from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.appraise import Examiner, appraise, told
+from robot_rig.stages.retention import keep
 from robot_rig.stages.shipping import Shipment, load_checkpoint
 from robot_rig.stranger_files import INDEX_LIMIT, read_regular
 from robot_rig.versions import versions
@@ -243,6 +244,8 @@ def _folder(wanted: Wanted, sitting: Sitting, questions: Sequence[Question], hel
     """The folder that was named, or the first of a name made of the paper that is free or holds this very exam."""
     paper, config_text = _paper(wanted, sitting, questions, held), dump_config(sitting.config)
     folder = _place(wanted, paper, questions, config_text)
+    # Whoever goes on with the exam, or asks of it what was examined, finds it again however long its run practises on.
+    keep(wanted.checkpoint)
     learnt = f"checkpoint {paper.checkpoint}: {paper.encoder}, learnt in {sitting.shipment.number_format}"
     console.print(f"{learnt}\nexam: {folder.path}", highlight=False, markup=False, soft_wrap=True)
     return folder

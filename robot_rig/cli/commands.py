@@ -57,6 +57,7 @@ def train(
     out: str | None = None,
     follow: bool = False,
     canary: int = 0,
+    keep: int = 16,
     config: Overlays = (),
     set: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = (),
     seed: int | None = None,
@@ -77,6 +78,8 @@ def train(
         follow: Do not end when the log does: new episodes are learnt from as they come, until Ctrl-C.
         canary: Goals that a policy must reach in the simulator before it is shipped; 0: none. For a simulated arm only:
             what a real camera shows, no simulator can judge.
+        keep: Newest checkpoints that stay in OUT, here and on the robot. Of older ones ever fewer do, and those that an
+            exam, a person or the robot needs; 0: all.
         config: A preset (rig, rig_paper, ...) or a YAML file laid over the settings; may be given more than once.
         set: One setting, as in --set vae.beta=2; may be given more than once.
         seed: Seed of everything random in the run.
@@ -102,7 +105,7 @@ def train(
     from robot_rig.cli.follow import run_following
 
     chosen = RunOptions(Path(out), config, set, seed, goal_seed)
-    run_following(data, out, config, chosen.settings(), float("inf") if follow else 0.0, Console(), canary)
+    run_following(data, out, config, chosen.settings(), float("inf") if follow else 0.0, Console(), canary, keep)
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -25,12 +25,17 @@ from robot_rig.metrics import MetricsLog
 from robot_rig.runs import CONFIG_FILE, RunFolder
 from robot_rig.stages.canary import Canary
 from robot_rig.stages.follow import Following, Objection, Reports, no_objection
+from robot_rig.stages.retention import Retention, thin_out
 from robot_rig.stages.shipping import load_policy
 
 NICENESS = 15
 METRICS_EVERY = 10
 """Updates between two logged metrics."""
 
+PLAYED = "played"
+"""The robot's own run beside the learner's, as `practice.launch` calls it."""
+
+NEVER = -2
 LOOK_S = 0.5
 """How often the log is looked at while there is nothing new."""
 
@@ -43,26 +48,35 @@ def run_following(
     patience: float,
     console: Console,
     canary: int = 0,
+    keep: int = 0,
 ) -> None:
     """Learn from the run in `data`, into the run folder `out`, until no new episode has come for `patience` s.
 
     Both are folders, or addresses of folders on another machine (`transport.address`). A policy is shipped once it has
-    reached `canary` goals in the simulator (`stages.canary`); 0: any is. Raises UserError when there is no run in
-    `data` by then, or `out` cannot be worked in.
+    reached `canary` goals in the simulator (`stages.canary`); 0: any is. The newest `keep` checkpoints stay, and of the
+    older ones what `stages.retention` says; 0: all of them. Raises UserError when there is no run in `data` by then, or
+    `out` cannot be worked in.
     """
+    Retention(keep, every=1)
     step_back()
     # Signing comes after hours of play; a key that cannot be had is to be known now.
     TrainerKey.own(key_folder())
-    with Carriage(data, out, patience, console) as carriage:
+    with Carriage(data, out, patience, console, keep) as carriage:
         if patience <= 0.0:
             carriage.catch_up()
         await_run(carriage, patience, console)
-        _learn(carriage, config, settings, patience, console, canary)
+        _learn(carriage, config, settings, patience, console, canary, keep)
         carriage.catch_up()
 
 
 def _learn(
-    carriage: Carriage, config: Sequence[str], settings: Sequence[str], patience: float, console: Console, canary: int
+    carriage: Carriage,
+    config: Sequence[str],
+    settings: Sequence[str],
+    patience: float,
+    console: Console,
+    canary: int,
+    keep: int,
 ) -> None:
     chosen = load_config([carriage.data / CONFIG_FILE, *config], settings)
     data = RunFolder.open(carriage.data)
@@ -70,8 +84,11 @@ def _learn(
     with RunFolder.claim(carriage.out, chosen) as run, tried_on(canary, chosen) as objection:
         metrics = MetricsLog(run.metrics)
         try:
-            following = Following(run, chosen, log, _reports(metrics, console), objection, data.id)
-            _follow(following, patience, carriage.require_sound)
+            reports = _reports(metrics, console)
+            following = Following(run, chosen, log, reports, objection, data.id)
+            retention = Retention(keep, chosen.practice.snapshot_every_steps)
+            robots = dict.fromkeys([data.path, run.path.absolute().with_name(PLAYED)])
+            _follow(following, patience, carriage.require_sound, Thinning(run.path, retention, robots, reports.say))
         finally:
             metrics.close()
 
@@ -123,11 +140,43 @@ def await_run(carriage: Carriage, patience: float, console: Console) -> None:
         clock.sleep_until(clock.now() + 10 * LOOK_S)
 
 
-def _follow(following: Following, patience: float, require_sound: Callable[[], None]) -> None:
+class Thinning:
+    """Removes checkpoints that are not kept once there is another one; `say` is told once that it does, or cannot.
+
+    `run`, `retention` and `robots` as `stages.retention` has them.
+    """
+
+    def __init__(self, run: Path, retention: Retention, robots: Iterable[Path], say: Callable[[str], None]) -> None:
+        self._run, self._retention, self._robots, self._say = run, retention, tuple(robots), say
+        self._shipped = NEVER
+        self._told: set[str] = set()
+
+    def see_to(self, shipped: int) -> None:
+        """The newest checkpoint is that after `shipped` steps."""
+        if shipped == self._shipped:
+            return
+        self._shipped = shipped
+        try:
+            gone = thin_out(self._run, self._retention, self._robots)
+        except (UserError, OSError) as error:
+            # Learning goes on: what is too much on a disk is seen to by a person, or at the next checkpoint.
+            self._tell(f"no checkpoint is removed: {error}")
+        else:
+            if gone:
+                self._tell(f"of the older checkpoints ever fewer stay (--keep {self._retention.newest})")
+
+    def _tell(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._say(sentence)
+
+
+def _follow(following: Following, patience: float, require_sound: Callable[[], None], thinning: Thinning) -> None:
     clock = WallClock()
     deadline = clock.now() + patience
     while True:
         require_sound()
+        thinning.see_to(following.counts.shipped)
         if following.advance():
             deadline = clock.now() + patience
         elif clock.now() >= deadline:

@@ -41,8 +41,16 @@ class Acceptance:
     @classmethod
     def of(cls, run: Path) -> Acceptance:
         """What the robot's run folder `run` says. Raises UserError when that cannot be read."""
-        accepted, run_id = _read(run / ACCEPTED)
-        return cls(accepted, _read(run / TAKEN_BACK)[0], run_id)
+        return cls.told({name: _content(run / name) for name in (ACCEPTED, TAKEN_BACK)}, str(run))
+
+    @classmethod
+    def told(cls, files: Mapping[str, bytes | None], place: str) -> Acceptance:
+        """What the `files` of the robot's run folder `place` say, by name, None where there is none. Raises UserError
+        for one that is damaged.
+        """
+        read = {name: _read(content, f"{place}/{name}") for name, content in files.items()}
+        accepted, run_id = read[ACCEPTED]
+        return cls(accepted, read[TAKEN_BACK][0], run_id)
 
     @property
     def newest(self) -> int:
@@ -109,20 +117,34 @@ def _older(run: Path, accepted: Acceptance) -> str | None:
     return None
 
 
-def _read(path: Path) -> tuple[frozenset[int], str]:
-    """The counts in a file, and the trainer's run that they are of, where it says."""
+def _content(path: Path) -> bytes | None:
+    """What is in a file, None where there is none. Raises UserError when it cannot be read."""
     if not path.exists():
+        return None
+    try:
+        return read_regular(path, "record", INDEX_LIMIT)
+    except OSError as error:
+        raise _damaged(str(path), error) from error
+
+
+def _read(content: bytes | None, name: str) -> tuple[frozenset[int], str]:
+    """The counts in a file, and the trainer's run that they are of, where it says."""
+    if content is None:
         return frozenset(), ""
     try:
-        record = parse_object(read_regular(path, "record", INDEX_LIMIT))
+        record = parse_object(content)
         numbers, run_id = record["updates"], record.get(RUN_ID, "")
         if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
             raise ValueError("it holds no counts")
         if not isinstance(run_id, str):
             raise ValueError("it names no run")
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged: {error}", next_step="remove it: any checkpoint is then new") from error
+    except (ValueError, KeyError) as error:
+        raise _damaged(name, error) from error
     return frozenset(numbers), run_id
+
+
+def _damaged(name: str, error: Exception) -> UserError:
+    return UserError(f"{name} is damaged: {error}", next_step="remove it: any checkpoint is then new")
 
 
 def _write(path: Path, record: Mapping[str, object]) -> None:

@@ -22,7 +22,6 @@ from robot_rig.learning.encoder import Encoder
 from robot_rig.learning.health import INVERSE_LIMIT, NOVELTY_LIMIT, RANK_LIMIT, HealthReport
 from robot_rig.learning.metric import LEAST_DIMENSIONS
 from robot_rig.learning.views import keypoints_px, reconstruct, traverse
-from robot_rig.metrics import read_metrics
 from robot_rig.report_data import (
     CurvePoint,
     HealthScore,
@@ -34,6 +33,7 @@ from robot_rig.report_data import (
 )
 from robot_rig.runs import RunFolder
 from robot_rig.stages.collect import HELD_OUT, PLAY
+from robot_rig.stages.curves import read_curves
 from robot_rig.stages.demonstrations import DEMONSTRATED, HELD_BACK
 from robot_rig.stages.episode import PUT_BACK
 from robot_rig.stages.examine import DO_NOTHING, INDEX, RANDOM, results
@@ -180,7 +180,8 @@ def _curve(found: Mapping[str, Evaluation], shipped: Mapping[int, Path], play_st
 
 
 def _series(run: RunFolder) -> list[Series]:
-    vae, agent = read_metrics(run.metrics, "vae"), read_metrics(run.metrics, "td3")
+    curves_of = read_curves(run.metrics, ("vae", "td3"))
+    vae, agent = curves_of["vae"], curves_of["td3"]
     shown = (
         (agent, "imitation_loss", "Imitation loss", "squared action", "update"),
         (vae, "reconstruction", "VAE reconstruction", "nats a picture", "VAE update"),

@@ -1,7 +1,8 @@
 """Who carries files to and from one machine, on a thread of its own, for as long as the learner works beside it.
 
 Called by `cli.carriage`. A link that is cut stops nobody: it is tried again for ever, less and less often, and a person
-is told once when it is lost and once when it is back.
+is told once when it is lost and once when it is back. A machine that answers and does not serve us is refused when it
+is first met; later on it is named as that, with what to do, and tried again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ENDING_S = 5.0
 
 
 class Errand(Protocol):
-    """What is carried: `pull.Pull` and `push.Push` are two.
+    """What is carried, or seen to: `pull.Pull`, `push.Push` and `thin.Thin`.
 
     `look` asks the other end; `carry` moves a piece of what is behind and says whether there was one. Both raise
     LinkError, EntryRefusedError and DiskError, after which they may be called again, and UserError for good.
@@ -66,6 +67,7 @@ class Carrier:
         self._thread = threading.Thread(target=self._run, name=f"carrier {self.name}", daemon=True)
         self._closing, self._wake, self._turn = threading.Event(), threading.Event(), threading.Lock()
         self._begun = self._done = 0
+        self._met = False
         self._failures, self._lost_at, self._told, self._patience = 0, 0.0, False, 0.0
         self._lacking = ""
         self._failure: UserError | None = None
@@ -154,7 +156,10 @@ class Carrier:
                 if self._closing.is_set():
                     return 0.0
         except (LinkError, EntryRefusedError, DiskError) as error:
-            if isinstance(error, DiskError) and self._patience <= 0.0:
+            if isinstance(error, DiskError | EntryRefusedError) and self._patience <= 0.0:
+                raise
+            if isinstance(error, EntryRefusedError) and not self._met:
+                # As it would have been refused at the start, had there been a link.
                 raise
             if not self._closing.is_set():
                 # A link that carries something before it breaks is a bad one, but none that is lost.
@@ -170,6 +175,7 @@ class Carrier:
     def _look(self) -> None:
         for errand in self._errands:
             errand.look()
+        self._met = True
 
     def _carry(self) -> bool:
         """A piece of each errand, so that a new checkpoint does not wait for a long log."""
@@ -199,6 +205,9 @@ class Carrier:
             if isinstance(error, DiskError):
                 self._lacking = "room on the disk"
                 self._say(f"{error.problem}; it is tried again until there is room")
+            elif isinstance(error, EntryRefusedError):
+                self._lacking = f"the way into {self.name}"
+                self._say(f"{error} It is tried again until that is mended")
             else:
                 self._lacking = f"the link to {self.name}"
                 self._say(f"{self._lacking} is lost ({error}); it is tried again until it is back")

@@ -128,7 +128,13 @@ class Push:
             self._tell_of_newer_ones()
             return False
         steps = min(waiting)
-        self._send(waiting[steps])
+        try:
+            self._send(waiting[steps])
+        except (LinkError, FileNotFoundError):
+            if waiting[steps].exists():
+                raise
+            # The trainer has removed it meanwhile (`stages.retention`): there are newer ones.
+            return True
         self._newest_there = steps
         return True
 
@@ -159,7 +165,7 @@ class Push:
         if not (self._run / MARK_FILE).exists():
             return
         here = parse_object(read_regular(self._run / MARK_FILE, "run file", INDEX_LIMIT))
-        mine, its = _identity(here), _identity(_parsed(mark))
+        mine, its = identity(here), identity(parsed(mark))
         if mine[:2] != its[:2]:
             raise UserError(
                 f"the run in {self._address} has another configuration, or another format, than {self._run}",
@@ -196,13 +202,14 @@ class Push:
         return re.sub("|".join(filled), lambda found: filled[found[0]], template)
 
 
-def _parsed(mark: str) -> dict[str, Any]:
+def parsed(mark: str) -> dict[str, Any]:
+    """The object in a run.json of the other machine, empty for anything else."""
     try:
         return parse_object(mark.encode())
     except ValueError:
         return {}
 
 
-def _identity(mark: dict[str, Any]) -> list[str]:
+def identity(mark: dict[str, Any]) -> list[str]:
     """What two run.json of one run have in common; runs of before there was an `id` have none."""
     return [json.dumps(mark.get(key)) for key in ("format", "config_hash", "id")]

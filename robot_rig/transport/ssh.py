@@ -15,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from robot_rig.errors import UserError
+from robot_rig.errors import UserError, plain
 from robot_rig.transport.address import Address, Machine
 
 CONNECT_S = 10
@@ -29,7 +29,7 @@ ANSWER_S = 60
 
 NEEDED = {"ssh": "openssh-client", "rsync": "rsync", "setpriv": "util-linux"}
 SECTION = "-- robot-rig --"
-"""A script prints this line before each part of its answer; what the login itself prints comes before the first."""
+"""A script prints this line before each part of its answer; what stands before the first the login itself has said."""
 
 NO_RSYNC, SSH_FAILED = 97, 255
 """How a script ends that has found no rsync there, and how all end when ssh itself has failed."""
@@ -49,6 +49,9 @@ YIELDING = "nice -n 19"
 TO_ITS_LAST_WORD = ("sh", "-c", 'trap "" USR1; exec "$0" "$@"')
 """Before the ssh of an rsync: a failing rsync ends its ssh with SIGUSR1, mostly but not always after what the other
 end complained of has come through."""
+
+NOISY_LOGIN = "is your shell clean?"
+"""In what rsync complains of when a login has printed something into its protocol."""
 
 SHOWN_CHARS = 200
 OF_SSH = ("ssh:", "kex_exchange", "Connection ", "Timeout", "client_loop")
@@ -95,16 +98,20 @@ class Ssh:
         self._stopped = False
 
     def run(self, script: str) -> list[str]:
-        """The sections of what `script`, for sh, prints there.
+        """The sections of what `script`, for sh, prints there; it prints nothing before the first.
 
-        Raises LinkError, EntryRefusedError or DiskError when it does not end well.
+        Raises LinkError, EntryRefusedError or DiskError when it does not end well, EntryRefusedError when the login
+        prints something: rsync cannot speak through that.
         """
         # By stdin: so it matters not which shell logs in there. Names of files are a tenth as long when compressed.
         command = [*self._command(), "-C", "--", self.machine.host, f"{YIELDING} sh -s"]
         said = self._call(command, f"export LC_ALL=C\n{script}".encode(), ANSWER_S, str(self.machine)).decode(
             errors="replace"
         )
-        return said.split(f"{SECTION}\n")[1:]
+        noise, *sections = said.split(f"{SECTION}\n")
+        if noise.strip():
+            raise self._noisy(noise.strip().splitlines()[0])
+        return sections
 
     def rsync(self, arguments: Sequence[str], source: str, target: str, names: Sequence[str] = ()) -> None:
         """Copy from `source` to `target`, one of which `remote` has made; only the files `names`, where there are any.
@@ -186,8 +193,19 @@ class Ssh:
             if sign in complained:
                 full = f"the disk of {writes} takes nothing more ({sign})"
                 return DiskError(full, next_step="make room there, and run this again")
+        if NOISY_LOGIN in complained:
+            return self._noisy("")
         link = (SomeFailedError if code == SOME_FAILED else LinkError)(why, code)
         return self._explain_ssh(complained) or link if code == SSH_FAILED else link
+
+    def _noisy(self, line: str) -> EntryRefusedError:
+        """What to say of a login that prints, `line` first, where that is known."""
+        said = f" ({plain(line)})" if line else ""
+        return EntryRefusedError(
+            f"a login on {self.machine} prints text{said}, and files cannot be carried through that",
+            next_step=f"`ssh {self.machine.login} true` must print nothing: take the line that prints out of ~/.bashrc "
+            "there, or let it print in a terminal only",
+        )
 
     def _explain_ssh(self, complained: str) -> EntryRefusedError | None:
         """Why ssh was not let in, when it says so."""

@@ -13,6 +13,7 @@ from robot_rig.cli.main import main
 from robot_rig.evaluation_attempts import LATENT, PIXEL, TOOL
 from robot_rig.evaluation_files import load_evaluation
 from robot_rig.evaluation_folder import CHECKPOINT, DO_NOTHING, RANDOM, ExamFolder
+from robot_rig.stages.retention import KEPT
 from sim.exam import SimExam
 from tests.cli.conftest import Demo
 from tests.test_report import Page
@@ -194,6 +195,7 @@ def test_a_checkpoint_that_was_carried_away_is_examined_under_a_named_run(
 ) -> None:
     shutil.copytree(demo.folder / SHIPPED, tmp_path / "astray")
     there = said(capsys, "eval", "--checkpoint", str(demo.folder / SHIPPED), "-n", "1")
+    assert (demo.folder / KEPT / Path(SHIPPED).name).exists(), "what was examined stays"
     here = said(capsys, "eval", "--checkpoint", "astray", "--run", str(demo.folder), "-n", "1")
     assert here["out"] != there["out"]
     assert {**here, "out": "", "wall_s": ""} == {**there, "out": "", "wall_s": ""}

@@ -16,9 +16,11 @@ from robot_rig.cli.main import main
 from robot_rig.learning.checkpoint import MANIFEST, OWN_DIGEST, RUN_ID, SIGNATURE
 from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
+from robot_rig.stages.acceptance import ACCEPTED
 from tests.house import ROOT
 from tests.ros_graph import eventually
 from tests.stages.test_follow import CONFIG, whole_log
+from tests.stages.test_retention import checkpoint, left
 from tests.tiny_run import start
 
 Capture = pytest.CaptureFixture[str]
@@ -136,6 +138,28 @@ def test_what_was_learnt_with_other_settings_is_not_gone_on_with(capsys: Capture
     assert main(words(tmp_path / "played", tmp_path / "out")) == 0
     line = refused(capsys, [*words(tmp_path / "played", tmp_path / "out"), "--set", "vae.beta=7"])
     assert "vae.beta 1.0 -> 7.0" in line
+
+
+def test_of_older_checkpoints_ever_fewer_stay_however_often_it_is_started(capsys: Capture, tmp_path: Path) -> None:
+    """What the robot beside it needs stays; where nobody knows what that is, all do, and learning goes on."""
+    data, out = tmp_path / "played", tmp_path / "out"
+    every = CONFIG.practice.snapshot_every_steps
+    for folder in (data, out):
+        RunFolder.claim(folder, CONFIG).close()
+    for number in range(12):
+        checkpoint(out, every * number)
+    assert "is too few" in refused(capsys, words(data, out, "--keep", "1"))
+    assert main(words(data, out, "--keep", "0")) == 0
+    (data / ACCEPTED).write_text("{")
+    assert main(words(data, out, "--keep", "2")) == 0
+    assert "no checkpoint is removed: " in capsys.readouterr().out
+    assert len(left(out)) == 12
+    (data / ACCEPTED).write_text(json.dumps({"updates": [every * 5]}))
+    assert main(words(data, out, "--keep", "2")) == 0
+    assert left(out) == [every * number for number in (0, 1, 2, 3, 4, 5, 8, 9, 10, 11)]
+    assert "ever fewer stay (--keep 2)" in capsys.readouterr().out
+    assert main(words(data, out, "--keep", "2")) == 0
+    assert "ever fewer" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("busy", ["played", "out"])

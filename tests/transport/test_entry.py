@@ -70,8 +70,8 @@ def test_a_program_that_is_missing_here_is_named(monkeypatch: pytest.MonkeyPatch
         Ssh(Machine("robot"))
 
 
-def test_what_the_login_prints_is_no_answer(server: SshServer) -> None:
-    script = "echo welcome; echo '-- robot-rig --'; echo one; echo '-- robot-rig --'; echo two"
+def test_a_script_answers_in_sections(server: SshServer) -> None:
+    script = "echo '-- robot-rig --'; echo one; echo '-- robot-rig --'; echo two"
     assert server.ssh().run(script) == ["one\n", "two\n"]
 
 

@@ -195,18 +195,19 @@ class Attempt:
     def _judge(self, question: Question, episode: EpisodeState | None, shown: float, ended: float) -> Watched:
         """What `episode` came to, one frame and one place for each action, and those at its end.
 
-        Without an episode the arm was shown the picture and stayed where it is.
+        What of a step did not arrive here takes no other step's place: the frame before is held, and its time is
+        between those of its neighbours. Without an episode the arm was shown the picture and stayed where it is.
         """
         # The ruler's last reports, the guard's last word and the last frame may still be on their way.
         self._clock.sleep_until(ended + LAST_WORDS_S)
         numbers = range(episode.first_action, episode.last_action + 1) if episode else range(0)
-        heard = [self._answered[number] for number in numbers if number in self._answered]
+        heard = {number: self._answered[number] for number in numbers if number in self._answered}
         kept = list(self._frames)
-        asked = [exposed(kept, action.frame_seq, action.frame_stamp) for action in heard]
-        frames = [picture for picture in asked if picture is not None]
+        asked = [exposed(kept, a.frame_seq, a.frame_stamp) if (a := heard.get(n)) else None for n in numbers]
         last = exposed(kept, episode.last_frame, episode.last_stamp) if episode else None
         last = kept[-1].rgb if last is None else last
-        times = [action.stamp for action in heard] or [shown]
+        stamps = [action.stamp for action in heard.values()]
+        times = np.interp(numbers, list(heard), stamps).tolist() if heard else [shown]
         places = None
         if self._ruler is not None:
             places = padded(np.stack([self._ruler.tool_xy(stamp) for stamp in (*times, ended)]), self._steps + 1)
@@ -217,7 +218,7 @@ class Attempt:
         reason = episode.reason if episode is not None else "the guard came to rest before the episode began"
         return Watched(
             question,
-            stretched([*frames, last], self._steps + 1),
+            stretched([*held(asked, last), last], self._steps + 1),
             places,
             np.array(outcomes, np.uint8),
             times[0],
@@ -235,6 +236,16 @@ def exposed(frames: Sequence[Frame], seq: int, stamp: float) -> Bytes | None:
     """
     found = (frame.rgb for frame in frames if frame.seq == seq and abs(frame.stamp - stamp) <= SAME_S)
     return next(found, None)
+
+
+def held(frames: Sequence[Bytes | None], last: Bytes) -> list[Bytes]:
+    """`frames` with the one before in the place of each that is missing; before the first the first, else `last`."""
+    shown = next((picture for picture in frames if picture is not None), last)
+    made = []
+    for picture in frames:
+        shown = shown if picture is None else picture
+        made.append(shown)
+    return made
 
 
 def stretched(frames: list[Bytes], length: int) -> Bytes:
