@@ -1,9 +1,13 @@
-"""Training curves on disk: TensorBoard for people, JSON lines for programs. Called by the command line's stages."""
+"""Training curves on disk: TensorBoard for people, JSON lines for programs. Called by the command line's stages.
+
+`stages.curves` reads them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +15,6 @@ from pathlib import Path
 from tensorboard.summary import Writer
 
 from robot_rig.disk import unwritable
-from robot_rig.stranger_files import parse_object, read_regular
-
-MAX_BYTES = 64 * 1024 * 1024
-"""Of a log of metrics that is read: a row a second of a day has a tenth of it."""
 
 
 class MetricsLog:
@@ -28,7 +28,7 @@ class MetricsLog:
         self._path = folder / "metrics.jsonl"
         with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
-            torn = self._path.exists() and not (self._path.read_bytes() or b"\n").endswith(b"\n")
+            torn = self._path.exists() and not _ends_whole(self._path)
             # By lines, so that a kill takes no row that was added before it.
             self._lines = self._path.open("a", encoding="utf-8", buffering=1)
             # Behind the torn line of a killed run, the next row would be lost with it.
@@ -60,21 +60,10 @@ class MetricsLog:
             raise unwritable(self._path, error) from error
 
 
-def read_metrics(folder: Path, stage: str) -> dict[str, list[tuple[int, float]]]:
-    """The curves of `stage` as name -> [(step, value), ...], by rising step; unreadable last lines of a killed run are
-    left out."""
-    curves: dict[str, dict[int, float]] = {}
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return {}
-    for line in read_regular(path, "metrics log", MAX_BYTES).splitlines():
-        try:
-            row = parse_object(line)
-        except ValueError:
-            continue
-        if row.get("stage") != stage or type(row.get("step")) is not int:
-            continue
-        for name, value in row.items():
-            if name not in ("stage", "step") and isinstance(value, int | float):
-                curves.setdefault(name, {})[row["step"]] = value
-    return {name: sorted(points.items()) for name, points in curves.items()}
+def _ends_whole(path: Path) -> bool:
+    """Whether the file at `path` is empty or ends with a line break."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"

@@ -46,9 +46,9 @@ from robot_rig.learning.motion import MotionNet
 from robot_rig.learning.policy import LatentPolicy
 from robot_rig.learning.td3 import Actor
 from robot_rig.learning.vae import Elbo, Vae
-from robot_rig.metrics import read_metrics
 from robot_rig.run_mark import FORMAT as RUN_FORMAT
 from robot_rig.runs import RunFolder
+from robot_rig.stages.curves import read_curves
 from robot_rig.stages.episode import PUT_BACK
 from robot_rig.stages.shipping import GOALS, TRAINING
 from tests import format_fixtures as made
@@ -162,8 +162,9 @@ def test_an_evaluation_of_before_is_read_value_for_value() -> None:
 
 
 def test_metrics_of_before_are_read() -> None:
-    assert read_metrics(V1 / "metrics", "vae") == {"reconstruction": [(10, 2.5), (20, 1.5)], "kl": [(20, 3.0)]}
-    assert read_metrics(V1 / "metrics", "td3") == {"critic_loss": [(20, 0.5)], "value": [(20, -1.25)]}
+    curves = read_curves(V1 / "metrics", ("vae", "td3"))
+    assert curves["vae"] == {"reconstruction": [(10, 2.5), (20, 1.5)], "kl": [(20, 3.0)]}
+    assert curves["td3"] == {"critic_loss": [(20, 0.5)], "value": [(20, -1.25)]}
 
 
 # --- another version --------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_a_name_with_control_characters_is_told_without_them(tmp_path: Path, nam
 
 
 def test_a_name_in_any_script_stays_what_it_is(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Größe-卓.png"):
+    with pytest.raises(UserError, match=r"Größe-卓\.png"):
         read_photo(tmp_path / "Größe-卓.png")
 
 

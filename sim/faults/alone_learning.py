@@ -25,8 +25,8 @@ from robot_rig.data.store import EpisodeStore
 from robot_rig.datatypes import IMAGE_SHAPE, Action, Bytes, Executed, Floats, Frame, Outcome, Source, Step
 from robot_rig.keys import FOLDER_VARIABLE
 from robot_rig.learning.checkpoint import read_checkpoint
-from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
+from robot_rig.stages.curves import read_curves
 from robot_rig.stages.follow import SAVED
 from sim.faults.alone_processes import finish, run, start
 from sim.faults.judges import Verdict
@@ -145,7 +145,7 @@ def learnt(out: Path) -> Learnt:
         same = manifest.sha256, manifest.train_steps, manifest.config_hash, manifest.encoder_id
         files[str(folder.relative_to(out))] = repr(same).encode()
     state = {f"state/{name}": array.tobytes() for name, array in with_state.items()}
-    return Learnt({**files, **state}, {stage: read_metrics(out / "metrics", stage) for stage in ("vae", "td3")})
+    return Learnt({**files, **state}, read_curves(out / "metrics", ("vae", "td3")))
 
 
 def kill_trainer(random: np.random.Generator, folder: Path) -> Verdict:

@@ -14,9 +14,9 @@ import pytest
 from robot_rig.cli.follow import NICENESS
 from robot_rig.cli.main import main
 from robot_rig.learning.checkpoint import MANIFEST, OWN_DIGEST, RUN_ID, SIGNATURE
-from robot_rig.metrics import read_metrics
 from robot_rig.runs import RunFolder
 from robot_rig.stages.acceptance import ACCEPTED
+from robot_rig.stages.curves import read_curves
 from tests.house import ROOT
 from tests.ros_graph import eventually
 from tests.stages.test_follow import CONFIG, whole_log
@@ -57,7 +57,7 @@ def checkpoints(out: Path) -> dict[str, object]:
 
 
 def curves(out: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
-    return {stage: read_metrics(out / "metrics", stage) for stage in ("vae", "td3")}
+    return read_curves(out / "metrics", ("vae", "td3"))
 
 
 def ended(child: subprocess.Popen[str]) -> int:

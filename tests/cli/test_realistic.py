@@ -20,8 +20,8 @@ from robot_rig.learning.vae import Vae
 pytestmark = pytest.mark.proof
 
 MOST_MEDIAN_CM = 2.5
-UNSEEN_SEEDS = (11, 12, 13)
-"""No limit of the check was fitted on any of them. Each takes about five minutes of one core."""
+UNSEEN_SEEDS = (14, 15, 16)
+"""Neither a limit of the check nor what is called bad was fitted on any of them. Each takes five minutes of a core."""
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -67,7 +67,8 @@ def verdict(train: list[Episode], held_out: list[Episode], seed: int, beta: floa
     ("name", "episodes", "beta", "updates", "fit"),
     [
         ("as the demo trains it", 20, 1.0, 1000, True),
-        ("30 updates", 20, 1.0, 30, False),
+        # Not 30: on such encoders the arm has learnt to reach (docs/results.md), and the check may let them pass.
+        ("10 updates", 20, 1.0, 10, False),
         ("beta 1000", 20, 1000.0, 1000, False),
         ("100 frames", 2, 1.0, 1000, False),
     ],

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rig.errors import UserError
-from robot_rig.metrics import MAX_BYTES, MetricsLog, read_metrics
+from robot_rig.metrics import MetricsLog
 from robot_rig.stages.curves import LONGEST_ROW, MOST_POINTS, Thinned, read_curves
 
 STAGES = ("vae", "td3")
@@ -37,9 +37,7 @@ def test_a_log_of_weeks_is_read_in_little_memory(tmp_path: Path) -> None:
             stage = STAGES[number % 2]
             file.write(json.dumps({"stage": stage, "step": 10 * number, "kl": float(number)}) + pad + "\n")
         file.write('{"stage": "td3", "step": 999999, "kl"')
-    assert (tmp_path / "metrics.jsonl").stat().st_size > MAX_BYTES
-    with pytest.raises(UserError, match="larger than 64 MiB"):
-        read_metrics(tmp_path, "vae")
+    assert (tmp_path / "metrics.jsonl").stat().st_size > 64 << 20
     tracemalloc.start()
     curves = read_curves(tmp_path, STAGES, most=100)
     peak = tracemalloc.get_traced_memory()[1]
@@ -52,16 +50,6 @@ def test_a_log_of_weeks_is_read_in_little_memory(tmp_path: Path) -> None:
         gaps = [after - before for before, after in pairwise(steps[:-1])]
         assert max(gaps) <= min(gaps) + 20, "evenly"
         assert all(value == step / 10 for step, value in curves[stage]["kl"]), "each is a row of the file"
-
-
-def test_a_short_log_is_read_as_ever(tmp_path: Path) -> None:
-    log = MetricsLog(tmp_path)
-    for step in (*range(0, 300, 10), *range(200, 400, 10)):
-        log.add("vae", step, {"kl": float(step), "loss": float("nan") if step % 20 else 1.0})
-        log.add("td3", step, {"critic_loss": -1.0})
-    log.close()
-    assert read_curves(tmp_path, STAGES) == {stage: read_metrics(tmp_path, stage) for stage in STAGES}
-    assert read_curves(tmp_path / "nowhere", STAGES) == {"vae": {}, "td3": {}}
 
 
 def test_a_run_that_goes_on_behind_a_torn_line_loses_that_line_only(tmp_path: Path) -> None:
