@@ -28,12 +28,16 @@ from robot_rig.interfaces import Policy
 from robot_rig.learning.policy import RandomPolicy
 from robot_rig.stages.examine import DO_NOTHING, RANDOM
 from robot_rig.stages.learn import Learning
+from robot_rig.stages.planning import planning_policy
 from robot_rig.stages.reporting import count_put_back, count_steps
 from robot_rig.stages.shipping import checkpoints, load_policy
 from sim.push_exam import Pushed, PushExam
 
 NEAR_M = (0.03, 0.05)
 """Radii of success, of the puck alone."""
+
+PLANNING = "planning"
+"""The policy that plans, learnt from the same log with the newest encoder; the last line is about it."""
 
 PEOPLE = "people"
 """Counters of a run: what only a person could have done."""
@@ -105,6 +109,7 @@ def _examine(session: Session, exam: PushExam, console: Console) -> Ends:
         DO_NOTHING: DoNothing(axes),
         RANDOM: RandomPolicy(play.ou_theta, play.ou_sigma, axes, config.seed + 1),
         **dict(zip(names, shipped, strict=True)),
+        PLANNING: planning_policy(session.run, shipped[-1].encoder, config.seed),
     }
     ends: Ends = {}
     with stage_bar(console, "exam", len(policies) * len(cases)) as advance:
