@@ -90,7 +90,8 @@ def bench_push(
 ) -> int:
     """Bring a puck to where 50 pictures show it, from nothing, for every seed; and what the encoder knows of the puck.
 
-    Beside do-nothing and random play. Pushing is not solved, so there is no bar here and the exit code is 0.
+    The actor, and a policy that plans, learnt from the same log; beside do-nothing and random play. There is no bar
+    here yet, and the exit code is 0.
 
     Args:
         run: Folder of the runs; what is there already is gone on with.
