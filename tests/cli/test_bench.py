@@ -66,6 +66,7 @@ def bench_seeds(run: Path, *sets: str) -> list[str]:
     return ["bench", "seeds", *words("", run, *sets)[1:], "--seeds", "0", "--goal-seeds", "12345"]
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("undrawn")
 def test_bench_seeds_fails_on_a_run_that_has_learnt_nothing(
     copied: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch

@@ -207,12 +207,10 @@ def test_metrics_that_find_no_room_are_one_line_too(collected: Path, tmp_path: P
     assert "metrics.jsonl" in line
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "environment",
-    [
-        pytest.param({"MUJOCO_GL": "nonsense"}, marks=pytest.mark.proof),
-        {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_FILENAMES": "/dev/null"},
-    ],
+    [{"MUJOCO_GL": "nonsense"}, {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_FILENAMES": "/dev/null"}],
 )
 def test_without_a_gl_library_the_packages_are_named(tmp_path: Path, environment: dict[str, str]) -> None:
     child = start(words("collect", tmp_path / "run"), **environment)

@@ -24,6 +24,7 @@ def test_no_simulator_joins_another_machines_master(monkeypatch: pytest.MonkeyPa
         refuse_second_robot(Node("/sim_sawyer", MasterState(0.0, 1, "", {})))
 
 
+@pytest.mark.proof
 def test_a_killed_simulator_is_followed_by_another_and_a_living_one_is_not(tmp_path: Path) -> None:
     own_master = start_master(tmp_path)
     calls = MasterCalls(own_master.uri, timeout=10.0)
