@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rig.errors import UserError
 from robot_rig.runs import RunFolder
 from robot_rig.transport import carrier as carrying
 from robot_rig.transport.carrier import Carrier
@@ -18,6 +17,7 @@ from robot_rig.transport.push import Push
 from robot_rig.transport.ssh import DiskError
 from tests.ros_graph import eventually
 from tests.tiny_run import tiny_config
+from tests.transport.endings import end_of
 from tests.transport.ssh_server import SshServer, program
 
 DISK_BYTES = 256 * 1024
@@ -54,23 +54,13 @@ def two_episodes(played: Path) -> None:
     fill(played / "episodes" / "collect-000001.mcap", 10)
 
 
-def end_of(carrier: Carrier) -> str:
-    """Why the carrier has ended."""
-    ends: list[str] = []
-
-    def has_ended() -> bool:
-        try:
-            carrier.require_sound()
-        except UserError as error:
-            ends.append(str(error))
-        return bool(ends)
-
+def told_at_the_end(carrier: Carrier) -> str:
+    """Start it; why it has ended."""
     carrier.start()
     try:
-        assert eventually(has_ended, 20.0)
+        return end_of(carrier)
     finally:
         carrier.close()
-    return ends[0]
 
 
 def test_a_full_disk_here_ends_a_command_that_does_not_follow(server: SshServer, played: Path, small: Path) -> None:
@@ -78,7 +68,7 @@ def test_a_full_disk_here_ends_a_command_that_does_not_follow(server: SshServer,
     ssh, told = server.ssh(), list[str]()
     carrier = Carrier(ssh, [Pull(ssh, server.address(played), small / "mirror", told.append)], told.append)
     carrier.meet(0.0)
-    said = end_of(carrier)
+    said = told_at_the_end(carrier)
     assert said.startswith("the disk of this machine takes nothing more (No space left on device)")
     assert not any("link" in sentence for sentence in told)
 

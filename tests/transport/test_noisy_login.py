@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import robot_rig.transport.carrier as carrying
-from robot_rig.errors import UserError
 from robot_rig.transport.carrier import Carrier
 from robot_rig.transport.pull import Pull
 from robot_rig.transport.ssh import EntryRefusedError, LinkError
 from sim.faults.bad_line import Relay
 from tests.data.episodes import write_log
 from tests.ros_graph import eventually
+from tests.transport.endings import end_of
 from tests.transport.ssh_server import SshServer
 from tests.transport.test_pull import held
 
@@ -115,21 +115,6 @@ def test_a_cut_link_is_tried_again_and_the_login_behind_it_then_refused(
     finally:
         carrier.close()
         relay.cut()
-
-
-def end_of(carrier: Carrier) -> str:
-    """Why the carrier has ended."""
-    ends: list[str] = []
-
-    def has_ended() -> bool:
-        try:
-            carrier.require_sound()
-        except UserError as error:
-            ends.append(str(error))
-        return bool(ends)
-
-    assert eventually(has_ended, LIMIT_S)
-    return ends[0]
 
 
 def test_one_that_begins_to_print_in_mid_practice_is_told_as_such_and_mended(
